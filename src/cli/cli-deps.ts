@@ -1,6 +1,7 @@
 /** Nothing is opened before a command needs it. */
 import type { OnListed } from "../client/call-requests.js";
 import type { Client } from "../client/client.js";
+import type { OwnDatabase } from "../client/service-api.js";
 import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -58,6 +59,8 @@ export type ServiceTarget =
       /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
       readonly retriesRefused?: (reason: string) => boolean;
       readonly beginWait?: BeginWait;
+      /** It is known if `serve` has written the profile. */
+      readonly ownDatabase?: OwnDatabase | undefined;
       /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
       readonly readPatienceMs?: () => number | null;
     }
@@ -216,4 +219,6 @@ export interface StartReport {
   /** Without a mail server, .eml files are written to it. */
   readonly mailDirectory: string;
   readonly users: StartUsers | null;
+  /** `databaseId` is null for a database in memory. */
+  readonly databaseId: string | null;
 }

@@ -13,7 +13,13 @@ import { groupRequests } from "./group-requests.js";
 import { type ListPage, readWholeList, walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests } from "./run-requests.js";
-import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
+import {
+  createServiceApi,
+  credentialSecrets,
+  type OwnDatabase,
+  type ServiceApi,
+  type ServiceCredentials,
+} from "./service-api.js";
 import { type CallState, singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 import type { BeginWait } from "./wait.js";
@@ -36,17 +42,26 @@ export interface ClientOptions extends CallReading {
   readonly retriesRefused?: (reason: string) => boolean;
   readonly beginWait?: BeginWait;
   readonly readPatienceMs?: () => number | null;
+  readonly ownDatabase?: OwnDatabase | undefined;
 }
 
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions) {
-  const { clock, random, credentials, timezone, onExchange, retriesRefused, beginWait, readPatienceMs } = options;
+  const { clock, random, credentials, timezone, onExchange, retriesRefused, beginWait, readPatienceMs, ownDatabase } = options;
   const sent = [...credentialSecrets(credentials)];
   const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
   const reported = { onExchange, retriesRefused, beginWait, readPatienceMs };
   const requester = createRequester({ transport, mask, pacer, clock, random, ...reported });
-  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, mask, clock });
+  const api = createServiceApi({
+    requester,
+    name: transport.name,
+    basePath: transport.basePath,
+    credentials,
+    mask,
+    clock,
+    ownDatabase,
+  });
   const callbacks = callbackRequests(api, (secrets) => sent.push(...secrets));
   const calls = callRequests(api, options);
   return {
@@ -54,6 +69,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     capabilities: api.capabilities,
     toServiceClock: api.toServiceClock,
     databaseId: api.databaseId,
+    requireOwnDatabase: api.requireOwnDatabase,
     serviceNow: requester.serviceNow,
     ...callbacks,
     ...calls,

@@ -27,6 +27,15 @@ export interface ApiRequest {
   readonly isWanted?: () => boolean;
 }
 
+/** The database that is meant, if that is known before the service says which one it has (docs/contract.md, X-Database-Id). */
+export interface OwnDatabase {
+  readonly id: string;
+  /** Makes the error for a request that would change something. The other one's id is null if it isn't known. */
+  readonly otherError: (otherId: string | null) => WhcbError;
+  /** Called once, when another one is read. */
+  readonly onOther: (otherId: string) => void;
+}
+
 export type ServiceApi = ReturnType<typeof createServiceApi>;
 
 const MEDIA_TYPES = {
@@ -47,9 +56,10 @@ export interface ServiceApiDeps {
   readonly credentials: ServiceCredentials | null;
   readonly mask: SecretMask;
   readonly clock: Clock;
+  readonly ownDatabase?: OwnDatabase | undefined;
 }
 
-export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps) {
+export function createServiceApi({ requester, name, basePath, credentials, mask, clock, ownDatabase }: ServiceApiDeps) {
   const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
   let databaseId: string | null = null;
@@ -65,10 +75,14 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     // The platform requires it even of a DELETE, which has no body.
     if (body !== undefined || method === "DELETE") headers["content-type"] = MEDIA_TYPES[noun];
     // What was read from one database must not be changed on another one, as behind a forwarded port that leads elsewhere by now.
-    if (method !== "GET" && databaseId !== null) headers["x-database-id"] = databaseId;
+    const expectedId = method === "GET" ? undefined : (databaseId ?? ownDatabase?.id);
+    if (expectedId !== undefined) headers["x-database-id"] = expectedId;
+    if (method !== "GET") requireOwnDatabase();
     const text = body === undefined ? null : JSON.stringify(body);
     const request = { method, path, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
+    if (answer.status === 421 && databaseId === null && expectedId !== undefined && answer.body.includes("X-Database-Id"))
+      throw ownDatabase?.otherError(null) ?? errorOf(answer);
     capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
@@ -80,6 +94,12 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return answer;
   }
 
+  /** Throws the error of `ownDatabase` if another one is known to be there. */
+  function requireOwnDatabase(): void {
+    if (databaseId !== null && ownDatabase !== undefined && databaseId !== ownDatabase.id)
+      throw ownDatabase.otherError(databaseId);
+  }
+
   /** Throws `unavailable` if another database has answered before. */
   function noteDatabase(id: string | undefined): void {
     if (id !== undefined && databaseId !== null && id !== databaseId) {
@@ -87,6 +107,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
         hint: "List its calls again.",
       });
     }
+    if (id !== undefined && databaseId === null && ownDatabase !== undefined && id !== ownDatabase.id) ownDatabase.onOther(id);
     databaseId ??= id ?? null;
   }
 
@@ -159,6 +180,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     getDocument,
     deliverySettings: getDeliverySettings,
     databaseId: getDatabaseId,
+    requireOwnDatabase,
     withPageLimit,
     toServiceClock,
     documentOf,

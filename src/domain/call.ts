@@ -96,7 +96,7 @@ export function isOneId(text: string): boolean {
   return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
 }
 
-const SHORTEST_PREFIX = 6;
+export const SHORTEST_PREFIX = 6;
 
 /** Says what `isIdPrefix` accepts. */
 export const ID_PREFIX = `${SHORTEST_PREFIX} to 31 hex digits`;

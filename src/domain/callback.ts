@@ -200,7 +200,7 @@ export const HEALTHS = {
   checking: {
     text: "checking the endpoint",
     tone: "warning",
-    meaning: "It is down, but no outage is open: the next call is sent as a test.",
+    meaning: "No outage is open, but its last calls failed and none was accepted since: the next call is sent as a test.",
   },
   recovering: {
     text: "recovering",
@@ -225,6 +225,8 @@ export interface HealthFacts {
   readonly endpoint: Pick<Endpoint, "state" | "downSince" | "recoveringSince">;
   /** `outage` is open. */
   readonly outage: { readonly startedAt: number; readonly quietSince: number | null } | null;
+  /** It is the last outage, if it was closed by marks, without a success since. */
+  readonly markedOutage?: { readonly startedAt: number };
   readonly oldestWaiting: OldestWaiting | null;
   /** It isn't over. */
   readonly pause: Pause | null;
@@ -241,7 +243,7 @@ export interface OldestWaiting {
 export const UNANSWERED_MS = 10_000;
 
 /** The states are in the order of HEALTHS, but nothing is found out about an endpoint while it is paused. */
-export function endpointHealth({ endpoint, outage, oldestWaiting, pause, events }: HealthFacts): Health {
+export function endpointHealth({ endpoint, outage, markedOutage, oldestWaiting, pause, events }: HealthFacts): Health {
   const { state, downSince, recoveringSince } = endpoint;
   if (pause !== null) return { health: "paused", since: pause.at };
   // It may have been down when an outage before this one was closed by marks.
@@ -251,6 +253,7 @@ export function endpointHealth({ endpoint, outage, oldestWaiting, pause, events 
   if (state === "down") return { health: "checking", since: downSince };
   if (state === "recovering") return { health: "recovering", since: recoveringSince };
   if (outage !== null) return { health: "recovering", since: outage.quietSince };
+  if (markedOutage !== undefined) return { health: "checking", since: markedOutage.startedAt };
   return { health: events.reply || events.undeliverable ? "up" : "idle", since: null };
 }
 

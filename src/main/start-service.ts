@@ -165,7 +165,7 @@ async function start(
   const waiting = await store.calls.countWaiting();
   dispatching.start();
   hasStarted = true;
-  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
+  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users, databaseId: store.databaseId };
 }
 
 /** Lets commands know where the service runs. */

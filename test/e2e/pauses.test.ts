@@ -111,7 +111,7 @@ describe.concurrent("a process that is stopped while it opens its first connecti
     }
     status = 200;
     for (const { received } of both) received.length = 0;
-    const replay = ["replay", "--failed", "--yes"];
+    const replay = ["replay", "--failed", "--all-callbacks", "--yes"];
     const replaying = home.start(replay, { env });
     await stop.next(replaying);
     // Another user has another data folder, and waits only for the lease, which ends after at most 30 seconds.

@@ -51,7 +51,7 @@ it("a call in flight when a replay of two callbacks is killed is unknown, and wh
     isDown = false;
     const before = [one.received.length, other.received.length] as const;
     const isInFlight = once(arrivals, "request");
-    const replaying = home.start(["replay", "--failed", "--yes", "--no-canary"]);
+    const replaying = home.start(["replay", "--failed", "--all-callbacks", "--yes", "--no-canary"]);
     await isInFlight;
     await replaying.stop("SIGKILL");
     const inFlight = other.received.slice(before[1]);

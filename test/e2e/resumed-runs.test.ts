@@ -284,7 +284,7 @@ it("a run of mark-success over two callbacks is undone in the one that is left",
   const [calls, others] = [platformCalls(2), platformCalls(4).slice(2)];
   addDemo(calls);
   callbacks.push({ id: "0F1E2D3C4B5A6978", name: "other", url: endpoint.url, key: "k", calls: others });
-  const { stdout } = await whcb("mark-success", "--failed", "--yes", "-o", "json");
+  const { stdout } = await whcb("mark-success", "--failed", "--all-callbacks", "--yes", "-o", "json");
   callbacks.pop();
   expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({
     code: 8,

@@ -100,7 +100,7 @@ describe.concurrent("an outage", () => {
     }
     await broken.stop();
     await home.listen(["--port", new URL(broken.url).port]);
-    const replay = await home.whcb(["replay", "--failed", "--yes"]);
+    const replay = await home.whcb(["replay", "--failed", "--all-callbacks", "--yes"]);
     expect(replay.code, replay.stderr).toBe(0);
     expect([await failedIds("one"), await failedIds("two")]).toEqual([[], []]);
   });

@@ -126,7 +126,7 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "token", "--failed", `--to=${TO}`], `whcb replay token --failed --to="$WHCB_CALLBACK_URL" `],
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
     [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL"`],
-    [["replay", "--failed", "--yes", "-o", "ndjson"]],
+    [["replay", "--failed", "--all-callbacks", "--yes", "-o", "ndjson"]],
     [["replay", "--resume", "--yes"]],
     [["replay", "sid", "--failed", "--via", "service"], "/hook?a=1&sid=****, by the service"],
     [["replay", "sid", "--failed", "--via", "service", "--yes"]],

@@ -59,7 +59,7 @@ describe("a mark prints how to undo it:", () => {
   test("mark-failed of the calls of two callbacks", async () => {
     await anOutage(2);
     await machine.rehearse("other", (await machine.listen()).url, 2);
-    const failed = await machine.works(["mark-failed", "--success", "--yes"]);
+    const failed = await machine.works(["mark-failed", "--success", "--all-callbacks", "--yes"]);
     expect(await machine.ids("other", "--failed")).toHaveLength(2);
     await typed(undoIn(failed));
     expect([await machine.ids("other", "--failed"), await machine.ids("demo", "--failed")]).toEqual([
@@ -290,7 +290,7 @@ describe("replay", () => {
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     const runId = (await machine.works(["runs", "list", "-o", "ids"])).trim();
     const discarded = { code: 0, stdout: "", stderr: `run ${runId} is discarded; its calls stay as they are\n` };
-    expect(await machine.whcb(["runs", "discard", runId.slice(-4)])).toEqual(discarded);
+    expect(await machine.whcb(["runs", "discard", runId.slice(-6)])).toEqual(discarded);
     expect((await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr).toBe("dry run: nothing was sent\n");
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
     expect(await machine.whcb(["replay", "--resume", runId])).toMatchObject({
@@ -338,12 +338,12 @@ describe("replay", () => {
     });
   });
 
-  test("replays all callbacks if none is given", async () => {
+  test("replays all callbacks with --all-callbacks", async () => {
     const { url } = await anOutage(2);
     const broken = await machine.listen(["--status", "503"]);
     await machine.rehearse("crm", broken.url, 3);
     await machine.works(["callbacks", "update", "crm", "--url", `${url}/crm`]);
-    expect(await machine.works(["replay", "--failed", "--yes"])).toMatch(/^5 calls replayed in /);
+    expect(await machine.works(["replay", "--failed", "--all-callbacks", "--yes"])).toMatch(/^5 calls replayed in /);
     expect([await machine.ids("demo", "--failed"), await machine.ids("crm", "--failed")]).toEqual([[], []]);
   });
 

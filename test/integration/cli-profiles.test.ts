@@ -43,6 +43,50 @@ describe("serve", () => {
     expect(await machine.works(["callbacks", "list", "-o", "json"])).toBe("[]\n");
   });
 
+  test("on another database at the same address isn't the profile's: reads warn, and writes are rejected", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    await first.stop();
+    const here = ["--port", new URL(first.url).port];
+    const second = await machine.serve(["--db", machine.path("b.db"), ...here]);
+    const broken = await machine.listen(["--status", "503"]);
+    const other = ["--profile", "local-2"];
+    await machine.works(["profiles", "use", "local-2"]);
+    await machine.rehearse("demo", broken.url, 2);
+    await machine.works(["profiles", "use", "local"]);
+    const failed = () => machine.works(["calls", "list", "demo", "--failed", "-o", "ids", ...other]);
+    const message = `another database than that of profile local (${machine.path("a.db")}) answers at ${first.url}`;
+    const hint = `hint: if you mean that one, add \`--profile local-2\`; else start \`whcb serve --db ${machine.path("a.db")}\`\n`;
+    const read = await machine.whcb(["callbacks", "list", "-o", "ids"]);
+    expect([read.code, read.stdout.length, read.stderr]).toEqual([0, 17, `warning: ${message}\n${hint}`]);
+    for (const write of [
+      ["mark-success", "demo", "--failed", "--yes"],
+      ["replay", "demo", "--failed", "--yes"],
+      ["trigger", "demo"],
+      ["callbacks", "pause", "demo"],
+      ["callbacks", "delete", "demo", "--yes"],
+    ])
+      expect(await machine.whcb(write)).toMatchObject({
+        code: 4,
+        stdout: "",
+        stderr: expect.stringContaining(`error: ${message}\n${hint}`),
+      });
+    const create = ["callbacks", "create", "--name", "new", "--url", broken.url, "--email", "a@b.co"];
+    expect(await machine.whcb(create)).toMatchObject({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringContaining(`error: ${message}\n`),
+    });
+    expect(await machine.works(["runs", "list", "-o", "ids"])).toBe("");
+    expect((await failed()).split("\n")).toHaveLength(3);
+    // An address that is typed is what is meant.
+    expect(await machine.works(["mark-success", "demo", "--failed", "--yes", "--service", second.url])).toMatch(
+      /^2 calls marked/,
+    );
+    await second.stop();
+    await machine.serve(["--db", machine.path("a.db"), ...here]);
+    expect(await machine.works(["callbacks", "list", "-o", "ids"])).toBe("");
+  });
+
   test("never takes over a profile that a user has created", async () => {
     const mine = { url: "https://api.au.whispir.com", username: "ops", password: "p", apiKey: "k" };
     await storeSettings(machine.world, () => ({

@@ -163,6 +163,59 @@ describe("an empty value", () => {
   });
 });
 
+describe("what would be ignored", () => {
+  const SUCCESS = { status: "SUCCESS" };
+  const marks = "/callbacks/demo/calls";
+
+  it.each(["from=nobody", "status=PENDING", "status=FAILED", "statusCode=404", "since=2026-01-09", "q=x"])(
+    "as the filter %s beside an id is a 422, and marks nothing",
+    async (filter) => {
+      const detail = `id and ${filter.split("=")[0]} can't be combined`;
+      for (const path of [`${marks}?id=A&${filter}`, `${marks}?${filter}&id[]=A`, `${marks}/A?${filter}`])
+        expect(await ask("PUT", path, SUCCESS)).toEqual({ status: 422, detail });
+    },
+  );
+
+  it("as a member that a mark doesn't have is a 422, and marks nothing", async () => {
+    const detail = "unlessSetled isn't a member of a mark";
+    for (const path of [`${marks}?id=A`, `${marks}/A`])
+      expect(await ask("PUT", path, { ...SUCCESS, unlessSetled: true })).toEqual({ status: 422, detail });
+  });
+
+  it.each([
+    [
+      { from: "nobody", statusCode: 404 },
+      "from isn't a member here: the query selects the calls; statusCode isn't a member here: the query selects the calls",
+    ],
+    [{ id: "A" }, "id isn't a member here: the query selects the calls"],
+    [{ ...LEASE, status: "FAILED" }, "status isn't a member here: the query selects the calls"],
+  ])("as the selection %j in the body of a replay is a 422, and sends nothing", async (body, detail) => {
+    expect(await ask("POST", "/callbacks/demo/replays?status=FAILED", body)).toEqual({ status: 422, detail });
+  });
+
+  it("has changed nothing", async () => {
+    const { id = "" } = (await service.store.callbacks.find("demo")) ?? {};
+    expect(await service.store.calls.count(id)).toMatchObject({ FAILED: 2, SUCCESS: 0 });
+    expect(await service.store.replays.list(id, 1)).toEqual([]);
+  });
+
+  it("isn't an empty body of a replay, nor what the platform's documents have in a mark", async () => {
+    expect(await ask("POST", "/callbacks/demo/replays?from=nobody", {})).toMatchObject({ status: 202 });
+    const path = `${marks}?apikey=key&id=A`;
+    expect(await ask("PUT", `${path}&status=SUCCESS`, SUCCESS)).toEqual({ status: 204, detail: "" });
+    const xml =
+      '<ns2:call xmlns:ns2="http://schemas.api.whispir.com/dap" xmlns:ns3="http://schemas.api.whispir.com"><status>FAILED</status></ns2:call>';
+    const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/vnd.whispir.api-call-v1+xml" };
+    const { statusCode } = await service.app.inject({
+      method: "PUT",
+      url: path,
+      headers,
+      payload: `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n${xml}`,
+    });
+    expect(statusCode).toBe(204);
+  });
+});
+
 describe("a replay by filter", () => {
   it.each(["form=61400000001", "statuscode=503", "ids=A", "from[]=x", "limit=1"])("with %s is a 422", async (query) => {
     const answer = await ask("POST", `/callbacks/demo/replays?status=FAILED&${query}`);

@@ -220,7 +220,7 @@ describe("calls of two callbacks with the same id", () => {
     const [calls, others] = [namedCall("1"), namedCall("1")];
     await open({ calls, others });
     for (const command of ["replay", "mark-success"]) {
-      expect(await whcb(command, "--failed", "--yes")).toMatchObject({
+      expect(await whcb(command, "--failed", "--all-callbacks", "--yes")).toMatchObject({
         code: 2,
         stderr: expect.stringContaining(
           "error: both demo and other have a call 1\nhint: name one callback at a time: a run tells calls apart by their ids\n",
@@ -236,7 +236,7 @@ describe("calls of two callbacks with the same id", () => {
     const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2")];
     const others = namedCall("1");
     await open({ calls, others });
-    const { stdout } = await whcb("mark-success", "--failed", "--yes", "-o", "json");
+    const { stdout } = await whcb("mark-success", "--failed", "--all-callbacks", "--yes", "-o", "json");
     expect(statuses([...calls, ...others])).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
     expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({ code: 0 });
     expect(statuses([...calls, ...others])).toEqual(["SUCCESS", "FAILED", "FAILED"]);

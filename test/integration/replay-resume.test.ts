@@ -217,7 +217,7 @@ describe("an interrupted run", () => {
       hint: "Add `--service https://api.platform.invalid`.",
     });
     expect(readFileSync(journalOf(desk), "utf8")).toBe(before);
-    expect((await resume(desk, {}, header.runId.slice(-4))).counts.accepted).toBe(20);
+    expect((await resume(desk, {}, header.runId.slice(-6))).counts.accepted).toBe(20);
   });
 });
 

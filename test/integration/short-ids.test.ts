@@ -133,12 +133,24 @@ for (const service of COMMAND_SERVICES) {
     test("a run is found by a part of its id; several exit 2 and are named", async () => {
       const runs = (await opened.run(["runs", "ls", "-o", "ids"])).stdout.trimEnd().split("\n");
       const [latest = ""] = runs;
-      expect((await opened.run(["runs", "show", latest.slice(-4), "--json", "runId"])).stdout).toContain(latest);
-      const { code, stderr } = await opened.run(["runs", "discard", "202"]);
+      expect((await opened.run(["runs", "show", latest.slice(-6), "--json", "runId"])).stdout).toContain(latest);
+      const { code, stderr } = await opened.run(["runs", "discard", latest.slice(0, 6)]);
       expect({ code, stderr }).toEqual({
         code: 2,
-        stderr: `error: 202 matches ${runs.length} runs: ${runs.join(", ")}\nhint: type more of the id\n`,
+        stderr: `error: ${latest.slice(0, 6)} matches ${runs.length} runs: ${runs.join(", ")}\nhint: type more of the id\n`,
       });
+      // A digit that happens to be unique may be the number of something else.
+      for (const part of [latest.slice(-5), latest.slice(0, 5)])
+        for (const argv of [
+          ["undo", part, "--yes"],
+          ["runs", "discard", part],
+          ["replay", "--resume", part, "--yes"],
+        ])
+          expect(await opened.run(argv)).toMatchObject({
+            code: 2,
+            stdout: "",
+            stderr: `error: ${part} is too short for a run: give 6 or more characters of its id, from its beginning or end\n`,
+          });
     });
   });
 }

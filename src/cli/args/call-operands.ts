@@ -1,14 +1,18 @@
 import { readFile } from "node:fs/promises";
+import type { Client } from "../../client/client.js";
 import { isIdPrefix, isOneId } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
+import { YES } from "../output/questions.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
 import { isNarrowed, type NARROWING_FLAGS, readNarrowing } from "./filter-flags.js";
+import { flagName } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
-import type { FILE } from "./shared-flags.js";
+import { DRY_RUN } from "./sending-flags.js";
+import { ALL_CALLBACKS, type FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
@@ -37,6 +41,8 @@ export async function readCallOperands(
   const callback = isCallFirst ? null : first;
   const { file } = values;
   const hasIds = named.length > 0 || file !== undefined;
+  if (args.get(ALL_CALLBACKS) && (callback !== null || hasIds))
+    throw new WhcbError("usage", "a callback or call ids and --all-callbacks can't be combined");
   if (hasIds && (selectors.isFiltered || isNarrowed(values))) {
     throw new WhcbError("usage", "call ids and a filter can't be combined");
   }
@@ -63,9 +69,10 @@ export async function toCallScope(
   invocation: Invocation<typeof NARROWING_FLAGS>,
 ): Promise<CallScope> {
   const { callback: defaultCallback, foreignCallback } = session.settings;
-  const name = operands.callback ?? defaultCallback.value;
+  const meansAll = invocation.args.get(ALL_CALLBACKS);
+  const name = operands.callback ?? (meansAll ? null : defaultCallback.value);
   // A user of a default callback doesn't mean all callbacks.
-  if (name === null && foreignCallback !== null)
+  if (name === null && foreignCallback !== null && !meansAll)
     throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {
       hint: "name the callback",
     });
@@ -84,9 +91,31 @@ export async function toCallScope(
   return { callbacks, calls: { filter } };
 }
 
+/**
+ * Returns the invocation, whose line to type says that it means all callbacks if that isn't sure. Throws `usage` for --yes then: a script's
+ * variable that isn't set leaves out the callback.
+ */
+export async function sureOfCallbacks<Given extends Invocation>(
+  invocation: Given,
+  { callbacks, calls }: CallScope,
+  client: Client,
+): Promise<Given> {
+  const { args, argv } = invocation;
+  if (callbacks !== null || "callIds" in calls || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
+  const names = (await client.listCallbacks()).map(({ id, name }) => name || id);
+  if (names.length < 2) return invocation;
+  if (!args.get(YES)) return { ...invocation, argv: [...argv, flagName(ALL_CALLBACKS.syntax)] };
+  const shown = [...names.slice(0, MAX_SHOWN), ...(names.length > MAX_SHOWN ? ["…"] : [])].join(", ");
+  throw new WhcbError("usage", `no callback is named, and there are ${names.length}: ${shown}`, {
+    hint: "name one, or add --all-callbacks",
+  });
+}
+
+const MAX_SHOWN = 5;
+
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
-  const shown = callIds.slice(0, 5).join(", ");
-  const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";
+  const shown = callIds.slice(0, MAX_SHOWN).join(", ");
+  const more = callIds.length > MAX_SHOWN ? ` and ${callIds.length - MAX_SHOWN} more` : "";
   return new WhcbError(
     code,
     `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`,

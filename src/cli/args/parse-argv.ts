@@ -236,6 +236,12 @@ function toOption(flag: Flag<unknown>): Option {
   const option = new Option(flag.syntax, describeFlag(flag));
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+  else if (option.required || option.optional)
+    option.argParser((text: string, before: unknown) => {
+      // The last one would win, and an alias or a script may have narrowed with the first.
+      if (before !== undefined) throw new WhcbError("usage", `${flagName(flag.syntax)} is given twice`);
+      return text;
+    });
   if (flag.valueIfBare !== undefined) option.preset(flag.valueIfBare);
   if (flag.conflicts !== undefined) option.conflicts(flag.conflicts.map(({ syntax }) => new Option(syntax).attributeName()));
   return option;

@@ -43,4 +43,8 @@ export const OUTPUT_LINES_IDS = choice("-o, --output <format>", "table, json, nd
 export const TERMINAL_LIMIT = 20;
 export const LIMIT = value("-n, --limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);
+export const ALL_CALLBACKS = flag(
+  "--all-callbacks",
+  "of all callbacks; a filter with --yes needs it, unless a callback is named",
+);
 export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);

@@ -21,6 +21,8 @@ export interface ResolvedSettings {
   /** `profileService` is the profile's service, as a client of it is named. */
   readonly profileService: string | null;
   readonly address: Sourced<ServiceAddress | null>;
+  /** `ownDatabase` is of the profile's `serve`, and null if the address isn't the profile's, or that isn't known. */
+  readonly ownDatabase: ProfileDatabase | null;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
@@ -39,6 +41,15 @@ export interface ResolvedSettings {
   readonly foreignOrigin: string | null;
   /** These profiles have credentials of different accounts for this origin, and none of them is chosen, so none are used. */
   readonly otherAccounts: readonly string[];
+}
+
+export interface ProfileDatabase {
+  readonly id: string;
+  readonly profile: string;
+  /** `database` is a path, or the name of one on a server. */
+  readonly database: string;
+  /** The names of all profiles by their databases' ids. */
+  readonly profiles: ReadonlyMap<string | undefined, string>;
 }
 
 export interface SettingsInput {
@@ -83,6 +94,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     profile: named,
     profileService,
     address: { value: address, from: place?.from ?? "not set" },
+    ownDatabase: given === undefined && named.value !== null ? databaseOf(named.value, settings.profiles) : null,
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
@@ -97,6 +109,14 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
     otherAccounts: isAmbiguous ? owners.map(([name]) => name) : [],
   };
+}
+
+function databaseOf(profile: string, profiles: Settings["profiles"]): ProfileDatabase | null {
+  const { databaseId, database, credentialsOrigin } = profiles.get(profile) ?? {};
+  // With `credentialsOrigin`, a user has changed the URL since.
+  if (databaseId === undefined || database === undefined || credentialsOrigin !== undefined) return null;
+  const names = new Map([...profiles].map(([name, { databaseId: id }]) => [id, name]));
+  return { id: databaseId, profile, database, profiles: names };
 }
 
 function isOther(variable: string | undefined, stored: string | undefined): boolean {

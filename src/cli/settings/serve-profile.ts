@@ -7,6 +7,7 @@ export interface ServedService {
   readonly url: string;
   /** `database` is an absolute path, or ":memory:". */
   readonly database: string;
+  readonly databaseId: string | null;
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   /** `credentials` is null if they came from the environment, so they aren't stored. */
@@ -25,10 +26,16 @@ export async function writeServeProfile(deps: CliDeps, service: ServedService): 
   const settings = await changeSettings(deps, (before) => {
     const known = ownProfile(before, service);
     written = known === null ? { name: freeProfileName(before, "local"), isNew: true } : { name: known, isNew: false };
-    const { authParameter: _a, bodyNames: _b, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
+    const {
+      authParameter: _a,
+      bodyNames: _b,
+      databaseId: _d,
+      ...stored
+    }: Partial<Profile> = before.profiles.get(written.name) ?? {};
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
-    const { url, database, authParameter, bodyNames, credentials } = service;
+    const { url, database, databaseId, authParameter, bodyNames, credentials } = service;
     const changed = {
+      ...(databaseId !== null && { databaseId }),
       ...(authParameter !== DEFAULT_AUTH_PARAMETER && { authParameter }),
       ...(bodyNames !== DEFAULT_BODY_NAMES && { bodyNames }),
     };

@@ -1,8 +1,9 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
+import type { OwnDatabase } from "../../client/service-api.js";
 import { isCompletionOf, isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
-import { advise, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { type Advice, advise, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { DeliverySettings } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -10,8 +11,10 @@ import { SINCE, UNTIL } from "../args/filter-flags.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import { ambiguousBeginning } from "../args/short-ids.js";
 import type { ServiceTarget } from "../cli-deps.js";
+import type { Screen } from "../output/screen.js";
 import { warnOfOpenFile } from "./open-files.js";
 import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
+import { addressText } from "./service-address.js";
 import { readSettings, settingsPath } from "./settings-file.js";
 
 export interface Session {
@@ -47,7 +50,10 @@ export async function withService<Result>(
   try {
     // main/open-http-client.ts, or main/open-file-client.ts for a database file, opens it.
     const { begin: beginWait } = invocation.progress;
-    const client = await deps.openClient(target.kind === "http" ? { ...target, ...rules, onListed, beginWait } : target);
+    const ownDatabase = ownDatabaseOf(settings, invocation.screen);
+    const client = await deps.openClient(
+      target.kind === "http" ? { ...target, ...rules, onListed, beginWait, ownDatabase } : target,
+    );
     try {
       return await use({ client, target, settings });
     } finally {
@@ -57,6 +63,31 @@ export async function withService<Result>(
     if (!isWhcbError(error) || target.kind === "file") throw error;
     throw (await import("./service-advice.js")).withSettingsAdvice(error, target.url, settings);
   }
+}
+
+/** Another `serve` may have the address of the profile's: what is only shown is said to be of another database, and nothing is changed in it. */
+function ownDatabaseOf({ ownDatabase, address }: ResolvedSettings, screen: Screen): OwnDatabase | undefined {
+  if (ownDatabase === null || address.value === null) return undefined;
+  const { id, profile, database, profiles } = ownDatabase;
+  const url = addressText(address.value);
+  const otherError = (otherId: string | null): WhcbError =>
+    new WhcbError(
+      "config",
+      `another database than that of profile ${profile} (${database}) answers at ${url}`,
+      adviceFor(otherId),
+    );
+  function adviceFor(otherId: string | null): Advice {
+    const other = otherId === null ? undefined : profiles.get(otherId);
+    const meant = other === undefined ? ["--service", url] : ["--profile", other];
+    const serve = commandLine({ command: "serve", flags: ["--db", database] });
+    return { hint: `if you mean that one, add \`${meant.map(shellQuote).join(" ")}\`; else start \`${serve}\`` };
+  }
+  const onOther = (otherId: string): void => {
+    const { message, hint } = otherError(otherId);
+    screen.info(`warning: ${message}`);
+    screen.info(`hint: ${hint}`);
+  };
+  return { id, otherError, onOther };
 }
 
 /** Shows each request and answer with --verbose. */

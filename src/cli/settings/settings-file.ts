@@ -27,6 +27,8 @@ export interface Profile {
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
+  /** The identity of that database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
+  readonly databaseId?: string;
   /** `callback` is the id or name of the default callback. */
   readonly callback?: string;
   /** The service's dd/MM/yy dates are in this IANA zone. */
@@ -175,6 +177,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     apiKey: optionalText(profile, "apiKey"),
     credentialsOrigin: optionalText(profile, "credentialsOrigin"),
     database: optionalText(profile, "database"),
+    databaseId: optionalText(profile, "databaseId"),
     callback: optionalText(profile, "callback"),
     timezone: optionalText(profile, "timezone"),
     country: optionalText(profile, "country"),

@@ -85,14 +85,15 @@ export interface RunQuestion {
 }
 
 /**
- * Throws `unavailable` if another database answers after the question than before. While the run has its locks, it throws `usage` after 10
- * minutes.
+ * Throws `config` if another database than the profile's answers, and `unavailable` if another one answers after the question than before.
+ * While the run has its locks, it throws `usage` after 10 minutes.
  */
 export async function confirmRun(
   invocation: Invocation,
   { description, question }: RunQuestion,
   { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
 ): Promise<boolean> {
+  client.requireOwnDatabase();
   const hasYes = invocation.args.get(YES);
   if (hasYes && description.length > 0) invocation.screen.info(joinText(description, "\n"));
   const asked = joinText([...description, ...question], "\n");

@@ -1,4 +1,5 @@
 import { open, readdir, rm } from "node:fs/promises";
+import { SHORTEST_PREFIX } from "../../domain/call.js";
 import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunFolder } from "../run-deps.js";
 import { Journal, type JournalEnd, openJournalFile, readBootId, readJournal } from "./journal.js";
@@ -218,6 +219,11 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
       "not-found",
       `no run ${wanted}`,
       advise`${{ command: "whcb runs list", when: "to see them" }} shows them.`,
+    );
+  if (text.length < SHORTEST_PREFIX)
+    throw new WhcbError(
+      "usage",
+      `${wanted} is too short for a run: give ${SHORTEST_PREFIX} or more characters of its id, from its beginning or end`,
     );
   if (matching.length > 1)
     throw new WhcbError(

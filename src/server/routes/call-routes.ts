@@ -14,7 +14,7 @@ import { lengthIn, sendDocument } from "../requests/send-document.js";
 import { findCall, findOutline, findStates, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
-import { type Query, readFilter, readIds, readPage, readParameter, readSort } from "./query-parameters.js";
+import { type Query, readFilter, readIds, readPage, readParameter, readSort, rejectFilter } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
@@ -108,7 +108,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
 
-  app.put<CallPath>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
+  app.put<CallPath & { Querystring: Query }>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
     return answerMark(request, reply, [request.params.callId]);
   });
 
@@ -129,9 +129,14 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return reply.code(204).send();
   });
 
-  async function answerMark(request: FastifyRequest<CallbackPath>, reply: FastifyReply, callIds: readonly string[]) {
+  async function answerMark(
+    request: FastifyRequest<CallbackPath & { Querystring: Query }>,
+    reply: FastifyReply,
+    callIds: readonly string[],
+  ) {
     const { parseMark } = await lazyParts.callParsers();
     const mark = parseMark(request.body, clock.now());
+    rejectFilter(request.query, mark.status);
     const callback = await lookup.find(request.params.id);
     const given = { callIds, ...mark, executeBefore: readExecuteBefore(request) };
     const left = await markCalls(deps, callback, { ...given, author: authorOf(request, deps) });

@@ -2,14 +2,13 @@
 import type { FastifyInstance } from "fastify";
 import type { ReplaySelection } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { authorOf } from "../auth/author.js";
+import { lazyParts } from "../lazy-parts.js";
 import { sendDocument } from "../requests/send-document.js";
 import { cancelReplay, findReplay, requestReplay } from "../use-cases/settle-calls.js";
 import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "./route-context.js";
-import { readLease } from "./run-lock-routes.js";
 
 export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
   app.post<CallbackPath & { Querystring: Query }>(
@@ -18,7 +17,7 @@ export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup 
     async (request, reply) => {
       const selection = readSelection(request.query);
       const callback = await lookup.find(request.params.id);
-      const by = isObject(request.body) && "run" in request.body ? await readLease(request.body) : null;
+      const by = (await lazyParts.callParsers()).parseReplayRun(request.body);
       const { id, total, accepted } = await requestReplay(deps, callback, {
         selection,
         by,

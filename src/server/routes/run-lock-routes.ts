@@ -40,7 +40,7 @@ export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup
   });
 }
 
-export async function readLease(body: unknown): Promise<RunLease> {
+async function readLease(body: unknown): Promise<RunLease> {
   const { parseRunLease } = await lazyParts.callParsers();
   return parseRunLease(body);
 }

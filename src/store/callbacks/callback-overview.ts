@@ -163,7 +163,17 @@ interface Facts extends Omit<HealthFacts, "events" | "oldestWaiting" | "pause"> 
   readonly waiting: number;
 }
 
-const COLUMNS = ["callback_key", "state", "down_since", "recovering_since", "started_at", "quiet_since", "failed", "waiting"];
+const COLUMNS = [
+  "callback_key",
+  "state",
+  "down_since",
+  "recovering_since",
+  "started_at",
+  "quiet_since",
+  "marked_outage",
+  "failed",
+  "waiting",
+];
 
 type Cells = readonly [
   key: number,
@@ -172,6 +182,7 @@ type Cells = readonly [
   recoveringSince: number | null,
   outageStartedAt: number | null,
   quietSince: number | null,
+  markedOutage: string | null,
   failed: number,
   waiting: number,
 ];
@@ -184,24 +195,25 @@ async function readFacts(db: Db): Promise<ReadonlyMap<number, Facts>> {
     { columns: COLUMNS },
     sql`FROM (
       SELECT callback_key, max(state) AS state, max(down_since) AS down_since, max(recovering_since) AS recovering_since,
-        max(started_at) AS started_at, max(quiet_since) AS quiet_since,
+        max(started_at) AS started_at, max(quiet_since) AS quiet_since, max(marked_outage) AS marked_outage,
         ${callsOf("FAILED")} AS failed, ${callsOf("PENDING")} AS waiting
       FROM (
         SELECT callback_key, started_at, quiet_since,
-          NULL AS state, NULL AS down_since, NULL AS recovering_since, NULL AS status, 0 AS count
+          NULL AS state, NULL AS down_since, NULL AS recovering_since, NULL AS marked_outage, NULL AS status, 0 AS count
         FROM outages WHERE ended_at IS NULL
-        UNION ALL SELECT callback_key, NULL, NULL, state, down_since, recovering_since, NULL, 0
-        FROM endpoints WHERE state <> 'up'
-        UNION ALL SELECT callback_key, NULL, NULL, NULL, NULL, NULL, status, count
+        UNION ALL SELECT callback_key, NULL, NULL, state, down_since, recovering_since, marked_outage, NULL, 0
+        FROM endpoints WHERE state <> 'up' OR marked_outage IS NOT NULL
+        UNION ALL SELECT callback_key, NULL, NULL, NULL, NULL, NULL, NULL, status, count
         FROM call_counts WHERE status IN ('FAILED', 'PENDING') AND count > 0) AS noted
       GROUP BY callback_key) AS listed`,
   );
   return new Map(
-    cells.map(([key, state, downSince, recoveringSince, startedAt, quietSince, failed, waiting]) => [
+    cells.map(([key, state, downSince, recoveringSince, startedAt, quietSince, markedOutage, failed, waiting]) => [
       key,
       {
         endpoint: { state: state ?? "up", downSince, recoveringSince },
         outage: startedAt === null ? null : { startedAt, quietSince },
+        ...(markedOutage !== null && { markedOutage: JSON.parse(markedOutage) }),
         failed,
         waiting,
       },
@@ -213,8 +225,8 @@ const CALM: Facts = { endpoint: NEW_ENDPOINT, outage: null, failed: 0, waiting: 
 
 function toRow(callback: NamedCallback, oldestWaiting: OldestWaiting | null, now: number, facts: Facts = CALM): Row {
   const { key, name, nameOrder, events } = callback;
-  const { endpoint, outage, failed, waiting } = facts;
-  const { health, since } = endpointHealth({ endpoint, outage, oldestWaiting, events, pause: runningPause(callback, now) });
+  const { failed, waiting, ...known } = facts;
+  const { health, since } = endpointHealth({ ...known, oldestWaiting, events, pause: runningPause(callback, now) });
   const severity = HEALTH_NAMES.indexOf(health);
   return { key, name, name_order: nameOrder, health, since, severity, failed, waiting, backlog: failed + waiting };
 }

@@ -14,6 +14,7 @@ import {
   MarkSchema,
   ReplayReportSchema,
   RunLeaseSchema,
+  requireKnownMembers,
   SubmissionListSchema,
   SubmissionSchema,
 } from "./request-schemas.js";
@@ -56,6 +57,7 @@ export interface Mark {
 /** `now` limits the dates, as in `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
   const mark = checkMark(value);
+  requireKnownMembers(mark, MarkSchema, "isn't a member of a mark");
   const { status, settledBy = "user", replays, unlessSettled = false, markedAt } = mark;
   const deliveredSince = readGuard(mark, "unlessDeliveredSince", "FAILED");
   const failedSince = readGuard(mark, "unlessFailedSince", "SUCCESS");
@@ -127,6 +129,13 @@ function readReport(
 export function parseRunLease(value: unknown): RunLease {
   const { run, holder, done = 0, total = 0 } = checkLease(value);
   return { run, holder, done, total };
+}
+
+/** Without a body no run asks for the replay. Throws `invalid` or `malformed`. */
+export function parseReplayRun(value: unknown): RunLease | null {
+  if (value == null || (isObject(value) && Object.keys(value).length === 0)) return null;
+  requireKnownMembers(value, RunLeaseSchema, "isn't a member here: the query selects the calls");
+  return parseRunLease(value);
 }
 
 const KNOWN_MEMBERS = Object.keys(SubmissionSchema.properties);

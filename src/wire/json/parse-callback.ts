@@ -8,7 +8,14 @@ import {
 import { isWhcbError } from "../../domain/errors.js";
 import { settingsToJson } from "./callback-json.js";
 import { isObject, objectOf } from "./json-value.js";
-import { type CallbackBody, CallbackSchema, checkerOf, invalidFields, PauseSchema } from "./request-schemas.js";
+import {
+  type CallbackBody,
+  CallbackSchema,
+  checkerOf,
+  invalidFields,
+  PauseSchema,
+  requireKnownMembers,
+} from "./request-schemas.js";
 
 const checkBody = checkerOf(CallbackSchema);
 const checkPause = checkerOf(PauseSchema);
@@ -41,8 +48,7 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
 export function parsePause(value: unknown, now: number): Omit<Pause, "by"> {
   const body = value ?? {};
   const { durationMs } = checkPause(body);
-  const unknown = Object.keys(body).filter((name) => !Object.hasOwn(PauseSchema.properties, name));
-  if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [name, "isn't a member of a pause"])));
+  requireKnownMembers(body, PauseSchema, "isn't a member of a pause");
   return { at: now, until: durationMs === undefined ? null : now + durationMs };
 }
 

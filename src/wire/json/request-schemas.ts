@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
 import { MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { cutText } from "../../domain/call-filter.js";
 import { LONGEST_PAUSE_MS } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
@@ -220,6 +221,12 @@ function* innermost(errors: Iterable<ValueError>): Generator<ValueError> {
     if (ofObject === undefined) yield error;
     else yield* innermost(ofObject);
   }
+}
+
+/** Throws `invalid` with this problem for each member that the schema doesn't have: a misspelled guard would be none. */
+export function requireKnownMembers(value: unknown, { properties }: { readonly properties: object }, problem: string): void {
+  const unknown = isObject(value) ? Object.keys(value).filter((name) => !Object.hasOwn(properties, name)) : [];
+  if (unknown.length > 0) throw invalidFields(new Map(unknown.slice(0, MAX_PROBLEMS).map((name) => [cutText(name), problem])));
 }
 
 export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {

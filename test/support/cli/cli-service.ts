@@ -14,6 +14,7 @@ import { systemClock } from "../../../src/platform/clock.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
 import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { type CapturedIo, captureIo, type IoOptions } from "./cli-streams.js";
+import { defaultFlags } from "./default-flags.js";
 import { type CliResult, type CliWorld, cliDeps, newCliWorld, runCli } from "./run-cli.js";
 
 export interface Background {
@@ -75,11 +76,11 @@ export class CliMachine {
   }
 
   serve(argv: readonly string[] = [], options?: IoOptions): Promise<Background> {
-    return this.start(["serve", "--port", "0", "--log-level", "silent", ...argv], options);
+    return this.start(["serve", ...defaultFlags(argv, { "--port": "0", "--log-level": "silent" }), ...argv], options);
   }
 
   listen(argv: readonly string[] = []): Promise<Background> {
-    return this.start(["listen", ...(argv.includes("--port") ? [] : ["--port", "0"]), ...argv]);
+    return this.start(["listen", ...defaultFlags(argv, { "--port": "0" }), ...argv]);
   }
 
   /** Registers a callback at this endpoint, submits responses, and waits until none is PENDING. */

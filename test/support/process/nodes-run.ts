@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
+import { defaultFlags } from "../cli/default-flags.js";
 import { type DatabaseProxy, openDatabaseProxy } from "../postgres/database-proxy.js";
 import {
   type EndpointFigures,
@@ -140,7 +141,7 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
 
 async function serve(home: Home, url: string, more: Readonly<Record<string, string>>, args: readonly string[] = []) {
   const env = { ...USER_ENV, WHCB_DB: url, WHCB_SECRET_KEY: SECRET_KEY, ...more };
-  const server = home.start(["serve", "--port", "0", ...SERVE, ...args], { env });
+  const server = home.start(["serve", ...defaultFlags(args, { "--port": "0" }), ...SERVE, ...args], { env });
   const [, address = ""] = await server.says(/Listening on (http:\/\/\S+)/);
   return { server, url: address };
 }

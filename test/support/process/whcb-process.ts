@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { holdPlace, portPath } from "../../../src/store/sqlite/place-lock.js";
+import { defaultFlags } from "../cli/default-flags.js";
 import { newTemporaryFolder } from "../temporary-folders.js";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
@@ -107,14 +108,14 @@ export class Home {
 
   /** Starts `whcb serve` on a free port; resolves with its URL when it listens. */
   async serve(args: readonly string[] = [], options: RunOptions = {}): Promise<Running & { url: string }> {
-    const running = this.start(["serve", "--port", "0", "--db", this.path("x.db"), ...args], options);
+    const running = this.start(["serve", ...defaultFlags(args, { "--port": "0", "--db": this.path("x.db") }), ...args], options);
     const [, url = ""] = await running.says(/Listening on (http:\/\/\S+)/);
     return Object.assign(running, { url });
   }
 
   /** Starts `whcb listen`, on any free port if the flags name none; resolves with its URL. */
   async listen(args: readonly string[] = []): Promise<Running & { url: string }> {
-    const running = this.start(["listen", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args]);
+    const running = this.start(["listen", ...defaultFlags(args, { "--port": "0" }), ...args]);
     const [, url = ""] = await running.says(/(http:\/\/127\.0\.0\.1:\d+)/);
     return Object.assign(running, { url });
   }

@@ -1,6 +1,6 @@
 /** When an outage closes and reopens (docs/dispatcher.md, An outage). */
 import { afterEach, describe, expect, it } from "vitest";
-import type { Callback } from "../../../src/domain/callback.js";
+import { type Callback, endpointHealth } from "../../../src/domain/callback.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { markMatching } from "../../contract/store-support.js";
 import { REFUSED_503 } from "../../support/builders.js";
@@ -88,6 +88,26 @@ describe("an outage whose calls are all settled", () => {
 });
 
 describe("an outage that closed because its calls were marked by hand", () => {
+  it.each([1, 5, 9, 50])("leaves an endpoint that is being checked, after %i calls too, until it accepts one", async (calls) => {
+    const { callback, ids } = await anOutage(calls);
+    const health = async () => {
+      const [report] = await sim.store.endpoints.listReports([callback.id]);
+      const query = { limit: 10, offset: 0, sort: { field: "name", descending: false }, text: "", health: null } as const;
+      const { items, counts } = await sim.store.callbacks.listOverview(query);
+      return [report && endpointHealth({ ...report, events: callback.events }).health, items[0]?.health, counts.up];
+    };
+    await sim.mark(callback, ids, "SUCCESS");
+    await sim.settle();
+    expect(await health()).toEqual(["checking", "checking", 0]);
+    await sim.restart();
+    await sim.settle();
+    expect(await health()).toEqual(["checking", "checking", 0]);
+    sim.endpoint = up;
+    await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    expect(await health()).toEqual(["up", "up", 1]);
+  });
+
   it("reopens at the next first failure, without another e-mail, also after a restart", async () => {
     const { callback, ids } = await anOutage(2);
     await sim.mark(callback, ids, "SUCCESS");

@@ -196,6 +196,7 @@ describe("what people are told of an endpoint", () => {
     expect(endpointHealth({ ...UP, endpoint: down })).toEqual({ health: "checking", since: 3 });
     // It was down before the outage: one before that was closed by marks.
     expect(endpointHealth({ ...UP, endpoint: down, outage: { ...OUTAGE, startedAt: 5 } })).toEqual({ health: "down", since: 5 });
+    expect(endpointHealth({ ...UP, markedOutage: OUTAGE })).toEqual({ health: "checking", since: 1 });
     const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
     expect(endpointHealth({ ...UP, endpoint: recovering, outage: OUTAGE })).toEqual({ health: "recovering", since: 4 });
   });

@@ -211,7 +211,7 @@ function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions):
     const at = formatInstant(since, utc);
     sentences.push(
       health === "checking"
-        ? `The service is checking the endpoint, which has been down since ${at}.`
+        ? `The service is checking the endpoint, which has been failing since ${at}.`
         : `The endpoint has been ${HEALTHS[health].text} since ${at}.`,
     );
   }

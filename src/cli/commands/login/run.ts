@@ -13,7 +13,7 @@ import { freeProfileName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { withConnectionAdvice } from "../../settings/service-advice.js";
 import { exchangeLog, requireDatabaseFile } from "../../settings/session.js";
-import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
+import { changeSettings, type Profile, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
 export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
@@ -37,7 +37,9 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   let name = values.name ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps, (before) => {
     if (name === "") name = profileNameFor(before, address);
-    const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
+    const { username: _u, password: _p, apiKey: _k, ...known }: Partial<Profile> = before.profiles.get(name) ?? {};
+    // What answers there now is meant.
+    const { credentialsOrigin: _o, databaseId: _d, ...rest } = known;
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });

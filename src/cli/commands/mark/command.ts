@@ -2,7 +2,7 @@ import { command, type Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under, value } from "../../args/flag.js";
 import { DRY_RUN, WAIT } from "../../args/sending-flags.js";
-import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
+import { ALL_CALLBACKS, FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 const OPERANDS: readonly Operand[] = [
@@ -15,18 +15,18 @@ const DETAILS =
 
 const UNDO_FLAG = {
   ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
-  conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), FILE],
+  conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), ALL_CALLBACKS, FILE],
 };
 
 const FLAGS = {
   success: {
-    ...under("Which calls", { failed: FAILED, ...NARROWING_FLAGS, file: FILE }),
+    ...under("Which calls", { failed: FAILED, ...NARROWING_FLAGS, allCallbacks: ALL_CALLBACKS, file: FILE }),
     yes: YES,
     dryRun: DRY_RUN,
     output: OUTPUT_LINES,
   },
   failed: {
-    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO_FLAG }),
+    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, allCallbacks: ALL_CALLBACKS, file: FILE, undo: UNDO_FLAG }),
     yes: YES,
     dryRun: DRY_RUN,
     wait: WAIT,
@@ -64,7 +64,10 @@ export const MARK_FAILED = command({
 
 export const UNDO = command({
   operands: [
-    ["[run]", "a run's id, or the beginning or end of one; left out: the latest one that wasn't undone, after a question"],
+    [
+      "[run]",
+      "a run's id, or 6 or more characters of its beginning or end; left out: the latest one that wasn't undone, after a question",
+    ],
   ],
   details:
     "Marks FAILED again exactly the calls that a run of mark-success has marked, except those that the endpoint has accepted or another run has\nmarked since; an unfinished run is discarded, so that it marks no more. It is the same as `whcb mark-failed --undo <run>`. What a replay\nhas sent can't be taken back.\nOn a terminal it asks first; a script needs the run and --yes.",

@@ -15,7 +15,7 @@ import {
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
-import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { missingCalls, readCallOperands, sureOfCallbacks, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { countFailed } from "../../output/outage-text.js";
@@ -85,14 +85,15 @@ interface Marking {
 const CONNECTIONS = 4;
 
 async function markCalls(
-  invocation: Invocation<MarkFlags["success"] | MarkFlags["failed"]>,
+  typed: Invocation<MarkFlags["success"] | MarkFlags["failed"]>,
   { status, from, wait = false, ...selectors }: Marking,
 ): Promise<void> {
-  const { values } = invocation;
-  const operands = await readCallOperands(invocation, selectors);
-  return withSession(invocation, async (session) => {
-    await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
-    const scope = await toCallScope(operands, session, from, invocation);
+  const { values } = typed;
+  const operands = await readCallOperands(typed, selectors);
+  return withSession(typed, async (session) => {
+    await using runDeps = await openRunDeps(typed, session, { maxConnections: CONNECTIONS });
+    const scope = await toCallScope(operands, session, from, typed);
+    const invocation = await sureOfCallbacks(typed, scope, session.client);
     const job = { status, scope, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.

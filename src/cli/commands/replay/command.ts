@@ -3,7 +3,7 @@ import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, needing, under, value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { DRY_RUN, SENDING_FLAGS, TARGET_FLAGS, WAIT } from "../../args/sending-flags.js";
-import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
+import { ALL_CALLBACKS, FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 const PRINT_CURL = {
@@ -14,6 +14,7 @@ const PRINT_CURL = {
 const SELECTING_FLAGS = {
   failed: FAILED,
   ...NARROWING_FLAGS,
+  allCallbacks: ALL_CALLBACKS,
   file: FILE,
   skipRetrying: flag("--skip-retrying", "leave out calls that the service is still retrying"),
   limit: value("--limit <n>", "only the oldest n, of each callback", integer(1)),

@@ -11,7 +11,7 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { callbacksToSign, checkTarget } from "../../../runs/send/send-target.js";
-import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { missingCalls, readCallOperands, sureOfCallbacks, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
@@ -32,15 +32,16 @@ import { resumeReplay } from "./resume-replay.js";
 
 type ReplayInvocation = Invocation<ReplayFlags>;
 
-export async function run(invocation: ReplayInvocation): Promise<void> {
-  const { values } = invocation;
+export async function run(typed: ReplayInvocation): Promise<void> {
+  const { values } = typed;
   const { cancel: cancelled, resume } = values;
-  if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
-  if (resume !== undefined) return resumeReplay(invocation, resume);
+  if (cancelled !== undefined) return cancelReplay(typed, cancelled);
+  if (resume !== undefined) return resumeReplay(typed, resume);
   const given = readReplayOptions(values);
-  const operands = await readCallOperands(invocation, { isFiltered: values.failed, flag: "--failed" });
-  return withSession(invocation, async (session) => {
-    const scope = await toCallScope(operands, session, "FAILED", invocation);
+  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed" });
+  return withSession(typed, async (session) => {
+    const scope = await toCallScope(operands, session, "FAILED", typed);
+    const invocation = await sureOfCallbacks(typed, scope, session.client);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
     await mentionUnfinishedRun(invocation, session);

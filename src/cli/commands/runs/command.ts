@@ -40,7 +40,7 @@ export const RUNS: GroupBody = {
     {
       name: "show",
       aliases: ["get"],
-      operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
+      operands: [["[run]", "a run's id, or 6 or more characters of its beginning or end; left out: the latest run"]],
       summary: "show a run and the result of each call",
       flags: { output: OUTPUT_LINES_IDS, json: jsonFlag(RUN_DETAILS_FIELDS) },
       examples: [
@@ -54,7 +54,7 @@ export const RUNS: GroupBody = {
     },
     {
       name: "discard",
-      operands: [["<run>", "a run's id, or the beginning or end of one"]],
+      operands: [["<run>", "a run's id, or 6 or more characters of its beginning or end"]],
       summary: "give up an unfinished run: it is never resumed or mentioned again, and its journal stays",
       details:
         "Of a replay by the service (`--via service`), what the service has not begun to send is cancelled too.\nIf calls of it have arrived, or your list had them, but they aren't marked, it asks first: the next replay sends them.",

@@ -110,6 +110,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const { palette } = options;
   const outage = state.outages?.[0];
   const health = reportedHealth(callback, outage);
+  const failingSince = health?.health === "checking" ? health.since : callback.downSince;
   const lines: Printable[] = [
     text`${palette.strong(callback.name)}  ${health === null ? describeCalls(state, palette) : healthText(health, palette)}  ${palette.dim(shownUrl(callback))}`,
   ];
@@ -130,9 +131,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
       );
     const notice = describeNotice(outage, callback, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
-  } else if (callback.downSince !== null && callback.pause === null) {
+  } else if (failingSince !== null && callback.pause === null) {
     lines.push(
-      `  none of its own attempts was accepted since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`,
+      `  none of its own attempts was accepted since ${formatInstant(failingSince, options.utc)}; the next response that is sent tests it`,
     );
   }
   if (failed === 0 && uncounted !== null) return [...lines, "  failed calls: unknown"];

@@ -120,7 +120,7 @@ function movement(key: Key, page: number): number | null {
 function moveCursor(state: TriageState, by: number, { callRows, page }: PressContext): Pressed {
   const level = topLevel(state);
   const last = level.kind === "call" ? Math.max(0, callRows - page) : Number.POSITIVE_INFINITY;
-  const moved = updateLevel(state, level.id, (one) => ({ ...one, cursor: Math.min(one.cursor + by, last) }));
+  const moved = updateLevel(state, level.id, (one) => ({ ...one, cursor: Math.max(0, Math.min(one.cursor + by, last)) }));
   return { state: moved, effect: { do: "load" } };
 }
 

@@ -16,11 +16,14 @@ export const DIMENSIONS: Readonly<Record<Dimension, { readonly title: string; re
 
 export const DIMENSION_NAMES: readonly Dimension[] = ["cause", "hour", "from", "message"];
 
+export const NO_ROW = -1;
+
 export type Level = CallbacksLevel | GroupsLevel | GroupLevel | CallsLevel | CallLevel;
 
 interface LevelBase {
   /** What arrives for a level that is gone is dropped. */
   readonly id: number;
+  /** It is NO_ROW once the group under it is gone, until a key moves it. */
   readonly cursor: number;
   /** `filterText` is typed after /. */
   readonly filterText: string;
@@ -143,6 +146,7 @@ export function updateLevel(state: TriageState, id: number, change: (level: Leve
 
 /** Rows may have gone since. */
 export function withCursorInside(level: Level): Level {
+  if (level.cursor === NO_ROW) return level;
   return { ...level, cursor: Math.max(0, Math.min(level.cursor, rowCount(level) - 1)) };
 }
 
@@ -184,7 +188,7 @@ export function groupName({ values }: CallGroup, dimension: Dimension): string {
   }
 }
 
-/** The cursor stays on its group. */
+/** The cursor stays on its group. If that is gone, a key must not act on another one in its place. */
 export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded: boolean): GroupsLevel {
   const nameAt = (one: GroupsLevel, index: number) => {
     const group = shownGroups(one)[index];
@@ -192,8 +196,9 @@ export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded
   };
   const name = nameAt(level, level.cursor);
   const now = { ...level, counted, isLoaded };
+  if (name === null || level.counted.readAt === null) return now;
   const cursor = shownGroups(now).findIndex((group) => groupName(group, now.dimension) === name);
-  return { ...now, cursor: cursor < 0 || level.counted.readAt === null ? level.cursor : cursor };
+  return { ...now, cursor: cursor < 0 ? NO_ROW : cursor };
 }
 
 /** Adds the typed text: the result is what is listed. */

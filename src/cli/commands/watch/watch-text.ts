@@ -107,7 +107,7 @@ function callbackLines(watched: WatchedCallback, options: RenderOptions): readon
 
 function sinceText(health: Health | null, { utc, now }: RenderOptions): string {
   if (health === null || health.since === null) return "";
-  return `${health.health === "checking" ? "down since" : "since"} ${formatInstant(health.since, utc)} (${formatRelative(health.since, now)})`;
+  return `${health.health === "checking" ? "failing since" : "since"} ${formatInstant(health.since, utc)} (${formatRelative(health.since, now)})`;
 }
 
 /** The service is asked for one count after the other, so their sum isn't exact while calls move. */

@@ -28,7 +28,7 @@ export function EndpointBadge({ health, since }: Health): VNode {
       </span>{" "}
       {since !== null && (
         <span class="muted">
-          {health === "checking" && "down "}since <Time at={since} />
+          {health === "checking" && "failing "}since <Time at={since} />
         </span>
       )}
     </>

@@ -38,6 +38,7 @@ describe("the settings in force", () => {
       profile: { value: "prod", from: "current profile" },
       profileService: PROD.url,
       address: { value: { kind: "http", url: PROD.url, origin: PROD.url }, from: "profile prod" },
+      ownDatabase: null,
       username: { value: "ops", from: "profile prod" },
       password: { value: "prod-pass", from: "profile prod" },
       apiKey: { value: "prod-key", from: "profile prod" },

@@ -139,7 +139,7 @@ describe("the reason for a call's state", () => {
     const facts = { ...NOT_DOWN, call: aListedCall({ status: "PENDING" }), callback: down };
     expect(explainCall(facts, OPTIONS)).toEqual([
       "It is waiting for its first attempt.",
-      "The service is checking the endpoint, which has been down since 2026-11-24 12:00:00Z.",
+      "The service is checking the endpoint, which has been failing since 2026-11-24 12:00:00Z.",
     ]);
   });
 

@@ -21,6 +21,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       waiting: { pending: 0, failed: 0, retried: 0 },
       mailDirectory: "",
       users: { removed: [], own: "new" as const },
+      databaseId: null,
       stopped: new Promise<void>(() => {}),
       stop: close("service"),
     };

@@ -12,6 +12,7 @@ const SERVICE: Start[0] = {
   url: "http://127.0.0.1:8787",
   metricsUrl: null,
   users: { removed: [], own: "same" },
+  databaseId: null,
 };
 const OPTIONS: Start[1] = {
   database: "/data/x.db",

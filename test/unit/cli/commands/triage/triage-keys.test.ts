@@ -6,6 +6,8 @@ import {
   newState,
   type TriageState,
   topLevel,
+  updateLevel,
+  withCounted,
 } from "../../../../../src/cli/commands/triage/triage-state.js";
 import type { Key } from "../../../../../src/cli/full-screen/frame.js";
 import type { CallStatus } from "../../../../../src/domain/call.js";
@@ -103,6 +105,22 @@ describe("moving", () => {
     expect(topLevel(typed(group, "↵").state)).toMatchObject({ kind: "calls", filter: { statusCodes: [{ code: 500 }] }, ids: [] });
     expect(topLevel(typed(calls(), "↓↓↵").state)).toMatchObject({ kind: "call", callId: "C" });
     expect(typed(group, "⎋").state.levels).toHaveLength(1);
+  });
+
+  it("acts on no group after the one under the cursor is gone, until a key moves it", () => {
+    const before = groups();
+    const state = updateLevel(before, 1, (level) => {
+      if (level.kind !== "groups") return level;
+      return withCounted(level, { ...level.counted, groups: level.counted.groups.slice(1), calls: 20, readAt: 1 }, true);
+    });
+    for (const key of keys("mrta")) expect(press(state, key, CONTEXT).effect).toBeUndefined();
+    expect(press(state, { name: "enter" }, CONTEXT).state.levels).toHaveLength(1);
+    for (const key of keys("jk")) {
+      const moved = press(state, key, CONTEXT).state;
+      expect(topLevel(moved).cursor).toBe(0);
+      const [mark = { name: "enter" }] = keys("m");
+      expect(press(moved, mark, CONTEXT).effect).toMatchObject({ do: "run", action: { name: "mark" } });
+    }
   });
 
   it("never leaves the rows", () => {

@@ -73,6 +73,14 @@ describe("the groups of triage", () => {
     expect(frames.filter((frame) => frame.includes("reading"))).toEqual([]);
   });
 
+  it("have no cursor once the group under it is gone, however they are counted then", async () => {
+    const { frames } = await showGroups([{ 503: 30, 500: 20 }, { 500: 20 }, { 500: 20, 404: 3 }]);
+    const rows = (frame: string) => frame.split("\n").filter((line) => /^. +\d+ {2}\d{3} x/.test(line));
+    expect(frames.map(rows).filter((shown) => shown.length === 1)).not.toEqual([]);
+    expect(frames.findLast((frame) => rows(frame).length === 1)).toMatch(/\n {2} +20 {2}500 x/);
+    expect(frames.at(-1)).toMatch(/\n {2} +20 {2}500 x.*\n {2} +3 {2}404 x/);
+  });
+
   it("aren't counted again by themselves by a service that limits requests", async () => {
     expect((await showGroups([{ 503: 30 }, { 503: 3 }], false)).asked).toEqual([0]);
   });

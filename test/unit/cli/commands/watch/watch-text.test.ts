@@ -64,7 +64,7 @@ describe("the screen of watch", () => {
       outage: null,
     };
     const { body } = watchFrame({ callbacks: [addReading(null, reading).watched], events: [], freshness: FRESH }, 20, OPTIONS);
-    expect(String(body[0])).toBe("demo  checking the endpoint down since 2026-11-24 12:00:00Z (now)");
+    expect(String(body[0])).toBe("demo  checking the endpoint failing since 2026-11-24 12:00:00Z (now)");
   });
 
   it("keeps half of the rows for what happens, and says how many callbacks it leaves out", () => {
