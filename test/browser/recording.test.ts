@@ -28,7 +28,10 @@ it.each([
     const film = page.locator(".film");
     expect(await film.evaluate((drawn) => getComputedStyle(drawn).animationName)).toBe(animation);
     await film.evaluate((drawn) => {
-      for (const played of drawn.getAnimations()) played.currentTime = 0;
+      for (const played of drawn.getAnimations()) {
+        played.pause();
+        played.currentTime = 0;
+      }
     });
     const { left, right } = await page.locator(`.film > g:${shown}-child`).evaluate((drawn) => drawn.getBoundingClientRect());
     expect([left >= 0, right <= 1_000]).toEqual([true, true]);
