@@ -1,4 +1,4 @@
-/** The Markdown files point at files and headings that exist. */
+/** The Markdown files point at files and headings that exist, and lead a reader to them. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -71,6 +71,35 @@ describe("the documentation", () => {
       if (symbol === undefined || !isDeclared.test(readFileSync(join(ROOT, path), "utf8"))) wrong.push(`${symbol} in ${path}`);
     }
     expect(wrong).toEqual([]);
+  });
+
+  it("is introduced by a README that is read in a minute", () => {
+    expect(readFileSync(join(ROOT, "README.md"), "utf8").split("\n").length).toBeLessThan(150);
+  });
+
+  it("has a page that lists all the others by what a reader wants to do", () => {
+    const map = readFileSync(join(ROOT, "docs/README.md"), "utf8");
+    const pages = FILES.filter((file) => /^docs\/[\w-]+\.md$/.test(file)).map((file) => file.slice("docs/".length));
+    expect(pages.filter((page) => page !== "README.md" && !map.includes(`](${page}`))).toEqual([]);
+  });
+
+  it("says on each page first what it answers", () => {
+    const silent = FILES.filter((file) => /^docs\/[\w-]+\.md$/.test(file)).filter(
+      (file) => !/^# .+\n\n[A-Z][^|#]{30,}/.test(readFileSync(join(ROOT, file), "utf8")),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it("has only pictures that a page shows", () => {
+    const shown = FILES.map((file) => readFileSync(join(ROOT, file), "utf8")).join("");
+    expect(filesIn("docs/images/*").filter((file) => !shown.includes(file.slice("docs/".length)))).toEqual([]);
+  });
+
+  it("has a recording that is small, loads nothing and keeps still for who wants that", () => {
+    const svg = readFileSync(join(ROOT, "docs/images/recording.svg"), "utf8");
+    expect(svg.length).toBeLessThan(100_000);
+    expect(svg.match(/(?:href|src)="[^#]|url\(|@import|<script/g)).toBeNull();
+    expect(svg).toMatch(/@media \(prefers-reduced-motion:reduce\)\{\.film\{animation:none;/);
   });
 
   it("is cited in comments by paths that exist", () => {

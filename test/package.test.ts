@@ -91,7 +91,7 @@ test("docs/dependencies.md is current: `npm run deps` writes it", async () => {
     [...new Set(installed.filter((one) => one.license === license).map(({ name }) => name))].sort().join(", ");
   const text = `# Dependencies
 
-\`npm run deps\` writes this file from \`package-lock.json\`, and a test keeps it current. \`npm run audit\` asks the registry for known
+Which packages are installed with it, and under which licences. \`npm run deps\` writes this file from \`package-lock.json\`, and a test keeps it current. \`npm run audit\` asks the registry for known
 vulnerabilities of the installed packages; it fails if the registry doesn't answer such requests, as some mirrors don't.
 
 Installing whcb installs ${installed.length} packages, ${direct.length} of them named by it. Its development needs ${development.length} more, of which those for other platforms are

@@ -2,12 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import xterm from "@xterm/headless";
-import { BIN, eventually, type Home, type Outcome, type Running } from "./whcb-process.js";
+import { BIN, eventually, type Home, type Outcome, type Running, type RunOptions } from "./whcb-process.js";
 
 export interface TerminalOptions {
   readonly columns?: number;
   readonly rows?: number;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: RunOptions["env"];
 }
 
 let opened = 0;

@@ -24,7 +24,7 @@ test("docs/flags.md lists all flags of all commands: `npm run docs:flags` writes
   );
   const text = `# Flags
 
-\`npm run docs:flags\` writes this file from the declarations that help and the manual pages use, and a test keeps it current.
+Every flag of every command, with its default. \`npm run docs:flags\` writes this file from the declarations that help and the manual pages use, and a test keeps it current.
 
 A command that isn't here has only the flags of every command.
 

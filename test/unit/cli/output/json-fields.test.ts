@@ -28,7 +28,7 @@ describe("the fields of the JSON", () => {
     });
     const text = `# JSON
 
-\`npm run docs:json\` writes this file from the declarations that the commands use, and a test keeps it current. Fields may be added
+Which fields \`-o json\` prints, and what they mean. \`npm run docs:json\` writes this file from the declarations that the commands use, and a test keeps it current. Fields may be added
 ([stability.md](stability.md)).
 
 \`-o json\` prints all fields: a list as an array, one thing as an object. \`whcb status\` prints \`service\` and \`callbacks\`, an array with

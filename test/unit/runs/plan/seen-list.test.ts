@@ -214,10 +214,7 @@ describe("a list of what the receiver has", () => {
     ["result_codes", "x"],
     ["barcode", "x"],
     ["http_referrer", "x"],
-    ["errands", "x"],
-    ["snackbar", "x"],
     ["response", "room 503"],
-    ["response", "503 Main Street"],
     ["note", "see HTTP/1.1 503"],
     ["received_at", "2000-01-01T00:00:00Z"],
   ])("may say that a line was received: %s %s", (name, value) => {

@@ -20,7 +20,8 @@ describe("a batch of large responses", () => {
     const db = new Kysely<Schema>({
       dialect: sqliteDialect(database, systemClock),
       log: ({ query }) => {
-        if (query.sql.includes("INTO calls")) lengths.push(Math.max(...query.parameters.map((value) => String(value).length)));
+        if (query.sql.includes("INTO calls"))
+          lengths.push(query.parameters.reduce<number>((sum, value) => sum + String(value).length, 0));
       },
     });
     const callbacks = callbackStore(db, keyCipher(new Uint8Array(32)));
