@@ -94,6 +94,12 @@ describe("workflows", () => {
     expect(programs.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
+  it("release all that a script builds", () => {
+    const release = workflows.find(({ name }) => name === "release.yml")?.jobs.executable?.steps ?? [];
+    const built = release.flatMap(({ run = "" }) => [...run.matchAll(/npm run (build:[\w-]+)/g)].map(([, script]) => script));
+    expect(built.sort()).toEqual(Object.keys(manifest.scripts).filter((script) => script.startsWith("build:")));
+  });
+
   it("publish nothing that wasn't checked, on every system", () => {
     const release = workflows.find(({ name }) => name === "release.yml")?.jobs ?? {};
     const needsOf = (id: string): readonly string[] =>
