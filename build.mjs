@@ -1,7 +1,7 @@
 /** Builds dist/ and man/. docs/adr/0007 says why these files, and why CommonJS. */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 
@@ -107,7 +107,7 @@ function requireOtherFiles(name) {
       onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace, kind }) => {
         if (namespace === "other") return { path, external: true };
         if (resolveDir.includes("node_modules")) return undefined;
-        const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
+        const typescript = relative(".", resolve(resolveDir, path)).replaceAll(sep, "/").replace(/\.js$/, ".ts");
         const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
         return fileOf.get(source) === name && kind !== "dynamic-import" ? undefined : { path: source, namespace: "other" };
       });

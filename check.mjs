@@ -4,7 +4,9 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
 async function run(script) {
-  const child = spawn("npm", ["run", "--silent", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [process.env.npm_execpath, "run", "--silent", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
   process.stdout.write(output);
   if (code !== 0) process.exitCode = 1;

@@ -8,7 +8,7 @@ export interface FullScreen {
   onResize(handler: () => void): void;
   /** Copies into the clipboard, if the terminal allows it: it doesn't say. */
   copy(text: string): void;
-  /** Does what Ctrl-Z does: the shell has the terminal until `fg`. */
+  /** Does what Ctrl-Z does: the shell has the terminal until `fg`. Windows stops no process. */
   suspend(): void;
   leave(): void;
 }
@@ -74,7 +74,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
 
   /** `target` is a process, or 0 for all of the terminal's job. */
   function stop(target: number): void {
-    if (!isShown) return;
+    if (!isShown || process.platform === "win32") return;
     hide();
     // Without a listener the system stops the process.
     process.off("SIGTSTP", onStop);

@@ -61,7 +61,8 @@ function requirePrivate(folder: string): void {
   if (!found.isDirectory()) throw new Error(`${folder} isn't a folder itself, but a link or a file`);
   if (!isOwn(found, OTHERS_WRITE)) throw new Error(`${folder} belongs to another user, or others may write to it`);
   const { mode } = lstatSync(dirname(folder));
-  if ((mode & (EVERYBODY_WRITES | STICKY)) === EVERYBODY_WRITES) throw new Error(`everybody may write to ${dirname(folder)}`);
+  const mayBeExchanged = process.getuid !== undefined && (mode & (EVERYBODY_WRITES | STICKY)) === EVERYBODY_WRITES;
+  if (mayBeExchanged) throw new Error(`everybody may write to ${dirname(folder)}`);
 }
 
 function isIntact(path: string, content: Buffer): boolean {
@@ -79,6 +80,10 @@ function loadOnce(content: Buffer): unknown {
     writeFileSync(path, content, { mode: 0o600 });
     return load(path);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Windows keeps the file of a loaded module.
+    }
   }
 }

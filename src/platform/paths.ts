@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { posix, win32 } from "node:path";
 
 export interface Paths {
   /** `config` holds settings and credentials, with mode 0700. */
@@ -8,30 +8,32 @@ export interface Paths {
   readonly data: string;
 }
 
-/** The defaults are those of XDG, in Library on macOS, in AppData on Windows. */
 export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
-  const home = env.HOME || homedir();
-  const config = env.WHCB_CONFIG_DIR || join(configHome(env, platform, home), "whcb");
-  const data = env.WHCB_DATA_DIR || join(dataHome(env, platform, home), "whcb");
-  return { config, data };
+  const { config, data } = defaultPaths(env, platform);
+  return { config: env.WHCB_CONFIG_DIR || config, data: env.WHCB_DATA_DIR || data };
 }
 
 /** Returns where the executable keeps the native module that it contains. */
 export function cacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  return env.WHCB_CACHE_DIR || defaultPaths(env, platform).cache;
+}
+
+/** They are those of XDG, in Library on macOS, in AppData on Windows. */
+function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths & { readonly cache: string } {
   const home = env.HOME || homedir();
-  if (env.WHCB_CACHE_DIR) return env.WHCB_CACHE_DIR;
-  if (platform === "win32") return join(dataHome(env, platform, home), "whcb", "cache");
-  return join(platform === "darwin" ? join(home, "Library", "Caches") : env.XDG_CACHE_HOME || join(home, ".cache"), "whcb");
-}
-
-function configHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
-  if (platform === "win32") return env.APPDATA || join(home, "AppData", "Roaming");
-  if (platform === "darwin") return join(home, "Library", "Preferences");
-  return env.XDG_CONFIG_HOME || join(home, ".config");
-}
-
-function dataHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
-  if (platform === "win32") return env.LOCALAPPDATA || join(home, "AppData", "Local");
-  if (platform === "darwin") return join(home, "Library", "Application Support");
-  return env.XDG_DATA_HOME || join(home, ".local", "share");
+  if (platform === "win32") {
+    const { join } = win32;
+    const data = join(env.LOCALAPPDATA || join(home, "AppData", "Local"), "whcb");
+    return { config: join(env.APPDATA || join(home, "AppData", "Roaming"), "whcb"), data, cache: join(data, "cache") };
+  }
+  const { join } = posix;
+  if (platform === "darwin") {
+    const inLibrary = (folder: string) => join(home, "Library", folder, "whcb");
+    return { config: inLibrary("Preferences"), data: inLibrary("Application Support"), cache: inLibrary("Caches") };
+  }
+  return {
+    config: join(env.XDG_CONFIG_HOME || join(home, ".config"), "whcb"),
+    data: join(env.XDG_DATA_HOME || join(home, ".local", "share"), "whcb"),
+    cache: join(env.XDG_CACHE_HOME || join(home, ".cache"), "whcb"),
+  };
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { IS_WINDOWS } from "./system.js";
 
 const folders: string[] = [];
 
@@ -12,5 +13,12 @@ export function newTemporaryFolder(prefix: string): string {
 }
 
 export function removeTemporaryFolders(): void {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      // It keeps a module that this process has loaded.
+      if (!IS_WINDOWS) throw error;
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { TO_APPEND } from "../../platform/files/excess-mode.js";
+import { TO_APPEND, TO_CHANGE } from "../../platform/files/excess-mode.js";
 import { parseStep, type RunStep, stepText } from "./run-step.js";
 
 export interface JournalFile {
@@ -18,14 +18,24 @@ export type OpenJournalFile = (path: string, at: "new" | number) => JournalFile;
 
 /** Creates a file (0600), and fails if it exists; or opens an existing one and truncates it to `at` bytes. */
 export const openJournalFile: OpenJournalFile = (path, at) => {
+  if (at !== "new") truncate(path, at);
   const descriptor = openSync(path, at === "new" ? "ax" : TO_APPEND, 0o600);
-  if (at !== "new") ftruncateSync(descriptor, at);
   return {
     write: (bytes) => writeSync(descriptor, bytes),
     sync: (done) => fdatasync(descriptor, done),
     close: () => closeSync(descriptor),
   };
 };
+
+/** Windows can't truncate a file that is open to append. */
+function truncate(path: string, length: number): void {
+  const descriptor = openSync(path, TO_CHANGE);
+  try {
+    ftruncateSync(descriptor, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 /** So many bytes are flushed without a call of `flush`. */
 const FLUSH_EVERY_BYTES = 256 * 1024;

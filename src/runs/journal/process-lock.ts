@@ -6,6 +6,7 @@ import { pid as ownPid } from "node:process";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { createFolder } from "../../platform/files/durable-folders.js";
 import { TO_REPLACE } from "../../platform/files/excess-mode.js";
+import { removeLocked } from "../../platform/files/remove-locked.js";
 import { type FileLock, NO_LOCK, type RunFolder } from "../run-deps.js";
 import { journalPath } from "./run-id.js";
 
@@ -31,9 +32,9 @@ export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: str
       if (!isHeld) return;
       isHeld = false;
       await rm(pidPath, { force: true });
-      // A process that waits for a removed file would lock it, and the next process a new one. A run without a journal is nobody else's.
-      if (!existsSync(journalPath(runsDirectory, runId))) await rm(path, { force: true });
-      await held.release();
+      // A run without a journal is nobody else's.
+      if (existsSync(journalPath(runsDirectory, runId))) await held.release();
+      else await removeLocked(path, () => held.release());
     },
   };
 }

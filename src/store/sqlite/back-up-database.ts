@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
+import { flushFolder } from "../../platform/files/durable-folders.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -23,7 +24,7 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
       flushToDisk(draft);
       requireFreeName(file, path, overwrite);
       renameSync(draft, file);
-      flushToDisk(dirname(file));
+      await flushFolder(dirname(file));
     } finally {
       for (const name of [draft, `${draft}-journal`]) rmSync(name, { force: true });
     }
@@ -64,8 +65,9 @@ function requireFreeName(file: string, path: string, overwrite: boolean): void {
   });
 }
 
+/** Windows flushes only a file that is open to write. */
 function flushToDisk(path: string): void {
-  const descriptor = openSync(path, "r");
+  const descriptor = openSync(path, "r+");
   try {
     fsyncSync(descriptor);
   } finally {

@@ -5,10 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { createFolder } from "../../platform/files/durable-folders.js";
+import { removeLocked } from "../../platform/files/remove-locked.js";
 import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js";
 
 /** Returns what stands for the port of this URL in a data folder. */
@@ -25,11 +25,7 @@ export async function holdPlace(served: string): Promise<HeldPlace> {
     const path = placePath(served);
     const lock = await lockFile(path);
     return {
-      async release() {
-        // Windows removes no open file.
-        await rm(path, { force: true }).catch(() => undefined);
-        await lock?.release();
-      },
+      release: () => removeLocked(path, async () => lock?.release()),
     };
   } catch {
     return { async release() {} };

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { toCurl } from "../../../src/delivery/curl-command.js";
+import { IS_WINDOWS } from "../../support/system.js";
 
 const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eEVIL\u200b\u0001234\\'";
 
@@ -10,7 +11,7 @@ const line = (request: Partial<Request> & { readonly url: string }, secret = "",
   toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, secret });
 
 describe("toCurl", () => {
-  it("escapes control characters as numbers, which a shell turns back into the characters", () => {
+  it.skipIf(IS_WINDOWS)("escapes control characters as numbers, which a shell turns back into the characters", () => {
     const command = line({ method: "POST", url: `http://h/${HOSTILE}`, headers: { a: HOSTILE }, body: HOSTILE });
     expect(command).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     const script = `curl() { printf '%s\\0' "$@"; }; ${command}`;
@@ -31,17 +32,20 @@ describe("toCurl", () => {
     ]);
   });
 
-  it.each(["bash", "dash", "zsh", "fish"])("has a JSON body that %s reads as it is meant, where it is installed", (shell) => {
-    if (spawnSync(shell, ["-c", ""]).error !== undefined) return;
-    const content = `hi\u200b\\'; echo run; #\u{e0041}\u200d\u2028\u0085\n${HOSTILE}`;
-    const headers = { "content-type": "application/json" };
-    const command = line({ method: "POST", url: "http://h/", headers, body: JSON.stringify({ content }) });
-    const { stdout } = spawnSync(shell, ["-c", command.replace("curl --globoff", "printf '%s\\n'")], { encoding: "utf8" });
-    const [body = ""] = /\{.*\}/.exec(stdout) ?? [];
-    expect(JSON.parse(body)).toEqual({ content });
-  });
+  it.skipIf(IS_WINDOWS).each(["bash", "dash", "zsh", "fish"])(
+    "has a JSON body that %s reads as it is meant, where it is installed",
+    (shell) => {
+      if (spawnSync(shell, ["-c", ""]).error !== undefined) return;
+      const content = `hi\u200b\\'; echo run; #\u{e0041}\u200d\u2028\u0085\n${HOSTILE}`;
+      const headers = { "content-type": "application/json" };
+      const command = line({ method: "POST", url: "http://h/", headers, body: JSON.stringify({ content }) });
+      const { stdout } = spawnSync(shell, ["-c", command.replace("curl --globoff", "printf '%s\\n'")], { encoding: "utf8" });
+      const [body = ""] = /\{.*\}/.exec(stdout) ?? [];
+      expect(JSON.parse(body)).toEqual({ content });
+    },
+  );
 
-  it("gives curl the URL that was parsed here, without what curl expands or sends on its own", () => {
+  it.skipIf(IS_WINDOWS)("gives curl the URL that was parsed here, without what curl expands or sends on its own", () => {
     const { stdout } = spawnSync(
       "bash",
       ["-c", `curl() { printf '%s\\n' "$5"; }; ${line({ url: "http://u:p@example.com\\@127.0.0.1/{a,b}[1-3]#c" })}`],

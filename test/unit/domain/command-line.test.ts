@@ -8,12 +8,13 @@ import {
   shellQuote,
   singleQuote,
 } from "../../../src/domain/command-line.js";
+import { IS_WINDOWS } from "../../support/system.js";
 
 /** The flags keep a user's settings out. CI must have these shells; others are tested where they are installed. */
 const SHELLS = { bash: ["--norc"], zsh: ["-f"], fish: ["--no-config"] };
 const OTHER_SHELLS = { ksh: [], dash: [] };
-const isInstalled = ([shell]: [string, unknown]) => spawnSync(shell, ["-c", ""]).error === undefined;
-const isRequired = ([shell]: [string, unknown]) => process.env.CI !== undefined && shell in SHELLS;
+const isInstalled = ([shell]: [string, unknown]) => !IS_WINDOWS && spawnSync(shell, ["-c", ""]).error === undefined;
+const isRequired = ([shell]: [string, unknown]) => !IS_WINDOWS && process.env.CI !== undefined && shell in SHELLS;
 const TESTED = Object.entries({ ...SHELLS, ...OTHER_SHELLS }).filter((each) => isRequired(each) || isInstalled(each));
 
 describe("a word for a shell", () => {
@@ -71,7 +72,7 @@ describe("a word for a shell", () => {
     }
   });
 
-  test("with a line feed reaches the program from bash", () => {
+  test.skipIf(IS_WINDOWS)("with a line feed reaches the program from bash", () => {
     const { stdout } = spawnSync("bash", ["-c", `printf %s ${quoteWord("a\n\\'\u202e1")}`], { encoding: "utf8" });
     expect(stdout).toBe("a\n\\'\u202e1");
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openInBrowser } from "../../../src/platform/browser.js";
 import { systemClock } from "../../../src/platform/clock.js";
+import { IS_WINDOWS } from "../../support/system.js";
 
 let folder: string;
 const file = (name: string) => join(folder, name);
@@ -16,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const URL = "http://127.0.0.1:8787/console?a=b&c=d";
 
-it.each([
+it.skipIf(IS_WINDOWS).each([
   ["linux", "xdg-open", URL],
   ["darwin", "open", URL],
   ["win32", "rundll32", `url.dll,FileProtocolHandler ${URL}`],

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { keyCipher, loadOrCreateSecretKey, secretKeyPath } from "../../../src/store/secret-key.js";
 import { storeFiles } from "../../support/store/store-files.js";
+import { isPrivate } from "../../support/system.js";
 
 const { path } = storeFiles();
 
@@ -13,7 +14,7 @@ describe("the key file", () => {
     const key = await loadOrCreateSecretKey(file);
     expect(key).toHaveLength(32);
     expect(await loadOrCreateSecretKey(file)).toEqual(key);
-    expect(statSync(secretKeyPath(file)).mode & 0o777).toBe(0o600);
+    expect(isPrivate(secretKeyPath(file))).toBe(true);
     expect(readFileSync(secretKeyPath(file), "utf8")).toBe(`${Buffer.from(key).toString("base64")}\n`);
   });
 

@@ -1,3 +1,4 @@
+import { resolve as resolvePath } from "node:path";
 import { describe, expect, test } from "vitest";
 import { resolveSettings, toServiceTarget } from "../../../../src/cli/settings/resolve-settings.js";
 import type { Profile, Settings } from "../../../../src/cli/settings/settings-file.js";
@@ -217,7 +218,7 @@ describe("the settings in force", () => {
   test("a database file needs no credentials", () => {
     expect(toServiceTarget(resolve({ env: { WHCB_URL: "/data/x.db" } }))).toEqual({
       kind: "file",
-      path: "/data/x.db",
+      path: resolvePath("/data/x.db"),
       authParameter: "Auth",
       bodyNames: "messageid-messagelocation",
     });

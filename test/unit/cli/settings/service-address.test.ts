@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readServiceAddress } from "../../../../src/cli/settings/service-address.js";
 
@@ -8,13 +9,13 @@ describe("what WHCB_URL names", () => {
     ["x.db", resolve("x.db")],
     ["./x", resolve("x")],
     ["data/calls", resolve("data/calls")],
-    ["/var/lib/whcb.sqlite3", "/var/lib/whcb.sqlite3"],
+    ["/var/lib/whcb.sqlite3", resolve("/var/lib/whcb.sqlite3")],
     ["~/x.db", join(homedir(), "x.db")],
-    ["./a:b@c.db", resolve("a:b@c.db")],
-    ["/tmp/a:b@c.db", "/tmp/a:b@c.db"],
+    ["./a:b@c.db", resolve("./a:b@c.db")],
+    ["/tmp/a:b@c.db", resolve("/tmp/a:b@c.db")],
     ["ada@home/x.db", resolve("ada@home/x.db")],
     ["file:x.db", resolve("x.db")],
-    ["file:///tmp/x.db", "/tmp/x.db"],
+    [pathToFileURL("/tmp/x.db").href, resolve("/tmp/x.db")],
   ])("%s is a database file", (text, path) => {
     expect(readServiceAddress(text, "WHCB_URL")).toEqual({ kind: "file", path });
   });

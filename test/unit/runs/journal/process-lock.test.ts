@@ -7,19 +7,32 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { isRunLocked, lockRun } from "../../../../src/runs/journal/process-lock.js";
-import type { RunFolder } from "../../../../src/runs/run-deps.js";
+import type { FileLock, RunFolder } from "../../../../src/runs/run-deps.js";
 import { lockFile } from "../../../../src/store/sqlite/lock-database.js";
+import { IS_WINDOWS } from "../../../support/system.js";
 
 const RUN = "20261124-233015-7F3A";
 let runsDirectory: string;
 let folder: RunFolder;
+let held: FileLock[];
 
 beforeEach(() => {
   runsDirectory = mkdtempSync(join(tmpdir(), "whcb-lock-"));
-  folder = { runsDirectory, lockFile, clock: systemClock };
+  held = [];
+  folder = { runsDirectory, lockFile: lockAndKeep, clock: systemClock };
 });
 
-afterEach(() => rmSync(runsDirectory, { recursive: true }));
+afterEach(async () => {
+  // Windows removes no open file.
+  for (const lock of held) await lock.release();
+  rmSync(runsDirectory, { recursive: true });
+});
+
+async function lockAndKeep(path: string): Promise<FileLock | null> {
+  const lock = await lockFile(path);
+  if (lock !== null) held.push(lock);
+  return lock;
+}
 
 /** Another process has the lock, as lockRun takes it. */
 const HOLDER = `
@@ -47,7 +60,7 @@ describe("a run's lock", () => {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await once(holder.stdout, "data");
-    holder.kill("SIGSTOP");
+    if (!IS_WINDOWS) holder.kill("SIGSTOP");
     await expect(lockRun(folder, RUN)).rejects.toMatchObject({ message: `process ${holder.pid} is working on run ${RUN}` });
     expect(await isRunLocked(folder, RUN)).toBe(true);
     holder.kill("SIGKILL");
@@ -77,7 +90,7 @@ describe("a run's lock", () => {
     expect(await isRunLocked(folder, RUN)).toBe(true);
   });
 
-  it("names its process through no link that another user may have made", async () => {
+  it.skipIf(IS_WINDOWS)("names its process through no link that another user may have made", async () => {
     const target = join(runsDirectory, "target");
     writeFileSync(target, "as it was");
     symlinkSync(target, join(runsDirectory, `${RUN}.lock.pid`));

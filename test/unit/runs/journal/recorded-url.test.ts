@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { maskUrl } from "../../../../src/domain/mask.js";
 import { systemRandom } from "../../../../src/platform/random.js";
 import { isRecorded, type RecordedUrl, urlRecorder } from "../../../../src/runs/journal/recorded-url.js";
+import { isPrivate } from "../../../support/system.js";
 
 const HIDDEN = "https://example.com/?token=s3cret";
 
@@ -33,7 +34,7 @@ describe("a URL in a journal", () => {
     expect(await record(HIDDEN)).toEqual(recorded);
     expect(readdirSync(folder)).toEqual(["runs.key"]);
     const key = join(folder, "runs.key");
-    expect([statSync(key).mode & 0o077, readFileSync(key).length]).toEqual([0, 32]);
+    expect([isPrivate(key), readFileSync(key).length]).toEqual([true, 32]);
     rmSync(key);
     expect(await isSame(HIDDEN, recorded)).toBe(false);
     // This has another key.

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
 import type { Client, ListedCall } from "../../../../src/client/client.js";
@@ -6,6 +5,7 @@ import { phoneParser, planReconcile, type ReconcileRequest } from "../../../../s
 import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
 import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
+import { countOpenFiles } from "../../../support/system.js";
 
 const CALLBACK = aListedCallback({ id: "CB", name: "demo" });
 
@@ -127,9 +127,9 @@ describe("a plan by what the receiver has", () => {
     const hidden = { all, pending: aPage([aCall("E", { status: "PENDING" })], { total: 2 }) };
     expect(await failsWith({ ...hidden, features: [] })).toMatchObject({ message: "1 call of demo can't be compared" });
     expect(await failsWith(hidden)).toMatchObject({ balance: { seen: ["A"] } });
-    const before = readdirSync("/proc/self/fd").length;
+    const before = countOpenFiles();
     await failsWith(unlisted);
-    expect(readdirSync("/proc/self/fd").length).toBe(before);
+    expect(countOpenFiles()).toBe(before);
   });
 
   it("says that dates with a zone are compared with dates without one", async () => {

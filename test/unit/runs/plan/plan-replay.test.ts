@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
 import type { Client, ListedCall } from "../../../../src/client/client.js";
@@ -10,6 +9,7 @@ import type { ReplayPlan } from "../../../../src/runs/plan/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
+import { countOpenFiles } from "../../../support/system.js";
 
 const CALLBACKS = ["ONE", "TWO"].map((id) => aListedCallback({ id, name: id.toLowerCase(), url: `http://${id}.example/hook` }));
 
@@ -121,11 +121,10 @@ describe("a plan of a replay", () => {
 
   it("leaves nothing behind if the calls can't be listed", async () => {
     const { desk } = openDeskOver({ ONE: pages.ONE, TWO: new WhcbError("unavailable", "no answer") });
-    const openFiles = () => readdirSync("/proc/self/fd").length;
     await expect(planReplay(scope(), desk.deps)).rejects.toMatchObject({ message: "no answer" });
-    const before = openFiles();
+    const before = countOpenFiles();
     await expect(planReplay(scope(), desk.deps)).rejects.toMatchObject({ message: "no answer" });
-    expect(openFiles()).toBe(before);
+    expect(countOpenFiles()).toBe(before);
   });
 
   it("shows the requests of its calls, with a placeholder for a key that isn't known", async () => {

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type PlannedCall, SnapshotFile } from "../../../../src/runs/plan/snapshot-file.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
 import { aListedCall } from "../../../support/cli/listed.js";
+import { isPrivate } from "../../../support/system.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 
 const STYLE = { contentType: "json", removeHtml: false } as const;
@@ -32,7 +33,7 @@ async function expectRead(calls: readonly ReturnType<typeof aCall>[], read: read
 
 it("returns the calls with their bodies, in any order, and has no name on disk", async () => {
   const { folder, file } = await openFile();
-  expect([readdirSync(folder), statSync(folder).mode & 0o777]).toEqual([[], 0o700]);
+  expect([readdirSync(folder), isPrivate(folder)]).toEqual([[], true]);
   const calls = ["Grüße\n{}", "👍", ""].map((content, index) => aCall(`call ${index}`, content));
   const first = await file.add(calls.slice(0, 2), STYLE);
   const places = [...first, ...(await file.add(calls.slice(2), STYLE))];

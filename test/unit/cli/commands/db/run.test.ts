@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Erasure } from "../../../../../src/cli/cli-deps.js";
 import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
@@ -56,8 +56,8 @@ describe("db erase", () => {
     expect([done.code, done.erasures.map(({ dryRun, mailDirectory }) => [dryRun, mailDirectory])]).toEqual([
       0,
       [
-        [true, "/tmp/mails"],
-        [false, "/tmp/mails"],
+        [true, resolve("/tmp/mails")],
+        [false, resolve("/tmp/mails")],
       ],
     ]);
     expect(done.stderr).toContain("the mail server was sent 2 e-mails about them, which this can't erase\n");
