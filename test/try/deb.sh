@@ -62,7 +62,7 @@ try "the service starts" "Listening on http://127.0.0.1:8787" "systemctl enable 
 try "its user has a profile" "^no callbacks yet" 'runuser -u whcb -- env HOME=/var/lib/whcb whcb status'
 try "another user gets an account, and logs in" "^profile .* works with http://127.0.0.1:8787" '
   export WHCB_USERNAME=ada WHCB_PASSWORD="correct horse battery staple"
-  WHCB_API_KEY=$(WHCB_NEW_PASSWORD=$WHCB_PASSWORD runuser -u whcb -- env HOME=/var/lib/whcb whcb users add ada --db /var/lib/whcb/whcb.db -o json | sed -n "s/.*\"apiKey\": *\"\([^\"]*\)\".*/\1/p")
+  WHCB_API_KEY=$(WHCB_NEW_PASSWORD=$WHCB_PASSWORD runuser -u whcb -- env HOME=/var/lib/whcb whcb users add ada -o json | sed -n "s/.*\"apiKey\": *\"\([^\"]*\)\".*/\1/p")
   export WHCB_API_KEY; runuser -u ada -- env HOME=/home/ada whcb login http://127.0.0.1:8787'
 try "calls fail, and status says so" "5 failed calls" "
   setsid runuser -u ada -- env HOME=/home/ada whcb listen --port 9000 --status 503 > listen.log 2>&1 &
@@ -83,7 +83,7 @@ try "a purge says what it keeps" "/var/lib/whcb, with the database and its key, 
 try "and removes the rest" "^/var/lib/whcb$" 'echo $(find / -xdev -name "whcb*" -not -path "/root/*" -not -path "/home/*" -not -path "/var/cache/man/*" -not -path "/var/lib/whcb/*")'
 try "systemd has no complaint about it" "^none$" 'journalctl --boot --priority warning | grep whcb || echo none'
 
-nsenter --target "$system" --all systemctl poweroff
+kill -RTMIN+4 "$system" # which is how systemd is asked to power off
 wait "$nspawn"
 echo 1 > /sys/fs/cgroup/cgroup.procs
 find /sys/fs/cgroup/whcb-try -depth -type d -delete
