@@ -88,7 +88,8 @@ async function writeExecutable() {
   const config = { main: BUNDLE, output: "whcb.blob", assets, disableExperimentalSEAWarning: true, useCodeCache: true };
   for (const [name, path] of Object.entries(assets)) assets[name] = resolve(path);
   writeFileSync(join(work, "sea.json"), JSON.stringify(config));
-  execFileSync(process.execPath, ["--experimental-sea-config", "sea.json"], { cwd: work, stdio: "pipe" });
+  // V8's compiled code depends on the seed of its hashes: each build would differ.
+  execFileSync(process.execPath, ["--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: work, stdio: "pipe" });
   const unfinished = join(work, basename(executable));
   copyFileSync(process.execPath, unfinished);
   chmodSync(unfinished, 0o755);

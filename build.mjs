@@ -169,6 +169,8 @@ async function writeManPages() {
   rmSync(outfile);
   mkdirSync("man");
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  const pages = await manPages(version, new Date().toISOString().slice(0, 10));
+  const { SOURCE_DATE_EPOCH: seconds } = process.env;
+  const date = seconds === undefined ? new Date() : new Date(Number(seconds) * 1_000);
+  const pages = await manPages(version, date.toISOString().slice(0, 10));
   for (const [name, page] of pages) writeFileSync(join("man", name), page);
 }

@@ -68,6 +68,12 @@ describe.skipIf(isShared)("the executable", () => {
     expect(stderr).toContain(`(src/main.ts:${lines.findIndex((line) => line.includes("process.umask(")) + 1}:`);
   });
 
+  it("is the same when it's built again", () => {
+    const again = home.path("again");
+    execFileSync(process.execPath, ["build-executable.mjs", again], { cwd: REPOSITORY, stdio: "pipe" });
+    expect(readFileSync(join(again, "whcb")).equals(readFileSync(whcb))).toBe(true);
+  });
+
   it("comes with the licences of all that it contains", () => {
     const notices = readFileSync(join(built, "THIRD-PARTY-NOTICES"), "utf8");
     for (const name of ["Node.js, with what it contains", "better-sqlite3", "commander", "fastify", "idiomorph", "undici"]) {

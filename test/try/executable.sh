@@ -18,7 +18,7 @@ if [ "$$" -ne 1 ]; then
 fi
 
 root=$1
-failed=0
+. "$(dirname "$0")/check.sh"
 ip link set lo up
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
@@ -28,17 +28,7 @@ install -m 755 "$executable" "$root/usr/local/bin/whcb"
 
 # try <title> <what the output must match> <script>: runs the script as ada, in her home.
 try() {
-  local began=$EPOCHREALTIME output
-  output=$(chroot --userspec=ada:ada "$root" env -i HOME=/home/ada PATH=/usr/local/bin:/usr/bin:/bin TERM=xterm bash -c "cd; $3" 2>&1 < /dev/null) || true
-  local seconds
-  seconds=$(printf '%.1f' "$(echo "$EPOCHREALTIME $began" | awk '{ print $1 - $2 }')")
-  if grep --quiet --extended-regexp -e "$2" <<< "$output"; then
-    echo "ok      ${seconds}s  $1"
-  else
-    echo "FAILED  ${seconds}s  $1"
-    echo "$output"
-    failed=1
-  fi
+  check "$1" "$2" chroot --userspec=ada:ada "$root" env -i HOME=/home/ada PATH=/usr/local/bin:/usr/bin:/bin TERM=xterm bash -c "cd; $3"
 }
 
 try "there is no Node" "^none$" 'command -v node npm || echo none'

@@ -1,4 +1,5 @@
-/** Facts that Dockerfile, compose.yaml and their documentation share with the code. */
+/** Facts that Dockerfile, compose.yaml, the Debian package and their documentation share with the code. */
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -6,6 +7,7 @@ import { parse } from "yaml";
 import { isGroup } from "../src/cli/args/command-spec.js";
 import { loadAllCommands } from "../src/cli/commands/all.js";
 import { SERVE } from "../src/cli/commands/serve/command.js";
+import { EXIT_CODES } from "../src/cli/exit-codes.js";
 import { LONGEST_STOP_MS } from "../src/dispatcher/dispatcher.js";
 import { parsePositiveDuration } from "../src/domain/duration.js";
 
@@ -125,6 +127,47 @@ describe("compose.yaml", () => {
     for (const [, { command = [] }] of nodes) expect(unknownFlags(command)).toEqual([]);
     const variables = read("compose.yaml").match(/WHCB_\w+/g) ?? [];
     expect(variables.filter((name) => !sources().includes(`env.${name}`))).toEqual([]);
+  });
+});
+
+describe("debian/", () => {
+  const unit = read("debian/whcb.service");
+  const environment = read("debian/whcb.env").replaceAll(/^#(?=\w+=)/gm, "");
+  const [, home = ""] = /^u whcb - ".*" (\/\S+)$/m.exec(read("debian/sysusers.conf")) ?? [];
+  const settings = (name: string) => [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value = ""]) => value);
+
+  it("gives flags, and names variables, that exist", () => {
+    const [, flags = ""] = /^SERVE_FLAGS=(.*)$/m.exec(environment) ?? [];
+    expect(unknownFlags(["serve", ...flags.split(" ")])).toEqual([]);
+    const variables = `${unit}${environment}`.match(/WHCB_\w+/g) ?? [];
+    expect(variables.length).toBeGreaterThan(5);
+    expect(variables.filter((name) => !sources().includes(`env.${name}`))).toEqual([]);
+  });
+
+  it("comes with an environment that sets nothing", () => {
+    const lines = read("debian/whcb.env").split("\n");
+    expect(lines.filter((line) => line !== "" && !line.startsWith("#"))).toEqual([]);
+  });
+
+  it("keeps the data in the home of the service's user, so that its commands find the profile there", () => {
+    expect(settings("User")).toEqual(["whcb"]);
+    expect(settings("StateDirectory").map((name) => `/var/lib/${name}`)).toEqual([home]);
+    expect(read("debian/postinst")).toContain(`install -d -m 700 -o whcb -g whcb ${home}\n`);
+  });
+
+  it("gives the service more time to stop than its attempts in flight may take", () => {
+    expect(settings("TimeoutStopSec").map((seconds) => Number(seconds) * 1_000 > LONGEST_STOP_MS)).toEqual([true]);
+  });
+
+  it("starts again after everything but a command that is invalid", () => {
+    expect([settings("Restart"), settings("RestartPreventExitStatus")]).toEqual([["on-failure"], [String(EXIT_CODES.usage)]]);
+  });
+
+  const { error } = spawnSync("systemd-analyze", ["--version"]);
+  it.skipIf(error !== undefined)("has a unit that systemd rates 1.5 at most, on its scale from 0 to 10", () => {
+    const rated = ["security", "--offline=true", "--threshold=15", "--no-pager", join(ROOT, "debian", "whcb.service")];
+    const { status, stderr } = spawnSync("systemd-analyze", rated, { encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
   });
 });
 
