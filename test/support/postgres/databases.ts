@@ -34,6 +34,8 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   await server.query(`CREATE DATABASE ${server.escapeIdentifier(name)}`);
   const url = urlOf(name);
   const pool = new pg.Pool({ connectionString: url, max: 2 });
+  // The pool has ended before its connections have, so dropping the database may end them.
+  pool.on("error", () => undefined);
   const stores: Store[] = [];
   const clients: pg.Client[] = [];
   let clearing: string | null = null;
