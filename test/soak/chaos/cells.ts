@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { expect } from "vitest";
 import { MOST_REPEATS_A_KILL } from "../../e2e/kill-rules.js";
 import { openDatabaseProxy } from "../../support/postgres/database-proxy.js";
 import { type PostgresServer, startServer, startStandby } from "../../support/postgres/server.js";
@@ -140,14 +141,29 @@ async function openReplicated(): Promise<Troubled> {
   };
 }
 
-async function holdSnapshot(_: Stage, server: PostgresServer): Promise<void> {
+/** The metrics must show it, and the rows that it keeps. */
+async function holdSnapshot({ nodes, requests }: Stage, server: PostgresServer): Promise<void> {
   const client = new pg.Client(server.url);
   await client.connect();
   await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
   await client.query("SELECT count(*) FROM calls");
+  const [first, sent] = [await transactionOf(server), requests().length];
   await delay(MINUTES * 60_000);
+  const [last, sentMeanwhile] = [await transactionOf(server), requests().length - sent];
+  const metrics = await (await nodes[0]?.api.fetch("/metrics"))?.text();
+  const read = (name: string) => Number(metrics?.split(`\n${name} `)[1]?.split("\n")[0]);
+  const shown = { transactions: read("whcb_oldest_snapshot_transactions"), deadCalls: read('whcb_dead_rows{table="calls"}') };
+  process.stdout.write(`old snapshot: ${JSON.stringify({ minutes: MINUTES, sentMeanwhile, ...shown })}\n`);
+  expect(shown.transactions).toBeGreaterThanOrEqual(last - first);
+  // Each outcome replaces a row; the statistics may be late.
+  expect(shown.deadCalls).toBeGreaterThan(sentMeanwhile / 2);
   await client.query("COMMIT");
   await client.end();
+}
+
+async function transactionOf({ query }: PostgresServer): Promise<number> {
+  const [row] = await query<{ id: string }>("SELECT pg_current_xact_id() AS id");
+  return Number(row?.id);
 }
 
 async function openOnSmallDisk(): Promise<Troubled> {
