@@ -216,6 +216,8 @@ export interface Gauges {
   readonly paused: number;
   /** Rows of PostgreSQL's tables that VACUUM hasn't removed yet. */
   readonly deadRows: readonly DeadRows[];
+  /** So many transactions began since the oldest snapshot, whose rows VACUUM keeps. It is null on SQLite. */
+  readonly oldestSnapshotTransactions: number | null;
 }
 
 export interface DeadRows {
@@ -238,7 +240,7 @@ export async function checkWritable(db: Db): Promise<void> {
 }
 
 async function readGauges(db: Db, now: number): Promise<Gauges> {
-  const { rows } = await sql<Omit<Gauges, "oldestWaitingAt" | "paused" | "deadRows">>`
+  const { rows } = await sql<Omit<Gauges, "oldestWaitingAt" | "paused" | "deadRows" | "oldestSnapshotTransactions">>`
     SELECT
       (SELECT coalesce(sum(count), 0) FROM call_counts WHERE status = 'PENDING') AS waiting,
       (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
@@ -248,7 +250,8 @@ async function readGauges(db: Db, now: number): Promise<Gauges> {
       (SELECT coalesce(sum(calls), 0) FROM expiries) AS expired`.execute(db);
   const counts = rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0, expired: 0 };
   const [oldestWaitingAt, paused] = [await readOldestAcceptance(db, now), await countPaused(db, now)];
-  return { ...counts, oldestWaitingAt, paused, deadRows: await readDeadRows(db) };
+  const oldestSnapshotTransactions = await readOldestSnapshot(db);
+  return { ...counts, oldestWaitingAt, paused, deadRows: await readDeadRows(db), oldestSnapshotTransactions };
 }
 
 /** PostgreSQL counts them about once a second. */
@@ -258,4 +261,17 @@ async function readDeadRows(db: Db): Promise<readonly DeadRows[]> {
     SELECT relname::text AS table, n_dead_tup AS rows FROM pg_catalog.pg_stat_user_tables WHERE schemaname = current_schema()
     ORDER BY relname`.execute(db);
   return rows;
+}
+
+/** Counts transactions, not seconds: of another role's session PostgreSQL shows the snapshot, and not since when it is open. */
+async function readOldestSnapshot(db: Db): Promise<number | null> {
+  if (!isPostgres(db)) return null;
+  const { rows } = await sql<{ transactions: number }>`
+    SELECT coalesce(max(age(oldest)), 0) AS transactions FROM (
+      SELECT backend_xmin AS oldest FROM pg_catalog.pg_stat_activity WHERE datid IS NULL OR datname = current_database()
+      UNION ALL SELECT xmin FROM pg_catalog.pg_replication_slots
+      UNION ALL SELECT transaction FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS snapshots`.execute(
+    db,
+  );
+  return rows[0]?.transactions ?? null;
 }

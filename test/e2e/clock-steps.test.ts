@@ -1,5 +1,6 @@
 /** The wall clock of `whcb serve` is set while a run sends: what the run has in flight isn't sent by another. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { steppingClock } from "../support/process/stepping-clock.js";
 import { Home } from "../support/process/whcb-process.js";
 import { replayOutage } from "../support/replay/replay-outage.js";
 
@@ -15,13 +16,11 @@ it.each([
   ["forward", 60_000],
   ["back", -61_000],
 ])("a second run stays locked out when the clock is set %s by a minute", async (_, stepMs) => {
-  const step = `const { now } = Date; let ahead = 0; Date.now = () => now() + ahead; process.on("SIGUSR2", () => { ahead = ${stepMs}; });`;
-  const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(step)}"` };
   let answer: () => void = () => undefined;
   const after = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  const outage = await replayOutage(home, 3, () => ({ status: 200, after }), { env });
+  const outage = await replayOutage(home, 3, () => ({ status: 200, after }), { env: steppingClock(0, stepMs) });
   const first = home.start(["replay", "demo", "--failed", "--yes"]);
   await outage.hasReceived(1);
   outage.serving.child.kill("SIGUSR2");

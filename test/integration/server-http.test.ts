@@ -534,6 +534,7 @@ describe("operations", () => {
     paused: 9,
     oldestWaitingAt: Date.UTC(2026, 10, 29),
     deadRows: [{ table: "calls", rows: 8 }],
+    oldestSnapshotTransactions: 11,
   };
 
   it("exports metrics for Prometheus", async () => {
@@ -573,6 +574,7 @@ describe("operations", () => {
       "whcb_egress_proxy_failing 1",
       "whcb_oldest_waiting_seconds 90",
       'whcb_dead_rows{table="calls"} 8',
+      "whcb_oldest_snapshot_transactions 11",
       'whcb_commit_seconds_bucket{le="0.025"} 1',
       "whcb_leases_lost_total 1",
       "whcb_disk_free_bytes 20",

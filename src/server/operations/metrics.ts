@@ -76,6 +76,11 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
     labelNames: ["table"] as const,
     registers,
   });
+  const oldestSnapshot = new Gauge({
+    name: "whcb_oldest_snapshot_transactions",
+    help: "Transactions since the oldest snapshot that PostgreSQL keeps rows for",
+    registers,
+  });
   const gauges = [
     gauge("whcb_calls_waiting", "Calls accepted and not attempted yet", ({ waiting }) => waiting),
     gauge("whcb_calls_paused", "Calls that wait for the end of a pause", ({ paused }) => paused),
@@ -122,6 +127,7 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
       const values = await store.readGauges();
       for (const update of gauges) update(values);
       for (const { table, rows } of values.deadRows) deadRows.set({ table }, rows);
+      if (values.oldestSnapshotTransactions !== null) oldestSnapshot.set(values.oldestSnapshotTransactions);
       await updateDisk?.();
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -35,6 +35,7 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   const url = urlOf(name);
   const pool = new pg.Pool({ connectionString: url, max: 2 });
   // Its end isn't that of its connections, which the database's end may break.
+  pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
   const stores: Store[] = [];
   const clients: pg.Client[] = [];

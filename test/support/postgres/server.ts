@@ -1,5 +1,6 @@
 /** PostgreSQL servers, each with its own folder. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ export interface PostgresServer {
   readonly url: string;
   /** It holds the data. */
   readonly folder: string;
+  isRunning(): boolean;
   /** Opens a connection for each query, because an earlier one may have been lost. */
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Does what `pg_ctl stop -m` does. */
@@ -26,16 +28,56 @@ const PASSWORD = "a secret of the tests";
 /** Nothing must survive a crash of the machine. */
 const SETTINGS = ["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "unix_socket_directories="];
 
-/** Each of the settings is `name=value`. */
-export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
-  const parent = mkdtempSync(join(tmpdir(), "whcb-postgres-"));
+/** Each of the settings is `name=value`. Its folder is made in `place`. */
+export async function startServer(settings: readonly string[] = [], place = tmpdir()): Promise<PostgresServer> {
+  const { server, initialise, stop, log } = await newServer(settings, place);
+  try {
+    await initialise();
+    await server.start();
+  } catch (error) {
+    await stop();
+    throw new Error(`The PostgreSQL of the tests doesn't start: ${log.join("")}`, { cause: error });
+  }
+  return server;
+}
+
+/** Resolves once it streams from the primary, which waits for it at each commit from then on. */
+export async function startStandby(primary: PostgresServer): Promise<PostgresServer & { promote(): Promise<void> }> {
+  const { server, log } = await newServer([], tmpdir());
+  await primary.halt("fast");
+  execFileSync("cp", ["-a", primary.folder, server.folder]);
+  await primary.start();
+  const { hostname, port, username, password } = new URL(primary.url);
+  const source = `host=${hostname} port=${port} user=${username} password='${decodeURIComponent(password)}'`;
+  appendFileSync(join(server.folder, "postgresql.auto.conf"), `primary_conninfo = '${source.replaceAll("'", "''")}'\n`);
+  writeFileSync(join(server.folder, "standby.signal"), "");
+  // It resolves when writes are accepted.
+  const promoted = server.start();
+  promoted.catch(() => log.push("it ended"));
+  await eventually(
+    () => primary.query("SELECT FROM pg_stat_replication WHERE state = 'streaming'"),
+    ({ length }) => length > 0,
+  );
+  await primary.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+  await primary.query("SELECT pg_reload_conf()");
+  return {
+    ...server,
+    async promote() {
+      await server.query("SELECT pg_promote()");
+      await promoted;
+    },
+  };
+}
+
+async function newServer(settings: readonly string[], place: string) {
+  const parent = mkdtempSync(join(place, "whcb-postgres-"));
   const folder = join(parent, "data");
   // Root's server runs as another user.
   chmodSync(parent, 0o755);
   const port = await freePort();
   const log: string[] = [];
   const EmbeddedPostgres = await loadEmbeddedPostgres();
-  const server = new EmbeddedPostgres({
+  const embedded = new EmbeddedPostgres({
     databaseDir: folder,
     port,
     user: USER,
@@ -48,21 +90,16 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     onLog: (text) => void log.push(text),
     onError: (error) => void log.push(String(error)),
   });
+  const isRunning = () => pidIn(folder) !== null;
   const stop = async () => {
-    await server.stop();
+    if (isRunning()) await embedded.stop();
     rmSync(parent, { recursive: true, force: true });
   };
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    await stop();
-    throw new Error(`The PostgreSQL of the tests doesn't start: ${log.join("")}`, { cause: error });
-  }
   const url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
-  return {
+  const server: PostgresServer = {
     url,
     folder,
+    isRunning,
     async query(text, values = []) {
       const client = new pg.Client(url);
       await client.connect();
@@ -73,16 +110,25 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
       }
     },
     async halt(mode) {
-      const pid = Number.parseInt(readFileSync(join(folder, "postmaster.pid"), "utf8"), 10);
+      const pid = pidIn(folder);
+      if (pid === null) return;
       process.kill(pid, mode === "fast" ? "SIGINT" : "SIGQUIT");
       await eventually(
-        async () => isRunning(pid),
-        (running) => !running,
+        async () => isAlive(pid),
+        (alive) => !alive,
       );
     },
-    start: () => server.start(),
+    start: () => embedded.start(),
     stop,
   };
+  return { server, initialise: () => embedded.initialise(), stop, log };
+}
+
+/** Returns null if none runs there. */
+function pidIn(folder: string): number | null {
+  const file = join(folder, "postmaster.pid");
+  const pid = existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : Number.NaN;
+  return Number.isInteger(pid) && isAlive(pid) ? pid : null;
 }
 
 /** Removes its exit handlers: they would exit with 0, whatever vitest's code is. */
@@ -94,7 +140,7 @@ async function loadEmbeddedPostgres() {
   return EmbeddedPostgres;
 }
 
-function isRunning(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {

@@ -95,20 +95,20 @@ export async function pauseAndGoOn(stage: Stage, failure: Failure, ms: number): 
   await moreRequests(stage);
 }
 
-async function moreRequests({ requests }: Stage): Promise<void> {
-  const before = requests();
+export async function moreRequests({ requests }: Stage): Promise<void> {
+  const before = requests().length;
   await eventually(
-    async () => requests(),
+    async () => requests().length,
     (count) => count > before,
   );
 }
 
 /** Resolves when the requests in flight have ended and no other has come for `ms`. */
 async function noRequestsFor({ requests }: Stage, ms: number): Promise<void> {
-  let seen = { count: requests(), at: performance.now() };
+  let seen = { count: requests().length, at: performance.now() };
   await eventually(
     async () => {
-      if (requests() !== seen.count) seen = { count: requests(), at: performance.now() };
+      if (requests().length !== seen.count) seen = { count: requests().length, at: performance.now() };
       return performance.now() - seen.at;
     },
     (quietMs) => quietMs >= ms,

@@ -1,5 +1,5 @@
 /**
- * An endpoint in a process of its own that writes down each POST before it answers: path, webhook-id and status, one line each.
+ * An endpoint in a process of its own that writes down each POST before it answers: path, webhook-id, status and time, one line each.
  * SIGUSR2 ends the hanging: what hangs is answered, and so is everything after it. With a file of key and certificate it speaks TLS, and
  * closes idle connections as early as Node does by default.
  */
@@ -35,7 +35,7 @@ const receive = (request, response) => {
     posts += 1;
     const { status, afterMs } = BEHAVIOURS[request.url.split("/")[1]]();
     const answer = (waitMs) => {
-      appendFileSync(requestLog, `${request.url} ${request.headers["webhook-id"]} ${status}\n`);
+      appendFileSync(requestLog, `${request.url} ${request.headers["webhook-id"]} ${status} ${Date.now()}\n`);
       setTimeout(() => response.writeHead(status).end(), waitMs);
     };
     if (afterMs !== null) return answer(afterMs);

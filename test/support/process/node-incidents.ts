@@ -1,10 +1,11 @@
 /** Nodes that are killed, paused and cut off, one after the other. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { DatabaseProxy } from "../postgres/database-proxy.js";
 import { type Node, newDispatcher, type Stage } from "./nodes-run.js";
 import { eventually } from "./whcb-process.js";
 
-/** `hang` stalls the network to the database. */
-type Incident = "kill" | "pause" | "hang";
+/** `hang` stalls the network to the database, in one direction or in both. */
+type Incident = "kill" | "pause" | "hang" | "hang-requests" | "hang-answers";
 
 /** `ms` is the time from the incident until other nodes own all callbacks of the node. */
 export interface TakeOver {
@@ -15,19 +16,12 @@ export interface TakeOver {
 
 /** Makes each incident happen to another node, once the callbacks are spread evenly. */
 export async function haveIncidents(stage: Stage, incidents: readonly Incident[]): Promise<TakeOver[]> {
-  const { nodes, answering, targets } = stage;
+  const { nodes, answering } = stage;
   const takeOvers: TakeOver[] = [];
-  const isSpread = (counts: readonly number[]) =>
-    counts.reduce((sum, count) => sum + count, 0) === targets.length &&
-    Math.max(...counts) <= Math.ceil(targets.length / answering.size);
   for (const [index, incident] of incidents.entries()) {
     const node = nodes[index % nodes.length];
     if (node === undefined) throw new Error("each incident has a node");
-    await eventually(
-      () => Promise.all([...answering].map(async (each) => (await ownedBy(stage, each)).length)),
-      isSpread,
-      60_000,
-    );
+    await callbacksSpread(stage);
     const owned = await ownedBy(stage, node);
     answering.delete(node);
     takeOvers.push({ incident, callbacks: owned.length, ms: await INCIDENTS[incident](node, owned, stage) });
@@ -36,6 +30,15 @@ export async function haveIncidents(stage: Stage, incidents: readonly Incident[]
     answering.add(node);
   }
   return takeOvers;
+}
+
+/** Resolves once the callbacks are spread evenly. */
+export async function callbacksSpread(stage: Stage): Promise<void> {
+  const { answering, targets } = stage;
+  const isSpread = (counts: readonly number[]) =>
+    counts.reduce((sum, count) => sum + count, 0) === targets.length &&
+    Math.max(...counts) <= Math.ceil(targets.length / answering.size);
+  await eventually(() => Promise.all([...answering].map(async (each) => (await ownedBy(stage, each)).length)), isSpread, 60_000);
 }
 
 async function ownedBy({ query }: Stage, { dispatcherId }: Node, ids?: readonly string[]): Promise<string[]> {
@@ -64,16 +67,22 @@ async function pause(node: Node, owned: readonly string[], stage: Stage): Promis
 }
 
 /** Resolves after the network is back. */
-async function hang(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
-  node.network.stall();
+const hang = (stall: (network: DatabaseProxy) => void) => async (node: Node, owned: readonly string[], stage: Stage) => {
+  stall(node.network);
   const ms = await takenOver(node, owned, stage);
   await delay(1_000);
   node.network.resume();
   await node.server.says(/lease on the database had ended/);
   return ms;
-}
+};
 
-const INCIDENTS = { kill, pause, hang } satisfies Record<Incident, unknown>;
+const INCIDENTS = {
+  kill,
+  pause,
+  hang: hang((network) => network.stall()),
+  "hang-requests": hang((network) => network.stallOneWay("requests")),
+  "hang-answers": hang((network) => network.stallOneWay("answers")),
+} satisfies Record<Incident, (node: Node, owned: readonly string[], stage: Stage) => Promise<number>>;
 
 async function takenOver(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
   const began = performance.now();

@@ -9,6 +9,7 @@ import { type DatabaseProxy, openDatabaseProxy } from "../postgres/database-prox
 import {
   type EndpointFigures,
   type EndpointKind,
+  type Line,
   RequestLog,
   type RunFigures,
   readFigures,
@@ -18,6 +19,7 @@ import {
   type Target,
 } from "./run-figures.js";
 import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
+import { steppingClock } from "./stepping-clock.js";
 import { eventually, Home, type Running } from "./whcb-process.js";
 
 export interface NodesRunOptions {
@@ -32,14 +34,14 @@ export interface NodesRunOptions {
   readonly trouble: (stage: Stage) => Promise<void>;
 }
 
-/** What a test makes trouble for. */
+/** What a test makes trouble for. A node's clock is set forward by ten minutes at SIGUSR2. */
 export interface Stage extends Pick<NodesRunOptions, "query"> {
   readonly nodes: readonly Node[];
   /** Producers hand in responses to these. */
   readonly answering: Set<Node>;
   readonly targets: readonly Target[];
-  /** Lines of the log. */
-  requests(): number;
+  /** What reached the endpoints. */
+  requests(): Line[];
   /** What producers got instead of 202. */
   readonly refusals: readonly Refusal[];
 }
@@ -113,8 +115,7 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
         until: () => isTroubleOver && target.accepted.size >= enough,
       }),
     );
-    const requests = () => requestLog.lines().length;
-    await trouble({ nodes, answering, targets, query, requests, refusals });
+    await trouble({ nodes, answering, targets, query, requests: () => requestLog.lines(), refusals });
     isTroubleOver = true;
     await Promise.all(producers);
     const [living] = answering;
@@ -159,9 +160,7 @@ export async function newDispatcher({ query }: Pick<Stage, "query">, nodes: read
 async function startNode(home: Home, others: readonly Node[], options: NodesRunOptions): Promise<Node> {
   const network = await openDatabaseProxy(options.url);
   const aheadMs = (others.length % 3) * CLOCKS_APART_MS - CLOCKS_APART_MS;
-  const shift = `const { now } = Date; Date.now = () => now() + ${aheadMs};`;
-  const clock = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
-  const { server, url: address } = await serve(home, network.url, clock);
+  const { server, url: address } = await serve(home, network.url, steppingClock(aheadMs, aheadMs + CLOCKS_APART_MS));
   const dispatcherId = await newDispatcher(options, others);
   return { home, network, server, api: new ServedApi(address), dispatcherId };
 }

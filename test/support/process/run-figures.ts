@@ -49,11 +49,12 @@ export interface EndpointFigures {
 export const SERVE = ["--retry-interval", "1s", "--no-endpoint-check", "--log-level", "warn"];
 
 /** A request that the receiver got. */
-interface Line {
+export interface Line {
   readonly path: string;
   /** The call's id. */
   readonly id: string;
   readonly isAccepted: boolean;
+  readonly at: number;
 }
 
 /** The file that the receiver writes. */
@@ -70,8 +71,8 @@ export class RequestLog {
       .split("\n")
       .slice(0, -1)
       .map((line) => {
-        const [path = "", id = "", status] = line.split(" ");
-        return { path, id, isAccepted: status === "200" };
+        const [path = "", id = "", status, at] = line.split(" ");
+        return { path, id, isAccepted: status === "200", at: Number(at) };
       });
   }
 }
