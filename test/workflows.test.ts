@@ -97,7 +97,11 @@ describe("workflows", () => {
   it("release all that a script builds", () => {
     const release = workflows.find(({ name }) => name === "release.yml")?.jobs.executable?.steps ?? [];
     const built = release.flatMap(({ run = "" }) => [...run.matchAll(/npm run (build:[\w-]+)/g)].map(([, script]) => script));
-    expect(built.sort()).toEqual(Object.keys(manifest.scripts).filter((script) => script.startsWith("build:")));
+    expect(built.sort()).toEqual(
+      Object.keys(manifest.scripts)
+        .filter((script) => script.startsWith("build:"))
+        .sort(),
+    );
   });
 
   it("publish nothing that wasn't checked, on every system", () => {
