@@ -78,7 +78,7 @@ describe("a bulk write with a filter and --yes, without a callback,", () => {
 
   it("needs no --all-callbacks where it asks, or does nothing; what it says to type has it", async () => {
     await callbacks("demo", "other");
-    expect(await machine.works(["mark-success", "--failed", "--dry-run"])).toContain("2 calls of other -> SUCCESS\n");
+    expect(await machine.works(["mark-success", "--failed", "--dry-run"])).toContain("2 failed calls of other -> SUCCESS\n");
     const { code, stderr } = await machine.whcb(["mark-success", "--failed"]);
     expect({ code, stderr }).toEqual({
       code: 2,

@@ -23,7 +23,9 @@ describe("serve", () => {
     const settings = await readSettings(machine.world.paths.config);
     expect(settings).toEqual({
       current: "local",
-      profiles: new Map([["local", { url: served.url, database: machine.path("whcb.db"), ...settings.serve }]]),
+      profiles: new Map([
+        ["local", { url: served.url, database: machine.path("whcb.db"), databaseId: expect.any(String), ...settings.serve }],
+      ]),
       serve: { username: "local", password: expect.stringMatching(/^[\w-]{32}$/), apiKey: expect.stringMatching(/^[\w-]{32}$/) },
     });
     expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);

@@ -8,6 +8,7 @@ import { migrateDatabase, openStore, type Store } from "../../src/store/open-sto
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { aCallback, accept, attempt, manyFailed, NOW } from "../contract/store-support.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
+import { defaultFlags } from "../support/cli/default-flags.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
@@ -26,7 +27,7 @@ function newDatabase(): Promise<TestDatabase> {
 }
 
 const copy = (target: TestDatabase, ...args: readonly string[]) => {
-  return home.whcb(["db", "copy", "--from", "x.db", ...args], { env: { WHCB_DB: target.url } });
+  return home.whcb(["db", "copy", ...defaultFlags(args, { "--from": "x.db" }), ...args], { env: { WHCB_DB: target.url } });
 };
 
 /** Two callbacks, calls in all states, and text that SQLite stores as it is. */

@@ -53,7 +53,7 @@ async function openPlatform(
     sent,
     marks: () => platform.requests.flatMap(({ method, path }) => (method === "PUT" && path.includes("/calls") ? [path] : [])),
     whcb: (args: readonly string[], ids: readonly string[] = []) =>
-      machine.whcb(args, { stdin: ids.join("\n"), env: { WHCB_URL: listening.url, ...USER } }),
+      machine.whcb(args, { stdin: ids.map((id) => `${id}\n`).join(""), env: { WHCB_URL: listening.url, ...USER } }),
   };
 }
 

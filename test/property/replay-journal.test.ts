@@ -2,6 +2,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Delivery } from "../../src/delivery/deliverer.js";
@@ -88,7 +89,7 @@ function mistakesIn(history: readonly Fact[], state: RunState): readonly string[
   for (const name of ["left", "unknown", "accepted", "rejected"] as const)
     if (counts[name] !== entries.filter((entry) => entry.state === name).length) mistakes.push(`${name} counts ${counts[name]}`);
   const last = lines.at(-1);
-  if (last?.step === "ended" && JSON.stringify(last.counts) !== JSON.stringify(counts))
+  if (last?.step === "ended" && !isDeepStrictEqual(last.counts, counts))
     mistakes.push(`ended with ${JSON.stringify(last.counts)}, read as ${JSON.stringify(counts)}`);
   return mistakes;
 }

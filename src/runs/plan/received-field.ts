@@ -59,7 +59,7 @@ const NO_NUMBER = /^0$|^(?:HTTP\S*\s+)?[45](?:\d\d|xx)(?:$|\W+(?:$|\p{L}))/iu;
 
 /** Columns such as `id`, `serverport`, `bodybytessent` or `retrycount` have other numbers. */
 const NUMBER_NAME =
-  /(?:id|key|number|version|bytes\p{L}*|size|length|count|tries|attempts?|requests|connection|time|duration|ms|seconds|amount|price)$|^(?:server|remote)?port$|^(?:allocations|view|db)$/u;
+  /(?:id|key|number|version|size|length|count|tries|attempts?|requests|connection|time|duration|ms|seconds|amount|price)$|bytes|^(?:server|remote)?port$|^(?:allocations|view|db)$/u;
 /** What was received again is received. */
 const OTHER_FLAG = /^repeat$/;
 
