@@ -199,7 +199,9 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("mark-failed", "--undo", run, "--yes")).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(
-        new RegExp(`^the last request of run ${run} may still be executed: waiting until .+\nrun ${run} is discarded\n$`),
+        new RegExp(
+          `^the last request of run ${run} may still be executed: waiting until .+\n100 calls of demo -> FAILED\n100 calls left out: already FAILED\n${rest}they aren't retried: .+\nrun ${run} is discarded\n$`,
+        ),
       ),
     });
     expect(marked(calls)).toBe(1);

@@ -193,7 +193,8 @@ describe("an outage with two causes", () => {
     await terminal.shows(/5 calls marked FAILED/);
     expect(await outage.failed("--status-code", "500")).toEqual(ids);
     terminal.type(" ");
-    await terminal.shows(/ +5 {2}500[\s\S]*?> +2 {2}503/);
+    // The group was gone meanwhile, so no row is chosen.
+    await terminal.shows(/\n +5 {2}500.*\n +2 {2}503/);
     terminal.type("k");
     await terminal.shows(/> +5 {2}500/);
     terminal.type(ENTER);
