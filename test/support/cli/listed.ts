@@ -1,4 +1,5 @@
 /** It builds callbacks, calls and outages as a client lists them; a test names what matters. */
+import type { CallPage } from "../../../src/client/call-requests.js";
 import type { ListedCall, ListedCallback, ListedOutage } from "../../../src/client/client.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 
@@ -71,4 +72,8 @@ export function aListedOutage(changes: Partial<ListedOutage> = {}): ListedOutage
     mailError: null,
     ...changes,
   };
+}
+
+export function aCallPage(calls: readonly ListedCall[], over: Partial<CallPage> = {}): CallPage {
+  return { calls, withoutId: [], leftOut: 0, unclear: 0, total: calls.length, ...over };
 }

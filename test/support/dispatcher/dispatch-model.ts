@@ -80,7 +80,7 @@ export class DispatchModel implements Watcher {
   readonly limits: ModelLimits;
   /** Calls wait for slots or memory. */
   readonly isTight: boolean;
-  /** For so long, nothing of the process ran: what was in flight took longer. */
+  /** Nothing of the process ran for so long, so what was in flight took longer. */
   frozenMs = 0;
   /** So many outcomes wait to be committed. */
   #uncommitted = 0;

@@ -3,7 +3,7 @@ import type { CallPage, ListCallsQuery } from "../../../../src/client/call-reque
 import type { Client, ListedCall } from "../../../../src/client/client.js";
 import { phoneParser, planReconcile, type ReconcileRequest } from "../../../../src/runs/plan/plan-reconcile.js";
 import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
-import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
+import { aCallPage, aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
 import { countOpenFiles } from "../../../support/system.js";
 
@@ -15,11 +15,6 @@ const aCall = (id: string, over: Parameters<typeof aListedCall>[0] & { readonly 
   const responseMessage = { ...call.response.responseMessage, date };
   return { ...call, response: { ...call.response, messageId: `message of ${id}`, responseMessage } };
 };
-
-const aPage = (calls: readonly ListedCall[], over: Partial<CallPage> = {}): CallPage => ({
-  ...{ calls, withoutId: [], leftOut: 0, unclear: 0, total: calls.length },
-  ...over,
-});
 
 const desks: Desk[] = [];
 afterEach(async () => {
@@ -35,7 +30,7 @@ interface Listed {
 }
 
 async function reconcile(list: string, listed: Listed, over: Partial<ReconcileRequest> = {}) {
-  const { all = aPage([]), pending = aPage([]), count = all, features = ["exact-lists"] } = listed;
+  const { all = aCallPage([]), pending = aCallPage([]), count = all, features = ["exact-lists"] } = listed;
   const queries: ListCallsQuery[] = [];
   const client = {
     close: async () => undefined,
@@ -59,8 +54,8 @@ async function reconcile(list: string, listed: Listed, over: Partial<ReconcileRe
 }
 
 describe("a plan by what the receiver has", () => {
-  const all = aPage([aCall("A"), aCall("B"), aCall("C", { status: "SUCCESS" }), aCall("D")]);
-  const pending = aPage([aCall("E", { status: "PENDING" })]);
+  const all = aCallPage([aCall("A"), aCall("B"), aCall("C", { status: "SUCCESS" }), aCall("D")]);
+  const pending = aCallPage([aCall("E", { status: "PENDING" })]);
 
   it("marks what is seen, sends the rest, and leaves out what is ambiguous", async () => {
     const list = "A\nmessage-of-nobody\nC\n";
@@ -82,10 +77,10 @@ describe("a plan by what the receiver has", () => {
     const asked: unknown[] = [];
     const onCompare = (...numbers: unknown[]) => asked.push(numbers);
     const counts = [
-      aPage([], { total: 40 }),
-      aPage([], { total: 41 }),
-      aPage([], { total: null }),
-      aPage([], { total: 0 }),
+      aCallPage([], { total: 40 }),
+      aCallPage([], { total: 41 }),
+      aCallPage([], { total: null }),
+      aCallPage([], { total: 0 }),
       null,
     ];
     for (const count of counts) await reconcile("A\n", { all, count }, { onCompare });
@@ -99,7 +94,7 @@ describe("a plan by what the receiver has", () => {
   });
 
   it("lists nothing where there is nothing", async () => {
-    const { queries, balance, plan } = await reconcile("A\n", { all, count: aPage([]) });
+    const { queries, balance, plan } = await reconcile("A\n", { all, count: aCallPage([]) });
     expect(queries).toHaveLength(1);
     expect(balance).toEqual({ seen: [], ambiguous: [], toSend: [], failed: 0, unmatched: 1 });
     expect(plan).toMatchObject({ mixesZones: false, mayLackWaiting: false });
@@ -108,7 +103,7 @@ describe("a plan by what the receiver has", () => {
   it("compares calls without an id, which can't be sent", async () => {
     const nameless = aCall("", { status: "FAILED" });
     const { balance, plan } = await reconcile(JSON.stringify({ messageid: "message of " }), {
-      all: aPage([], { withoutId: [nameless], total: 1 }),
+      all: aCallPage([], { withoutId: [nameless], total: 1 }),
     });
     expect(balance).toEqual({ seen: [], ambiguous: [], toSend: [], failed: 0, unmatched: 0 });
     expect(plan.replay.withoutId).toBe(1);
@@ -116,15 +111,15 @@ describe("a plan by what the receiver has", () => {
 
   it("doesn't begin if some calls can't be compared", async () => {
     const failsWith = async (listed: Listed): Promise<unknown> => reconcile("A\n", listed).catch((error: unknown) => error);
-    const unlisted = { all: aPage([aCall("A")], { total: 3 }) };
+    const unlisted = { all: aCallPage([aCall("A")], { total: 3 }) };
     expect(await failsWith(unlisted)).toMatchObject({
       code: "unavailable",
       message: "2 calls of demo can't be compared",
       hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
     });
-    const ofOthers = { all: aPage([aCall("A")], { leftOut: 1, total: 2 }) };
+    const ofOthers = { all: aCallPage([aCall("A")], { leftOut: 1, total: 2 }) };
     expect(await failsWith(ofOthers)).toMatchObject({ message: "1 call of demo can't be compared" });
-    const hidden = { all, pending: aPage([aCall("E", { status: "PENDING" })], { total: 2 }) };
+    const hidden = { all, pending: aCallPage([aCall("E", { status: "PENDING" })], { total: 2 }) };
     expect(await failsWith({ ...hidden, features: [] })).toMatchObject({ message: "1 call of demo can't be compared" });
     expect(await failsWith(hidden)).toMatchObject({ balance: { seen: ["A"] } });
     const before = countOpenFiles();
@@ -135,7 +130,7 @@ describe("a plan by what the receiver has", () => {
   it("says that dates with a zone are compared with dates without one", async () => {
     const mixes = async (date: string, listed: string) => {
       const list = JSON.stringify({ callid: "A", acknowledged: listed });
-      return (await reconcile(list, { all: aPage([aCall("A", { date })]) })).plan.mixesZones;
+      return (await reconcile(list, { all: aCallPage([aCall("A", { date })]) })).plan.mixesZones;
     };
     const [without, zoned] = ["24/11/26 09:30", "2026-11-24T09:30:00Z"];
     expect([await mixes(without, without), await mixes(zoned, zoned)]).toEqual([false, false]);
@@ -149,14 +144,14 @@ describe("a plan by what the receiver has", () => {
         responseMessage: { content: "Yes, I can come", ...(date !== null && { acknowledged: date }) },
       });
     const [timed, timeless] = [seenByMessage("24/11/26 09:30"), seenByMessage(null)];
-    const failed = aPage([aCall("A")]);
+    const failed = aCallPage([aCall("A")]);
     const mayLack = async (list: string, listed: Listed) => {
       const { plan, balance } = await reconcile(list, { all: failed, ...listed });
       expect(balance.seen).toEqual(["A"]);
       return plan.mayLackWaiting;
     };
-    const ignored = { pending: aPage([], { leftOut: 1, total: 1 }) };
-    const waiting = { pending: aPage([aCall("E", { status: "PENDING" })]), features: [] };
+    const ignored = { pending: aCallPage([], { leftOut: 1, total: 1 }) };
+    const waiting = { pending: aCallPage([aCall("E", { status: "PENDING" })]), features: [] };
     expect([await mayLack(timed, {}), await mayLack(timeless, {})]).toEqual([false, false]);
     expect([await mayLack(timed, { features: [] }), await mayLack(timeless, { features: [] })]).toEqual([false, true]);
     expect([await mayLack(timed, ignored), await mayLack(timeless, ignored)]).toEqual([true, true]);
@@ -166,7 +161,7 @@ describe("a plan by what the receiver has", () => {
 
   it("counts the numbers that can't be parsed, each once", async () => {
     const calls = ["A", "B", "C"].map((id) => aCall(id, { from: { mobile: id === "C" ? "67890" : "12345" } }));
-    expect((await reconcile("A\n", { all: aPage(calls) })).plan.unreadableNumbers).toBe(2);
+    expect((await reconcile("A\n", { all: aCallPage(calls) })).plan.unreadableNumbers).toBe(2);
   });
 });
 

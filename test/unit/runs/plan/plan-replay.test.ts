@@ -7,7 +7,7 @@ import { planReplay, type ReplayScope } from "../../../../src/runs/plan/plan-rep
 import { previewReplay } from "../../../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../../src/runs/plan/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
-import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
+import { aCallPage, aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
 import { countOpenFiles } from "../../../support/system.js";
 
@@ -18,11 +18,6 @@ const aCall = (id: string, over: Partial<ListedCall> = {}): ListedCall => {
   const call = aListedCall({ id, attemptedAt: Date.UTC(2026, 0, 1) + id.charCodeAt(0), ...over });
   return { ...call, response: { ...call.response, responseMessage: { ...call.response.responseMessage, date: "" } } };
 };
-
-const aPage = (calls: readonly ListedCall[], over: Partial<CallPage> = {}): CallPage => ({
-  ...{ calls, withoutId: [], leftOut: 0, unclear: 0, total: calls.length },
-  ...over,
-});
 
 const desks: Desk[] = [];
 afterEach(async () => {
@@ -38,7 +33,7 @@ function openDeskOver(pages: Readonly<Record<string, CallPage | Error>>) {
     getCallback: async (name: string) => CALLBACKS.find((callback) => callback.name === name),
     async *listCalls(callbackId: string, { filter }: ListCallsQuery) {
       filters.push(filter);
-      const page = pages[callbackId] ?? aPage([]);
+      const page = pages[callbackId] ?? aCallPage([]);
       if (page instanceof Error) throw page;
       yield page;
     },
@@ -70,8 +65,8 @@ const scope = (over: Partial<ReplayScope> = {}): ReplayScope => ({
 describe("a plan of a replay", () => {
   const retried = { nextAttemptAt: 1 };
   const pages = {
-    ONE: aPage([aCall("C"), aCall("A", retried), aCall("B")], { withoutId: [aCall("")], leftOut: 2, total: 7 }),
-    TWO: aPage([aCall("D", { status: "SUCCESS" }), aCall("E", retried)], { leftOut: 1, total: 3 }),
+    ONE: aCallPage([aCall("C"), aCall("A", retried), aCall("B")], { withoutId: [aCall("")], leftOut: 2, total: 7 }),
+    TWO: aCallPage([aCall("D", { status: "SUCCESS" }), aCall("E", retried)], { leftOut: 1, total: 3 }),
   };
   const counted = ({ leftOut, withoutId, unlisted, notFailed, skippedRetrying, missing, calls }: ReplayPlan) => {
     return { leftOut, withoutId, unlisted, notFailed, skippedRetrying, missing, calls };
