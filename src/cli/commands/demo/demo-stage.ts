@@ -88,10 +88,14 @@ export async function submitResponses(
   return client.submitCalls(callback.id, newResponses(deps, howMany, clock.now()));
 }
 
-const LONGEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** Throws `unavailable` if it takes too long, `interrupted` at the demo's end. */
-export async function waitUntil({ deps: { clock }, ending }: Stage, what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function waitUntil(
+  { deps: { clock }, ending }: { readonly deps: { readonly clock: Clock }; readonly ending: AbortSignal },
+  what: string,
+  isSo: () => Promise<boolean>,
+): Promise<void> {
   const end = clock.now() + LONGEST_WAIT_MS;
   for (;;) {
     if (ending.aborted) throw new WhcbError("interrupted", "interrupted");
