@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { errorMessage, WhcbError } from "../../../domain/errors.js";
 import { Teardown } from "../../../platform/teardown.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
@@ -15,7 +16,7 @@ import { PastClock } from "./past-clock.js";
 import { type DemoCheck, playStory } from "./story.js";
 
 export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
-  const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
+  const directory = await makeDirectory();
   const teardown = new Teardown();
   teardown.addStep(() => rm(directory, { recursive: true, force: true }));
   const ending = new AbortController();
@@ -27,6 +28,17 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   } catch (error) {
     await teardown.run().catch(() => undefined);
     throw error;
+  }
+}
+
+async function makeDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "whcb-demo-"));
+  } catch (cause) {
+    throw new WhcbError("config", `the demo can't make a folder for its files: ${errorMessage(cause)}`, {
+      hint: "set TMPDIR to a folder that can be written",
+      cause,
+    });
   }
 }
 

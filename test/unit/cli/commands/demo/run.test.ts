@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { CliDeps } from "../../../../../src/cli/cli-deps.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS } from "../../../../../src/domain/service-settings.js";
@@ -42,5 +42,21 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
     const { closed, world: cli } = world(broken);
     expect(await runCli(cli, ["demo"])).toEqual({ code: 5, stdout: "", stderr: "error: it broke\n" });
     expect(closed).toEqual(expected);
+  });
+});
+
+describe("a demo without a folder for temporary files", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("says how to name one", async () => {
+    const cli = newCliWorld({});
+    for (const name of ["TMPDIR", "TEMP"]) vi.stubEnv(name, "/nowhere");
+    expect(await runCli(cli, ["demo"])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^error: the demo can't make a folder for its files: ENOENT: .*nowhere.*\nhint: set TMPDIR to a folder that can be written\n$/,
+      ),
+    });
   });
 });
