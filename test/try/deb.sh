@@ -4,22 +4,10 @@
 set -euo pipefail
 folder=$(dirname "$0")
 package=$(ls "$folder"/../../build/deb/whcb_*.deb)
-
-if [ "$$" -ne 1 ]; then
-  root=${1-}
-  if [ -z "$root" ]; then
-    root=$(mktemp -d)
-    trap 'rm -rf --one-file-system "$root"' EXIT
-  fi
-  chmod 755 "$root" # The service works in it, as another user.
-  [ -d "$root/home" ] || debootstrap --variant=minbase --include=systemd,man-db,bash-completion,zsh,fish trixie "$root" > /dev/null
-  # The mounts and the processes of what follows end with it.
-  unshare --mount --pid --fork --mount-proc bash "$0" "$root"
-  exit
-fi
+. "$folder/check.sh"
+[ "$$" -eq 1 ] || in_root "$0" systemd,man-db,bash-completion,zsh,fish --mount-proc "$@"
 
 root=$1
-. "$folder/check.sh"
 check "lintian finds no errors" "^none$" bash -c "lintian --allow-root --tag-display-limit 0 --fail-on error '$package' && echo none"
 
 # What an earlier try left in a root folder that was kept.
@@ -50,7 +38,7 @@ listening='for _ in {1..300}; do journalctl --unit whcb --since "$(systemctl sho
 five='for _ in {1..100}; do runuser -l ada -c "whcb status" | grep "5 failed calls" && break; sleep 0.2; done'
 
 try "systemd has booted" "^(running|degraded)$" 'systemctl is-system-running --wait'
-try "dpkg installs it" "^Status: install ok installed$" 'useradd --create-home --shell /bin/bash ada; dpkg -i whcb.deb; dpkg -s whcb'
+try "apt installs it, and its demo" "^every count is right$" 'apt-get install --quiet --yes ./whcb.deb && whcb demo'
 try "which starts nothing" "^inactive$" 'systemctl is-active whcb'
 try "only root can read the service's environment" "^640 root root$" 'stat -c "%a %U %G" /etc/whcb/whcb.env'
 try "only the service can read its data" "^700 whcb whcb$" 'stat -c "%a %U %G" /var/lib/whcb'
@@ -61,6 +49,7 @@ try "completion in fish" "^status" 'fish -c "complete -C \"whcb stat\""'
 try "the service starts" "Listening on http://127.0.0.1:8787" "systemctl enable --now whcb; $listening"
 try "its user has a profile" "^no callbacks yet" 'runuser -u whcb -- env HOME=/var/lib/whcb whcb status'
 try "another user gets an account, and logs in" "^profile .* works with http://127.0.0.1:8787" '
+  useradd --create-home --shell /bin/bash ada
   export WHCB_USERNAME=ada WHCB_PASSWORD="correct horse battery staple"
   WHCB_API_KEY=$(WHCB_NEW_PASSWORD=$WHCB_PASSWORD runuser -u whcb -- env HOME=/var/lib/whcb whcb users add ada -o json | sed -n "s/.*\"apiKey\": *\"\([^\"]*\)\".*/\1/p")
   export WHCB_API_KEY; runuser -u ada -- env HOME=/home/ada whcb login http://127.0.0.1:8787'

@@ -2,39 +2,24 @@
 # Tries build/executable/whcb as its users have it: on an empty Debian without Node, without a network, as a user who isn't root.
 # By root, with debootstrap: npm run try:executable [-- <root folder>]. A root folder that is named is kept for the next time.
 set -euo pipefail
-executable=$(dirname "$0")/../../build/executable/whcb
-
-if [ "$$" -ne 1 ]; then
-  root=${1-}
-  if [ -z "$root" ]; then
-    root=$(mktemp -d)
-    chmod 755 "$root" # Another user works in it.
-    trap 'rm -rf --one-file-system "$root"' EXIT
-  fi
-  [ -d "$root/home" ] || debootstrap --variant=minbase trixie "$root" > /dev/null
-  # The mounts and the processes of what follows end with it.
-  unshare --mount --net --pid --fork bash "$0" "$root"
-  exit
-fi
+folder=$(dirname "$0")
+. "$folder/check.sh"
+[ "$$" -eq 1 ] || in_root "$0" "" --net "$@"
 
 root=$1
-. "$(dirname "$0")/check.sh"
 ip link set lo up
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-chroot "$root" id ada > /dev/null 2>&1 || chroot "$root" useradd --create-home --shell /bin/bash ada
-rm -rf "$root"/home/ada/{*,.cache,.config,.local}
-install -m 755 "$executable" "$root/usr/local/bin/whcb"
+new_user "$root"
+install -m 755 "$folder/../../build/executable/whcb" "$root/srv/whcb"
 
-# try <title> <what the output must match> <script>: runs the script as ada, in her home.
+# try <title> <what the output must match> <script>: runs the script as ada.
 try() {
-  check "$1" "$2" chroot --userspec=ada:ada "$root" env -i HOME=/home/ada PATH=/usr/local/bin:/usr/bin:/bin TERM=xterm bash -c "cd; $3"
+  check "$1" "$2" as_ada "$root" "$3"
 }
 
 try "there is no Node" "^none$" 'command -v node npm || echo none'
 try "nothing is reached from here" "^offline$" 'timeout 3 bash -c "< /dev/tcp/192.0.2.1/80" 2> /dev/null || echo offline'
+try "copied, and its demo" "^every count is right$" 'mkdir bin; cp /srv/whcb bin; whcb demo'
 try "version" "^[0-9]+\.[0-9]+\.[0-9]+$" 'whcb --version'
-try "demo" "^every count is right$" 'whcb demo'
 try "its native module is in a folder of its own" "^700 1 600$" 'cd .cache/whcb && echo "$(stat -c %a .) $(ls | wc -l) $(stat -c %a *)"'
 try "serve" "^Listening on " '
   setsid whcb serve --db x.db > serve.log 2>&1 &
