@@ -31,12 +31,12 @@ it("are written to docs/images", async () => {
 
     await page.getByRole("row", { name: "Delivery reports" }).getByRole("link", { name: "Outages" }).click();
     await seePage(window, "Delivery reports");
-    await take("console-outage", 745);
+    await take("console-outage", 789);
 
     await page.getByRole("link", { name: "Callbacks", exact: true }).first().click();
     await page.getByRole("row", { name: "Replies CRM" }).getByRole("link", { name: "Calls" }).click();
     await seePage(window, "Replies CRM");
-    await take("console-calls", 700);
+    await take("console-calls", 764);
   } finally {
     await browser.close();
     await home.leave();
