@@ -6,9 +6,20 @@ import type { ReplayOptions } from "../run-options.js";
 /** What was found out this long ago counts. Marks wait for each other as long. */
 const FRESH_MS = 1_000;
 
+/** A request about calls that come next. */
+interface Look {
+  readonly ids: ReadonlySet<string>;
+  readonly askedAtMs: number;
+  /** Rejects with what the client throws. */
+  readonly failed: Promise<ReadonlySet<string>>;
+}
+
+const NO_LOOK: Look = { ids: new Set(), askedAtMs: 0, failed: Promise.resolve(new Set()) };
+
 /**
  * Looks at the calls again right before they are sent: the service, or somebody else, may have settled some since they were listed. One request
- * asks for all that come next, if the service answers for many at once. Another receiver than the callback's gets what was listed.
+ * asks for all that come next, if the service answers for many at once, and the one after it is on its way while these are sent. Another
+ * receiver than the callback's gets what was listed.
  */
 export class FreshCalls {
   readonly #callbackId: string;
@@ -16,9 +27,8 @@ export class FreshCalls {
   readonly #deps: RunDeps;
   /** They were read, and come next. */
   readonly #upcoming = new Set<string>();
-  #failed: ReadonlySet<string> = new Set();
-  #asked: ReadonlySet<string> = new Set();
-  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #look = NO_LOOK;
+  #nextLook = NO_LOOK;
 
   constructor({ callbackId, options }: { readonly callbackId: string; readonly options: ReplayOptions }, deps: RunDeps) {
     this.#callbackId = callbackId;
@@ -27,14 +37,13 @@ export class FreshCalls {
   }
 
   async *read(calls: AsyncIterable<PlannedCall>): AsyncGenerator<PlannedCall> {
-    let chunk: PlannedCall[] = [];
+    const ahead: PlannedCall[] = [];
     for await (const call of calls) {
       this.#upcoming.add(call.id);
-      if (chunk.push(call) < MAX_IDS_PER_REQUEST) continue;
-      yield* chunk;
-      chunk = [];
+      ahead.push(call);
+      if (ahead.length === 2 * MAX_IDS_PER_REQUEST) yield* ahead.splice(0, MAX_IDS_PER_REQUEST);
     }
-    yield* chunk;
+    yield* ahead;
   }
 
   /** Throws what the client throws. */
@@ -42,13 +51,31 @@ export class FreshCalls {
     this.#upcoming.delete(callId);
     if (!this.#isWanted) return false;
     const nowMs = this.#deps.clock.monotonicMs();
-    if (!this.#asked.has(callId) || nowMs - this.#askedAtMs > FRESH_MS) {
-      const ids = [callId, ...[...this.#upcoming].slice(0, MAX_IDS_PER_REQUEST - 1)];
-      const states = await this.#deps.client.findStates(this.#callbackId, ids);
-      this.#askedAtMs = nowMs;
-      this.#asked = new Set(ids);
-      this.#failed = new Set(ids.filter((id) => states === null || states.get(id)?.status === "FAILED"));
+    const tells = ({ ids, askedAtMs }: Look) => ids.has(callId) && nowMs - askedAtMs <= FRESH_MS;
+    if (!tells(this.#look)) {
+      this.#look = tells(this.#nextLook) ? this.#nextLook : this.#ask([callId], NO_LOOK);
+      this.#nextLook = this.#ask([], this.#look);
     }
-    return !this.#failed.has(callId);
+    const failed = await this.#look.failed;
+    return !failed.has(callId);
+  }
+
+  /** Asks about these and those that come next, but for those of another look. */
+  #ask(callIds: readonly string[], other: Look): Look {
+    const ids = new Set(callIds);
+    for (const id of this.#upcoming) {
+      if (ids.size === MAX_IDS_PER_REQUEST) break;
+      if (!other.ids.has(id)) ids.add(id);
+    }
+    if (ids.size === 0) return NO_LOOK;
+    const failed = this.#findFailed([...ids]);
+    // Only the calls that are sent next may fail for it.
+    failed.catch(() => {});
+    return { ids, askedAtMs: this.#deps.clock.monotonicMs(), failed };
+  }
+
+  async #findFailed(callIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const states = await this.#deps.client.findStates(this.#callbackId, callIds);
+    return new Set(callIds.filter((id) => states === null || states.get(id)?.status === "FAILED"));
   }
 }
