@@ -225,8 +225,8 @@ export interface HealthFacts {
   readonly endpoint: Pick<Endpoint, "state" | "downSince" | "recoveringSince">;
   /** `outage` is open. */
   readonly outage: { readonly startedAt: number; readonly quietSince: number | null } | null;
-  /** It is the last outage, if it was closed by marks, without a success since. */
-  readonly markedOutage?: { readonly startedAt: number };
+  /** It is the last outage, if it closed without a success since. */
+  readonly unrecoveredOutage?: { readonly startedAt: number };
   readonly oldestWaiting: OldestWaiting | null;
   /** It isn't over. */
   readonly pause: Pause | null;
@@ -243,17 +243,17 @@ export interface OldestWaiting {
 export const UNANSWERED_MS = 10_000;
 
 /** The states are in the order of HEALTHS, but nothing is found out about an endpoint while it is paused. */
-export function endpointHealth({ endpoint, outage, markedOutage, oldestWaiting, pause, events }: HealthFacts): Health {
+export function endpointHealth({ endpoint, outage, unrecoveredOutage, oldestWaiting, pause, events }: HealthFacts): Health {
   const { state, downSince, recoveringSince } = endpoint;
   if (pause !== null) return { health: "paused", since: pause.at };
-  // It may have been down when an outage before this one was closed by marks.
+  // It may have been down when an outage before this one was closed.
   if (state === "down" && outage !== null) return { health: "down", since: downSince && Math.max(downSince, outage.startedAt) };
-  if (state === "up" && outage?.quietSince === null) return { health: "failing", since: outage.startedAt };
+  if (state !== "down" && outage?.quietSince === null) return { health: "failing", since: outage.startedAt };
   if (oldestWaiting?.isUnanswered) return { health: "not-answering", since: oldestWaiting.acceptedAt };
   if (state === "down") return { health: "checking", since: downSince };
   if (state === "recovering") return { health: "recovering", since: recoveringSince };
   if (outage !== null) return { health: "recovering", since: outage.quietSince };
-  if (markedOutage !== undefined) return { health: "checking", since: markedOutage.startedAt };
+  if (unrecoveredOutage !== undefined) return { health: "checking", since: unrecoveredOutage.startedAt };
   return { health: events.reply || events.undeliverable ? "up" : "idle", since: null };
 }
 

@@ -13,7 +13,7 @@ export interface OpenOutage {
   readonly startedAt: number;
   /** The number of calls that first failed in it. */
   readonly failedCalls: number;
-  /** When a call succeeded for the first time since the last first failure. */
+  /** When a call succeeded for the first time since the last first failure, and since the endpoint last went down. */
   readonly quietSince: number | null;
 }
 
@@ -32,17 +32,17 @@ export interface Outage extends OutageSpan {
 }
 
 /**
- * `marked` is the last outage, if it was closed by marks without a success since: it reopens within one window of its start. An
- * e-mail is owed if the outage `isNew`, and only then.
+ * `unrecovered` is the last outage, if it closed without a success since: it reopens within one window of its start, so only if marks have
+ * closed it. An e-mail is owed if the outage `isNew`, and only then.
  */
 export function outageAfterFirstFailure(
   outage: OpenOutage | null,
   at: number,
   newId: () => string,
-  marked: OpenOutage | null,
+  unrecovered: OpenOutage | null,
   policy: RetryPolicy,
 ): { readonly outage: OpenOutage; readonly isNew: boolean } {
-  const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
+  const before = outage ?? (unrecovered !== null && at < unrecovered.startedAt + policy.windowMs ? unrecovered : null);
   if (before === null) return { outage: { id: newId(), startedAt: at, failedCalls: 1, quietSince: null }, isNew: true };
   // The first attempt in flight to fail isn't always the first that began.
   return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) }, isNew: false };
@@ -50,6 +50,11 @@ export function outageAfterFirstFailure(
 
 export function outageAfterHolding(outage: OpenOutage): OpenOutage {
   return { ...outage, failedCalls: outage.failedCalls + 1, quietSince: null };
+}
+
+/** What was accepted before says nothing of the endpoint now. */
+export function outageAfterGoingDown(outage: OpenOutage | null): OpenOutage | null {
+  return outage && { ...outage, quietSince: null };
 }
 
 export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenOutage | null {
@@ -79,7 +84,7 @@ export function outageWithoutHoldings(outage: OpenOutage | null, skipped: number
 /** `OutageProgress` is about the calls that first failed since the outage opened. */
 export interface OutageProgress {
   readonly hasFailed: boolean;
-  /** Whether the dispatcher or a replay has delivered one. */
+  /** Whether none of them is FAILED, and a client's replay has delivered one since the last of them first failed. */
   readonly hasDelivered: boolean;
 }
 
@@ -141,7 +146,7 @@ export interface OutageReport {
 
 export interface OutageEnd {
   readonly endedAt: number;
-  /** The endpoint has accepted all that was sent since this instant, or null; a report of an older version doesn't say it. */
+  /** A response was accepted at this instant, and no new one has failed since; or null. A report of an older version doesn't say it. */
   readonly acceptingSince?: number | null;
   readonly how: HowEnded;
   /** What became of the calls that first failed in it. */
@@ -154,7 +159,7 @@ export interface DeletedEnd {
   readonly how: "deleted";
 }
 
-/** An outage is marked if its calls were marked by hand without a success since, and unrecovered if it was open for one window. */
+/** Without a success since the last failure, an outage is marked if none of its calls is FAILED any more, else unrecovered. */
 export type HowEnded = "recovered" | "marked" | "unrecovered";
 
 export interface SettledCalls {
@@ -166,10 +171,9 @@ export interface SettledCalls {
   readonly isComplete: boolean;
 }
 
-export function howOutageEnded({ quietSince }: OpenOutage, { delivered, stillFailed }: SettledCalls): HowEnded {
+export function howOutageEnded({ quietSince }: OpenOutage, { stillFailed }: SettledCalls): HowEnded {
   if (quietSince !== null) return "recovered";
-  if (stillFailed > 0) return "unrecovered";
-  return delivered > 0 ? "recovered" : "marked";
+  return stillFailed > 0 ? "unrecovered" : "marked";
 }
 
 /** A notice is queued for one destination. */

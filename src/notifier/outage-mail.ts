@@ -72,6 +72,20 @@ export function withRejectedShare<Text extends OutageMail>(mail: Text, { accepte
   };
 }
 
+/** The mail server took it only after the outage. */
+export function withEnd<Text extends OutageMail>(mail: Text, endedAt: number): Text {
+  return {
+    ...mail,
+    subject: mail.subject.replace(/^(.*?) (?:is failing|rejected \d+ of \d+): /, "$1 was failing, and its outage has ended: "),
+    text: mail.text
+      .replace(
+        /^(Callback ".*")(?: is failing)?: .*\n(?:\S.*\n)?/,
+        `$1 was failing. This outage ended at\n${formatUtc(endedAt)}, before this e-mail could be sent.\n`,
+      )
+      .replace("\nNo other e-mail about this outage follows while it lasts.\n", ""),
+  };
+}
+
 interface AttemptCounts {
   readonly accepted: number;
   readonly failed: number;
@@ -94,7 +108,10 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
     .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
     // This is the endpoint's reason phrase. 0.1.0 wrote "What".
     .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
-  const withoutReason = subject.replace(/^(.*? (?:is failing|rejected 1 of \d+): HTTP \d{3}) .*$/, "$1");
+  const withoutReason = subject.replace(
+    /^(.*? (?:is failing|was failing, and its outage has ended|rejected 1 of \d+): HTTP \d{3}) .*$/,
+    "$1",
+  );
   return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
 }
 

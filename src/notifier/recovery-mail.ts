@@ -51,7 +51,7 @@ export function composeRecoveryMail(
     ...ENDINGS[end.how].lines,
     "",
     labelledLine("Began", formatUtc(startedAt)),
-    ...(since === null ? [] : [labelledLine("Accepting", `since ${formatUtc(since)}, after ${lasted}`)]),
+    ...(since === null ? [] : [labelledLine("Accepted", `${formatUtc(since)}, after ${lasted}`)]),
     labelledLine("Ended", `${formatUtc(end.endedAt)}${since === null ? `, after ${lasted}` : ""}`),
     labelledLine("Callback", `${name} (id ${callback.id})`),
     ...pageLines(pageUrl),
@@ -66,7 +66,7 @@ export function composeRecoveryMail(
 }
 
 const ENDINGS = {
-  recovered: { subject: "has recovered", lines: ["Its endpoint has accepted responses since."] },
+  recovered: { subject: "has recovered", lines: ["Its endpoint has accepted a response, and no new one has failed since."] },
   marked: {
     subject: "has no failed calls left: marked by hand",
     lines: ["Its calls were marked by hand. No response has been accepted since, so", "the endpoint may still be failing."],

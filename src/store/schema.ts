@@ -69,8 +69,8 @@ export const TABLES = {
     failures_in_row: integer,
     /** `failed_calls` is a JSON list of seqs. */
     failed_calls: text,
-    /** `marked_outage` is an OpenOutage as JSON. */
-    marked_outage: nullable(text),
+    /** `unrecovered_outage` is an OpenOutage as JSON. */
+    unrecovered_outage: nullable(text),
     down_since: nullable(integer),
     round_at: nullable(integer),
     round_began_at: nullable(integer),

@@ -174,7 +174,7 @@ export function describeCallbacks(open: OpenStore): void {
       await store.callbacks.setPause(ahead.id, { at: NOW + DAY, until: NOW + 2 * DAY, by: null });
       await store.callbacks.setPause(over.id, { at: NOW - 1, until: NOW + MINUTE, by: null });
       await store.callbacks.setPause(running.id, { at: NOW - 1, until: null, by: null });
-      await store.outcomes.clampTimes({ now: NOW, latestDueAt: NOW, clockBefore: NOW + MINUTE });
+      await store.outcomes.clampTimes({ now: NOW, latestDueAt: NOW, setBack: { clockBefore: NOW + MINUTE, policy: POLICY } });
       const pauses = [ahead, over, running].map(async ({ id }) => (await store.callbacks.find(id))?.pause);
       expect(await Promise.all(pauses)).toEqual([
         { at: NOW, until: NOW + DAY, by: null },

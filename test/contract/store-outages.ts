@@ -67,7 +67,7 @@ export function describeOutages(open: OpenStore): void {
       });
     });
 
-    it("have the calls that first failed since they began: some are FAILED, or were delivered and not only marked", async () => {
+    it("have the calls that first failed since they began: some are FAILED, or a client's replay has delivered one", async () => {
       const store = await open();
       const [callback, other] = [await aCallback(store), await aCallback(store)];
       const progress = async (since: number) => {
@@ -82,8 +82,21 @@ export function describeOutages(open: OpenStore): void {
       await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1);
       expect(await progress(NOW)).toEqual([[false, false]]);
       await attempt(store, callback, ["B"], { startedAt: NOW + 2 });
-      await attempt(store, callback, ["B"], { startedAt: NOW + 3, result: ACCEPTED });
+      await store.calls.mark(callback.id, ["B"], "SUCCESS", NOW + 3, { settledBy: "replay" });
       expect([await progress(NOW + 2), await progress(NOW + 3)]).toEqual([[[false, true]], [[false, false]]]);
+    });
+
+    it("weren't delivered by a replay if one of them failed after it, which was marked by hand", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A"]);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1, { settledBy: "replay" });
+      await attempt(store, callback, ["B"], { startedAt: NOW + 2 });
+      await store.calls.mark(callback.id, ["B"], "SUCCESS", NOW + 3);
+      expect(await store.outages.readProgress([{ callbackId: callback.id, since: NOW }])).toEqual([
+        { hasFailed: false, hasDelivered: false },
+      ]);
     });
 
     it("don't change after they end", async () => {
@@ -120,7 +133,7 @@ export function describeOutages(open: OpenStore): void {
       expect(ids).toEqual({ [one.id]: "O2", [other.id]: "O1" });
     });
 
-    it("tell whether a call that first failed since then is FAILED, and whether one was delivered", async () => {
+    it("tell whether a call that first failed since then is FAILED, and else whether a replay has delivered one", async () => {
       const store = await open();
       const progressOf = (callbackIds: readonly string[], since = NOW) =>
         store.outages.readProgress(callbackIds.map((callbackId) => ({ callbackId, since })));
@@ -133,8 +146,8 @@ export function describeOutages(open: OpenStore): void {
       const [failed, before, again] = [await failing(), await failing(NOW - 1), await failing(NOW - 1)];
       await attempt(store, again, [`${again.id} A`], { startedAt: NOW + 1, cause: "retry" });
       const [delivered, deliveredOfBefore, marked] = [await failing(), await failing(NOW - 1), await failing()];
-      for (const callback of [delivered, deliveredOfBefore])
-        await attempt(store, callback, [`${callback.id} A`], { startedAt: NOW + 1, cause: "retry", result: ACCEPTED });
+      for (const { id } of [delivered, deliveredOfBefore])
+        await store.calls.mark(id, [`${id} A`], "SUCCESS", NOW + 1, { settledBy: "replay" });
       await store.calls.mark(marked.id, [`${marked.id} A`], "SUCCESS", NOW + 1);
       const fine = await aCallback(store);
       await accept(store, fine, ["fine"]);
@@ -151,8 +164,8 @@ export function describeOutages(open: OpenStore): void {
       ]);
       await accept(store, failed, ["B"]);
       await attempt(store, failed, ["B"], { startedAt: NOW + 1 });
-      await attempt(store, failed, ["B"], { startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
-      expect(await progressOf([failed.id])).toEqual([{ hasFailed: true, hasDelivered: true }]);
+      await store.calls.mark(failed.id, ["B"], "SUCCESS", NOW + 2, { settledBy: "replay" });
+      expect(await progressOf([failed.id])).toEqual([{ hasFailed: true, hasDelivered: false }]);
       expect(await progressOf([failed.id], NOW + 2)).toEqual([nothing]);
     });
 

@@ -327,17 +327,17 @@ export function describeWaiting(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"]);
       const recordOf = async () => (await store.endpoints.list([callback.id]))[0];
-      const markedOutage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: NOW + 1 };
+      const unrecoveredOutage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: NOW + 1 };
       const change = {
         callbackId: callback.id,
         endpoint: anEndpoint({ probeStepMs: 7_000, probeBeganAt: NOW, limit: 3 }),
         outage: null,
       };
-      await store.outcomes.commit(aGroup({ endpoints: [{ ...change, markedOutage }] }));
-      expect(await recordOf()).toMatchObject({ endpoint: change.endpoint, outage: null, markedOutage });
+      await store.outcomes.commit(aGroup({ endpoints: [{ ...change, unrecoveredOutage }] }));
+      expect(await recordOf()).toMatchObject({ endpoint: change.endpoint, outage: null, unrecoveredOutage });
       expect(await recordOf()).not.toHaveProperty("hasCancelledReplay");
       await store.outcomes.commit(aGroup({ endpoints: [change] }));
-      expect(await recordOf()).not.toHaveProperty("markedOutage");
+      expect(await recordOf()).not.toHaveProperty("unrecoveredOutage");
       await store.replays.request(callback.id, aReplay({ callIds: ["A", "B"] }), NOW);
       const { seq } = await callOf(store, callback, "A");
       const cancel = { replayId: "REPLAY", now: NOW, policy: POLICY, random: 0.5, begunCalls: () => new Set([seq]) };

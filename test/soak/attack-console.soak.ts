@@ -59,12 +59,17 @@ async function leaveUnread(count: number, open: () => ClientRequest): Promise<vo
 }
 
 describe.each(["sqlite", "postgres"] as const)("on %s", (kind) => {
+  let databases = 0;
+
   beforeEach(async () => {
     home = new Home();
     const database =
       kind === "sqlite"
         ? { WHCB_DB: home.path("x.db") }
-        : { WHCB_DB: (await createDatabase("attack")).url, WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
+        : {
+            WHCB_DB: (await createDatabase(`attack-${databases++}`)).url,
+            WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64"),
+          };
     const running = home.start(["serve", "--port", "0", "--no-dispatch", "--no-endpoint-check"], {
       env: { ...USER_ENV, ...database, NODE_OPTIONS: "--max-old-space-size=256" },
       ...(bin && { bin }),

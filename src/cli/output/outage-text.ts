@@ -33,17 +33,12 @@ export function silenceText(since: number, utc: boolean): string {
   return `not answering: no attempt has ended since the oldest waiting call was accepted at ${formatInstant(since, utc)}`;
 }
 
-/** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */
-export function describeNotice(
-  { notifiedAt, notifiedBy, mailError }: ListedOutage,
-  { email }: ListedCallback,
-  utc: boolean,
-): string | null {
-  if (mailError !== null)
-    return `the e-mail to ${email ?? "the callback's address"} could not be sent and is tried again: ${mailError}`;
+/** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. The address may be another one by now. */
+export function describeNotice({ notifiedAt, notifiedBy, mailError }: ListedOutage, utc: boolean): string | null {
+  if (mailError !== null) return `its e-mail could not be sent and is tried again: ${mailError}`;
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
-  return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
+  return `its e-mail ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
 }
 
 /** Returns null if no call has timed out. */

@@ -93,8 +93,8 @@ const LONGEST_CHANGE_MS = 5 * 60_000;
 
 export function newEndpointState(record: EndpointRecord, now: number, rules: EndpointRules): EndpointState {
   const { policy } = rules;
-  const { callback, fence, outage, markedOutage = null, pendingCalls, nextDueAt } = record;
-  const health = { endpoint: endpointTakenOver(record.endpoint, now, policy), outage, markedOutage };
+  const { callback, fence, outage, unrecoveredOutage = null, pendingCalls, nextDueAt } = record;
+  const health = { endpoint: endpointTakenOver(record.endpoint, now, policy), outage, unrecoveredOutage };
   const hasRetries = nextDueAt !== null;
   const endpoint: EndpointState = {
     callback,

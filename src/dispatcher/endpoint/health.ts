@@ -14,6 +14,7 @@ import {
   type OpenOutage,
   type OutageProgress,
   outageAfterFirstFailure,
+  outageAfterGoingDown,
   outageAfterHolding,
   outageAfterSuccess,
   outageByClock,
@@ -25,8 +26,8 @@ import type { RetryPolicy } from "../../domain/retry-policy.js";
 export interface Health {
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  /** The last outage, if marks have closed it and there was no success since. */
-  readonly markedOutage: OpenOutage | null;
+  /** The last outage, if it closed without a success since its last first failure, and there was none since. */
+  readonly unrecoveredOutage: OpenOutage | null;
 }
 
 export interface HealthChange {
@@ -51,7 +52,10 @@ export function closesAt({ endpoint, outage }: Health, policy: RetryPolicy): num
 export function healthAfterSuccess(before: Health, at: number, policy: RetryPolicy, maxInFlight: number): HealthChange {
   const { health, closed } = closeIfOver(before, at, policy);
   const endpoint = endpointAfterSuccess(health.endpoint, at, maxInFlight);
-  return { health: healthWith(health, { endpoint, outage: outageAfterSuccess(health.outage, at), markedOutage: null }), closed };
+  return {
+    health: healthWith(health, { endpoint, outage: outageAfterSuccess(health.outage, at), unrecoveredOutage: null }),
+    closed,
+  };
 }
 
 /** An e-mail is owed for an outage that `isNew`. `newId` is used for one. */
@@ -64,9 +68,12 @@ export function healthAfterFailure(
 ): HealthChange & { readonly isNew: boolean } {
   const { health, closed } = closeIfOver(before, failure.at, policy);
   const endpoint = endpointAfterFailure(health.endpoint, failure, policy, random);
-  if (!failure.isFirst) return { health: healthWith(health, { endpoint }), closed, isNew: false };
-  const { outage, isNew } = outageAfterFirstFailure(health.outage, failure.beganAt, newId, health.markedOutage, policy);
-  return { health: healthWith(health, { endpoint, outage, markedOutage: null }), closed, isNew };
+  if (!failure.isFirst) {
+    const outage = endpoint.state === health.endpoint.state ? health.outage : outageAfterGoingDown(health.outage);
+    return { health: healthWith(health, { endpoint, outage }), closed, isNew: false };
+  }
+  const { outage, isNew } = outageAfterFirstFailure(health.outage, failure.beganAt, newId, before.unrecoveredOutage, policy);
+  return { health: healthWith(health, { endpoint, outage, unrecoveredOutage: null }), closed, isNew };
 }
 
 export function healthAfterHolding(health: Health): Health {
@@ -116,11 +123,8 @@ export function healthByClock(before: Health, now: number, policy: RetryPolicy, 
 
 /** Closes the outage if none of its calls is FAILED. */
 export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: OutageProgress, at: number): HealthChange {
-  const { outage } = health;
-  if (outage === null || hasFailed) return { health, closed: null };
-  // After marks the endpoint may still fail, and then the same outage reopens.
-  const markedOutage = outage.quietSince === null && !hasDelivered ? outage : null;
-  return closeOutage(healthWith(health, { markedOutage }), at);
+  if (health.outage === null || hasFailed) return { health, closed: null };
+  return closeOutage(hasDelivered ? healthWith(health, { outage: outageAfterSuccess(health.outage, at) }) : health, at);
 }
 
 function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthChange {
@@ -128,12 +132,15 @@ function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthCha
   return overAt !== null && overAt <= at ? closeOutage(health, overAt) : { health, closed: null };
 }
 
+/** Without a success since, the endpoint may still fail; after marks, the same outage reopens then. */
 function closeOutage(health: Health, endedAt: number): HealthChange {
-  return { health: healthWith(health, { outage: null }), closed: health.outage && { ...health.outage, endedAt } };
+  const { outage } = health;
+  const unrecoveredOutage = outage?.quietSince === null ? outage : null;
+  return { health: healthWith(health, { outage: null, unrecoveredOutage }), closed: outage && { ...outage, endedAt } };
 }
 
 function healthWith(health: Health, to: Partial<Health>): Health {
-  const { endpoint = health.endpoint, outage = health.outage, markedOutage = health.markedOutage } = to;
-  const isSame = endpoint === health.endpoint && outage === health.outage && markedOutage === health.markedOutage;
-  return isSame ? health : { endpoint, outage, markedOutage };
+  const { endpoint = health.endpoint, outage = health.outage, unrecoveredOutage = health.unrecoveredOutage } = to;
+  const isSame = endpoint === health.endpoint && outage === health.outage && unrecoveredOutage === health.unrecoveredOutage;
+  return isSame ? health : { endpoint, outage, unrecoveredOutage };
 }

@@ -1,14 +1,14 @@
 import { errorMessage } from "../../domain/errors.js";
 import type { Mail } from "../../domain/outage.js";
 import type { Notifier } from "../../notifier/notifier.js";
-import { withRejectedShare } from "../../notifier/outage-mail.js";
+import { withEnd, withRejectedShare } from "../../notifier/outage-mail.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {
-  readonly store: Pick<Store, "mails" | "activity">;
+  readonly store: Pick<Store, "mails" | "activity" | "outages">;
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,9 +35,9 @@ export function createMailSender({ store, notifier, clock, logger }: MailSenderD
       },
       async send(mail) {
         try {
-          const shared = withRejectedShare(mail, await countAttempts(store, mail, clock.now()));
-          if (shared !== mail) await mails.saveText(shared);
-          await notifier.send(shared);
+          const current = await currentText(store, mail, clock.now());
+          if (current !== mail) await mails.saveText(current);
+          await notifier.send(current);
           return null;
         } catch (error) {
           return { reason: errorMessage(error), retryAfterMs: null };
@@ -55,6 +55,12 @@ export function createMailSender({ store, notifier, clock, logger }: MailSenderD
     },
     clock,
   );
+}
+
+async function currentText(store: MailSenderDeps["store"], mail: Mail, now: number): Promise<Mail> {
+  const outage = await store.outages.find(mail.callbackId, mail.outageId);
+  if (outage !== null && outage.endedAt !== null) return withEnd(mail, outage.endedAt);
+  return withRejectedShare(mail, await countAttempts(store, mail, now));
 }
 
 /** Counts those from an hour before the outage on. */

@@ -52,9 +52,11 @@ export class OutcomeCommitter {
     const now = clock.now();
     const aheadMs = now - clock.monotonicMs();
     if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
-      const clockBefore = Number.isFinite(this.#mostAheadMs) ? Math.floor(clock.monotonicMs() + this.#mostAheadMs) : null;
-      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy), clockBefore });
+      const clockBefore = Math.floor(clock.monotonicMs() + this.#mostAheadMs);
+      const setBack = Number.isFinite(clockBefore) ? { clockBefore, policy } : null;
+      const retriedAgain = await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy), setBack });
       this.#pool.changedAll();
+      for (const id of retriedAgain) this.#pool.changed(id);
       this.#mostAheadMs = aheadMs;
     }
     // Small steps back add up, so the largest difference is kept.

@@ -170,7 +170,7 @@ const COLUMNS = [
   "recovering_since",
   "started_at",
   "quiet_since",
-  "marked_outage",
+  "unrecovered_outage",
   "failed",
   "waiting",
 ];
@@ -182,7 +182,7 @@ type Cells = readonly [
   recoveringSince: number | null,
   outageStartedAt: number | null,
   quietSince: number | null,
-  markedOutage: string | null,
+  unrecoveredOutage: string | null,
   failed: number,
   waiting: number,
 ];
@@ -195,25 +195,25 @@ async function readFacts(db: Db): Promise<ReadonlyMap<number, Facts>> {
     { columns: COLUMNS },
     sql`FROM (
       SELECT callback_key, max(state) AS state, max(down_since) AS down_since, max(recovering_since) AS recovering_since,
-        max(started_at) AS started_at, max(quiet_since) AS quiet_since, max(marked_outage) AS marked_outage,
+        max(started_at) AS started_at, max(quiet_since) AS quiet_since, max(unrecovered_outage) AS unrecovered_outage,
         ${callsOf("FAILED")} AS failed, ${callsOf("PENDING")} AS waiting
       FROM (
         SELECT callback_key, started_at, quiet_since,
-          NULL AS state, NULL AS down_since, NULL AS recovering_since, NULL AS marked_outage, NULL AS status, 0 AS count
+          NULL AS state, NULL AS down_since, NULL AS recovering_since, NULL AS unrecovered_outage, NULL AS status, 0 AS count
         FROM outages WHERE ended_at IS NULL
-        UNION ALL SELECT callback_key, NULL, NULL, state, down_since, recovering_since, marked_outage, NULL, 0
-        FROM endpoints WHERE state <> 'up' OR marked_outage IS NOT NULL
+        UNION ALL SELECT callback_key, NULL, NULL, state, down_since, recovering_since, unrecovered_outage, NULL, 0
+        FROM endpoints WHERE state <> 'up' OR unrecovered_outage IS NOT NULL
         UNION ALL SELECT callback_key, NULL, NULL, NULL, NULL, NULL, NULL, status, count
         FROM call_counts WHERE status IN ('FAILED', 'PENDING') AND count > 0) AS noted
       GROUP BY callback_key) AS listed`,
   );
   return new Map(
-    cells.map(([key, state, downSince, recoveringSince, startedAt, quietSince, markedOutage, failed, waiting]) => [
+    cells.map(([key, state, downSince, recoveringSince, startedAt, quietSince, unrecoveredOutage, failed, waiting]) => [
       key,
       {
         endpoint: { state: state ?? "up", downSince, recoveringSince },
         outage: startedAt === null ? null : { startedAt, quietSince },
-        ...(markedOutage !== null && { markedOutage: JSON.parse(markedOutage) }),
+        ...(unrecoveredOutage !== null && { unrecoveredOutage: JSON.parse(unrecoveredOutage) }),
         failed,
         waiting,
       },

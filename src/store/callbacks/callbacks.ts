@@ -16,6 +16,7 @@ import { IS_HELD, laterChangeAt } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
 import type { SortKey } from "../keyset.js";
 import { forgetExpired } from "../outcomes/expired-calls.js";
+import { redirectMails } from "../outcomes/mails.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
 import { type Page, type PageQuery, readPage, type Sort } from "../paging.js";
 import { type Db, NEVER } from "../schema.js";
@@ -111,6 +112,7 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
           await switchRetriesOn(trx, before.key, now, policy);
           await bringRetriesForward(trx, before.key, now, policy);
         }
+        if (settings.email !== stored.email) await redirectMails(trx, before.key, settings.email);
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
         await recordChange(trx, id);
         const changes = settingChanges(stored, settings);

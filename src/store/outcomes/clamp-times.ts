@@ -1,23 +1,32 @@
 /** No stored time may be in the future (docs/dispatcher.md, Ownership), and leases of runs start again. */
 import { type RawBuilder, sql } from "kysely";
 import { RUN_LEASE_MS } from "../../domain/callback.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { lockKeys } from "../callbacks/callback-row.js";
+import { switchRetriesOn } from "../callbacks/callbacks.js";
+import { recordChanges } from "../change-log.js";
 import { type Db, NEVER } from "../schema.js";
 import { crossJoin } from "../sql/per-database.js";
+
+export interface SetBack {
+  /** What the clock would show if it hadn't been set back. */
+  readonly clockBefore: number;
+  readonly policy: RetryPolicy;
+}
 
 export interface ClockBounds {
   readonly now: number;
   /** Retries that are due later are due then. */
   readonly latestDueAt: number;
-  /** What the clock would show if it hadn't been set back. It is left out, or null, at the start. */
-  readonly clockBefore?: number | null;
+  /** It is left out, or null, at the start. */
+  readonly setBack?: SetBack | null;
 }
 
 /** A run gives up earlier than that. */
 const LONGEST_AWAY_MS = 10 * 60_000;
 
-/** Clamps what is stored, usually by a few index lookups per callback. */
-export async function clampTimes(trx: Db, { now, latestDueAt, clockBefore }: ClockBounds): Promise<void> {
+/** Clamps what is stored, usually by a few index lookups per callback. Resolves to the ids of callbacks whose calls are retried again. */
+export async function clampTimes(trx: Db, { now, latestDueAt, setBack = null }: ClockBounds): Promise<readonly string[]> {
   await lockKeys(trx);
   // A requested replay goes at once, whatever its due time, which is its replay's key.
   const isTooLate = isOfFailedCalls(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
@@ -43,7 +52,7 @@ export async function clampTimes(trx: Db, { now, latestDueAt, clockBefore }: Clo
   // A pause that was over stays so, and one that began in the future keeps its length.
   await sql`
     UPDATE callbacks SET paused_at = NULL, paused_until = NULL, paused_by = NULL
-    WHERE paused_at IS NOT NULL AND paused_until <= ${clockBefore ?? NEVER}`.execute(trx);
+    WHERE paused_at IS NOT NULL AND paused_until <= ${setBack?.clockBefore ?? NEVER}`.execute(trx);
   await sql`
     UPDATE callbacks SET paused_at = ${now}, paused_until = paused_until - (paused_at - ${now}) WHERE paused_at > ${now}`.execute(
     trx,
@@ -54,6 +63,21 @@ export async function clampTimes(trx: Db, { now, latestDueAt, clockBefore }: Clo
     UPDATE run_leases SET expires_at = ${expiresAt}
     WHERE expires_at > ${now - LONGEST_AWAY_MS} AND expires_at <> ${expiresAt}`.execute(trx);
   await sql`DELETE FROM run_leases WHERE expires_at <= ${now - LONGEST_AWAY_MS}`.execute(trx);
+  return setBack === null ? [] : undoEndedWindows(trx, now, setBack.policy);
+}
+
+/** The clock was ahead, so windows and outages have ended that haven't. */
+async function undoEndedWindows(trx: Db, now: number, policy: RetryPolicy): Promise<readonly string[]> {
+  await sql`UPDATE outages SET ended_at = ${now} WHERE ended_at > ${now}`.execute(trx);
+  const { rows } = await sql<{ key: number; id: string }>`
+    SELECT key, id FROM callbacks WHERE retries_enabled = 1 AND deleted_at IS NULL AND EXISTS (
+      SELECT 1 FROM expired_calls WHERE callback_key = key AND first_failed_at >= ${now - policy.windowMs}) ORDER BY key`.execute(
+    trx,
+  );
+  for (const { key } of rows) await switchRetriesOn(trx, key, now, policy);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length > 0) await recordChanges(trx, ids);
+  return ids;
 }
 
 /** Keeps null as it is. */

@@ -74,7 +74,7 @@ export function outcomeStore(db: Db) {
     commit: (group: OutcomeGroup): Promise<CommittedOutcomes> => transact(db, (trx) => commitOutcomes(trx, group)),
 
     /** In one transaction, makes future times `now`, and later due times `latestDueAt`: the clock or the interval has changed. */
-    clampTimes: (bounds: ClockBounds): Promise<void> => transact(db, (trx) => clampTimes(trx, bounds)),
+    clampTimes: (bounds: ClockBounds): Promise<readonly string[]> => transact(db, (trx) => clampTimes(trx, bounds)),
   };
 }
 

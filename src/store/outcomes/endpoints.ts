@@ -18,8 +18,8 @@ export interface EndpointRecord {
   readonly fence: number;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  /** `markedOutage` is the last outage, if it was closed by marks, without a success since. */
-  readonly markedOutage?: OpenOutage;
+  /** `unrecoveredOutage` is the last outage, if it closed without a success since. */
+  readonly unrecoveredOutage?: OpenOutage;
   readonly pendingCalls: number;
   /** The earliest FAILED call is due then. */
   readonly nextDueAt: number | null;
@@ -40,7 +40,7 @@ export interface EndpointChange {
   readonly callbackId: string;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  readonly markedOutage?: OpenOutage | null;
+  readonly unrecoveredOutage?: OpenOutage | null;
 }
 
 /** The callback's earliest call is due then. LIMIT keeps PostgreSQL on the index. */
@@ -140,7 +140,7 @@ function recordOf(row: RecordRow, cipher: KeyCipher): EndpointRecord {
     fence: row.fence ?? 0,
     endpoint: endpointOf(row),
     outage: outageOf(row),
-    ...(row.marked_outage !== null && { markedOutage: JSON.parse(row.marked_outage) }),
+    ...(row.unrecovered_outage !== null && { unrecoveredOutage: JSON.parse(row.unrecovered_outage) }),
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
     ...(Boolean(row.has_cancelled_replay) && { hasCancelledReplay: true as const }),
@@ -158,13 +158,13 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
 const STATE_COLUMNS = Object.keys(TABLES.endpoints).filter((name) => name !== "callback_key");
 const REPLACE_STATE = sql`ON CONFLICT (callback_key) DO UPDATE SET ${newValues(STATE_COLUMNS)}`;
 
-function endpointRow(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
+function endpointRow(callbackKey: number, { endpoint, unrecoveredOutage }: EndpointChange) {
   return {
     callback_key: callbackKey,
     state: endpoint.state,
     failures_in_row: endpoint.failedCalls.length,
     failed_calls: JSON.stringify(endpoint.failedCalls),
-    marked_outage: markedOutage ? JSON.stringify(markedOutage) : null,
+    unrecovered_outage: unrecoveredOutage ? JSON.stringify(unrecoveredOutage) : null,
     down_since: endpoint.downSince,
     round_at: endpoint.roundAt,
     round_began_at: endpoint.roundBeganAt,

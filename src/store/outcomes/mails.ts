@@ -100,6 +100,11 @@ export async function saveMails(db: Db, mails: readonly NewMail[], callbacks: Li
   return new Set((await insertRows(db, "mails", rows, rest)).map(({ outage_id }) => outage_id));
 }
 
+/** What wasn't sent yet goes to the callback's new address. */
+export async function redirectMails(db: Db, callbackKey: number, to: string): Promise<void> {
+  await sql`UPDATE mails SET recipient = ${to} WHERE callback_key = ${callbackKey} AND sent_at IS NULL`.execute(db);
+}
+
 export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
   for (let after = ""; ; ) {
     const { rows } = await sql<MailRow>`

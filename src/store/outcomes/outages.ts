@@ -68,7 +68,12 @@ const REPLACE_OUTAGE = sql`
 
 /** The list's index applies, as the last attempt isn't before the first failure. */
 async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
-  const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
+  const isOfOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
+  const hasFailed = sql`EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${isOfOutage})`;
+  const hasDelivered = sql`EXISTS (
+    SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${isOfOutage} AND settled_by = 'replay' AND NOT EXISTS (
+      SELECT 1 FROM calls AS later WHERE later.callback_key = batch.key AND later.status <> 'PENDING'
+        AND later.attempted_at > calls.changed_at AND later.first_failed_at > calls.changed_at))`;
   const reads = outages.map(({ callbackId, since }) => ({ callback_id: callbackId, since }));
   const { rows } = await executeByIndex(
     db,
@@ -76,9 +81,7 @@ async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<Out
     WITH batch AS MATERIALIZED (
       SELECT callbacks.key, since
       FROM ${batchOf({ callback_id: "text", since: "bigint" }, reads)} LEFT JOIN callbacks ON callbacks.id = callback_id ${inGivenOrder})
-    SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
-      EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered
-    FROM batch`,
+    SELECT ${hasFailed} AS failed, CASE WHEN ${hasFailed} THEN FALSE ELSE ${hasDelivered} END AS delivered FROM batch`,
   );
   return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }

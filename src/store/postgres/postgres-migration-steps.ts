@@ -65,7 +65,7 @@ CREATE TABLE endpoints (
   state text COLLATE "C" NOT NULL,
   failures_in_row bigint NOT NULL,
   failed_calls text NOT NULL DEFAULT '[]',
-  marked_outage text,
+  unrecovered_outage text,
   down_since bigint,
   round_at bigint,
   round_began_at bigint,

@@ -148,7 +148,7 @@ ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
 ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;
 ALTER TABLE endpoints RENAME COLUMN tick_began_at TO round_began_at;
 ALTER TABLE endpoints ADD COLUMN failed_calls TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;
+ALTER TABLE endpoints ADD COLUMN unrecovered_outage TEXT;
 ALTER TABLE endpoints ADD COLUMN probe_began_at INTEGER NOT NULL DEFAULT 0;
 
 ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;

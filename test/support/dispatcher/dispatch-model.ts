@@ -235,10 +235,10 @@ export class DispatchModel implements Watcher {
   }
 
   /** No time that is kept of a failed call is in the future any more. */
-  clamped({ now, clockBefore }: ClockBounds): void {
+  clamped({ now, setBack }: ClockBounds): void {
     for (const callback of this.callbacks.values()) {
       const { pause } = callback;
-      if (pause?.until != null && pause.until <= (clockBefore ?? Number.NEGATIVE_INFINITY)) this.resumed(callback, now);
+      if (pause?.until != null && pause.until <= (setBack?.clockBefore ?? Number.NEGATIVE_INFINITY)) this.resumed(callback, now);
       else if (pause !== null && pause.at > now) {
         callback.pause = { at: now, until: pause.until && pause.until - (pause.at - now) };
       }

@@ -99,18 +99,15 @@ export class OperatedStore {
 
   /** Resolves to the rows of all tables, without what is encrypted: that is never the same. */
   async readRows(): Promise<Readonly<Record<string, readonly string[]>>> {
-    const numbers = { key: await this.#numbersOf("callbacks", "key"), seq: await this.#numbersOf("calls", "seq") };
+    const keys = sortedNumbers(await this.#readTable("callbacks"), "key");
+    const callSeqs = sortedNumbers(await this.#readTable("calls"), "seq");
     const tables: Record<string, readonly string[]> = {};
     for (const [table, columns] of Object.entries(TABLES)) {
       const rows = await this.#readTable(table);
+      const numbers = { key: keys, callback_key: keys, call_seq: callSeqs, seq: sortedNumbers(rows, "seq") };
       tables[table] = rows.map((row) => JSON.stringify(plainRow(row, columns, numbers))).sort();
     }
     return tables;
-  }
-
-  /** Counts what a table numbers: PostgreSQL leaves out numbers of rows that conflicted. */
-  async #numbersOf(table: string, column: string): Promise<readonly number[]> {
-    return (await this.#readTable(table)).map((row) => Number(row[column])).sort((a, b) => a - b);
   }
 
   /** Follows the pages of a list. */
@@ -143,19 +140,22 @@ function nextPage(text: string): string | null {
   return next === undefined ? null : next.uri.replace(/^https?:\/\/[^/]+/, "");
 }
 
-type Numbers = Readonly<Record<"key" | "seq", readonly number[]>>;
+/** PostgreSQL leaves out numbers of rows that conflicted, so only their order counts. */
+function sortedNumbers(rows: readonly Readonly<Record<string, unknown>>[], column: string): readonly number[] {
+  return rows.map((row) => Number(row[column])).sort((a, b) => a - b);
+}
 
 /** The drivers don't read numbers and JSON alike. */
 function plainRow(
   row: Readonly<Record<string, unknown>>,
   columns: Readonly<Record<string, { readonly type: string }>>,
-  { key, seq }: Numbers,
+  numbers: Readonly<Record<string, readonly number[]>>,
 ): readonly unknown[] {
   return Object.entries(columns).map(([name, { type }]) => {
     const value = row[name];
     if (value === null || type === "bytea") return null;
-    if (name === "key" || name === "callback_key") return key.indexOf(Number(value));
-    if (name === "seq" || name === "call_seq") return seq.indexOf(Number(value));
+    const numbered = numbers[name];
+    if (numbered !== undefined) return numbered.indexOf(Number(value));
     if (type === "bigint") return Number(value);
     return type === "json" && typeof value === "string" ? JSON.parse(value) : value;
   });

@@ -151,6 +151,71 @@ describe("an outage that closed because its calls were marked by hand", () => {
   });
 });
 
+describe("an endpoint that is down again after it accepted one call", () => {
+  const policy = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
+  const states = async (callback: Callback) => {
+    const [report] = await sim.store.endpoints.listReports([callback.id]);
+    return report && endpointHealth({ ...report, events: callback.events }).health;
+  };
+  const lastQuietSince = async () => (await sim.store.outages.list({ limit: 1, offset: 0 })).items[0]?.quietSince;
+
+  async function acceptsOne(calls: number): Promise<Callback> {
+    sim = await Simulation.open({ policy });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, calls);
+    await sim.runFor(MINUTE);
+    let accepted = 0;
+    sim.endpoint = (request) => (accepted++ === 0 ? up(request) : down(request));
+    await sim.runFor(10 * MINUTE);
+    return callback;
+  }
+
+  it("hasn't recovered: its outage goes on until the window is over, and ends without a success since", async () => {
+    const callback = await acceptsOne(20);
+    expect([await states(callback), await lastQuietSince()]).toEqual(["down", null]);
+    await sim.runFor(HOUR);
+    expect([(await outages())[0]?.endedAt === null, await lastQuietSince()]).toEqual([false, null]);
+    expect(await states(callback)).toBe("checking");
+  });
+
+  it("isn't up after its calls were marked by hand: nothing was accepted since new ones failed", async () => {
+    const callback = await acceptsOne(3);
+    await sim.accept(callback, 2);
+    await sim.settle();
+    expect((await sim.store.calls.count(callback.id)).FAILED).toBe(4);
+    await markMatching(
+      sim.store,
+      callback.id,
+      { status: "FAILED", changedBefore: sim.clock.now() },
+      {
+        status: "SUCCESS",
+        now: sim.clock.now(),
+      },
+    );
+    sim.dispatcher.changed(callback.id);
+    await sim.settle();
+    expect([(await outages())[0]?.endedAt, await lastQuietSince(), await states(callback)]).toEqual([
+      sim.clock.now(),
+      null,
+      "checking",
+    ]);
+  });
+
+  it("isn't up with less than ten failed calls whose window is over", async () => {
+    sim = await Simulation.open({ policy });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 3);
+    await sim.runFor(2 * HOUR);
+    expect([(await outages())[0]?.endedAt === null, await states(callback)]).toEqual([false, "checking"]);
+    sim.endpoint = up;
+    await sim.accept(callback);
+    await sim.settle();
+    expect(await states(callback)).toBe("up");
+  });
+});
+
 describe("a holding that is skipped at its commit, because retries were just switched off", () => {
   it("isn't counted in the outage", async () => {
     let callback: Callback | undefined;

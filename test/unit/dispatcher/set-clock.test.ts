@@ -1,6 +1,6 @@
 /** A wall clock that is set. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DAY, down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
+import { DAY, down, HOUR, MINUTE, Simulation, up } from "../../support/dispatcher/simulation.js";
 import { fetchDue } from "../../support/store/waiting-calls.js";
 
 let sim: Simulation;
@@ -101,6 +101,22 @@ describe("a clock that is set", () => {
     const delivered = sim.sent.slice(before).map(({ callId }) => callId);
     expect([delivered.length, new Set(delivered).size]).toEqual([30, 30]);
     expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
+  });
+
+  it("ahead for some seconds ends no window for good: what has expired is retried, and no outage ends later than now", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 3);
+    await sim.runFor(MINUTE);
+    sim.clock.jump(2 * DAY);
+    await sim.runFor(MINUTE);
+    expect((await sim.store.endpoints.listReports([callback.id]))[0]?.expiredCalls).toBe(3);
+    sim.clock.jump(-2 * DAY);
+    sim.endpoint = up;
+    await sim.runFor(6 * MINUTE);
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+    expect((await sim.store.endpoints.listReports([callback.id]))[0]?.expiredCalls).toBe(0);
+    const [outage] = (await sim.store.outages.list({ limit: 1, offset: 0 })).items;
+    expect(outage?.endedAt).toBeLessThanOrEqual(sim.clock.now());
   });
 
   it("back while a request is in flight: the attempt ends now, not later than now", async () => {

@@ -194,11 +194,19 @@ describe("what people are told of an endpoint", () => {
   it("is since when it is down, checked or recovering", () => {
     expect(endpointHealth({ ...UP, endpoint: down, outage: OUTAGE })).toEqual({ health: "down", since: 3 });
     expect(endpointHealth({ ...UP, endpoint: down })).toEqual({ health: "checking", since: 3 });
-    // It was down before the outage: one before that was closed by marks.
+    // It was down before the outage: one before that was closed.
     expect(endpointHealth({ ...UP, endpoint: down, outage: { ...OUTAGE, startedAt: 5 } })).toEqual({ health: "down", since: 5 });
-    expect(endpointHealth({ ...UP, markedOutage: OUTAGE })).toEqual({ health: "checking", since: 1 });
+    expect(endpointHealth({ ...UP, unrecoveredOutage: OUTAGE })).toEqual({ health: "checking", since: 1 });
     const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
-    expect(endpointHealth({ ...UP, endpoint: recovering, outage: OUTAGE })).toEqual({ health: "recovering", since: 4 });
+    expect(endpointHealth({ ...UP, endpoint: recovering, outage: { ...OUTAGE, quietSince: 4 } })).toEqual({
+      health: "recovering",
+      since: 4,
+    });
+  });
+
+  it("is failing while it is tried after a pause, until it has accepted a response", () => {
+    const tried = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
+    expect(endpointHealth({ ...UP, endpoint: tried, outage: OUTAGE })).toEqual({ health: "failing", since: 1 });
   });
 
   it("is that no event is sent, but not while something else is wrong", () => {

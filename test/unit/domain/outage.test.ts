@@ -78,11 +78,10 @@ describe("an outage", () => {
     expect(outageByClock(null, 50)).toBeNull();
   });
 
-  it("has recovered if something was delivered; else its calls were marked, or some are still FAILED", () => {
-    const how = (quietSince: number | null, delivered: number, stillFailed: number) =>
-      howOutageEnded({ ...OPEN, quietSince }, { delivered, marked: 0, stillFailed, isComplete: true });
-    expect([how(5, 0, 1), how(5, 0, 0)]).toEqual(["recovered", "recovered"]);
-    expect([how(null, 1, 1), how(null, 0, 1)]).toEqual(["unrecovered", "unrecovered"]);
-    expect([how(null, 1, 0), how(null, 0, 0)]).toEqual(["recovered", "marked"]);
+  it("has recovered only by a success since the last failure; else its calls were marked, or some are still FAILED", () => {
+    const how = (quietSince: number | null, stillFailed: number) =>
+      howOutageEnded({ ...OPEN, quietSince }, { delivered: 1, marked: 0, stillFailed, isComplete: true });
+    expect([how(5, 1), how(5, 0)]).toEqual(["recovered", "recovered"]);
+    expect([how(null, 1), how(null, 0)]).toEqual(["unrecovered", "marked"]);
   });
 });

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
-import { composeOutageMail, eraseOutageMail, type OutageFacts, withRejectedShare } from "../../../src/notifier/outage-mail.js";
+import {
+  composeOutageMail,
+  eraseOutageMail,
+  type OutageFacts,
+  withEnd,
+  withRejectedShare,
+} from "../../../src/notifier/outage-mail.js";
 import { aCallback, aResponse, someSettings } from "../../support/builders.js";
 import { cpuMs } from "../../support/time/cpu-growth.js";
 
@@ -62,6 +68,24 @@ listed as FAILED. With a file of what it has, only the rest is replayed:
     expect(withRejectedShare(busy, { accepted: 1_799, failed: 1, since: STARTED_AT })).toBe(busy);
     const only = composeOutageMail(facts({ result }));
     expect(withRejectedShare(only, { accepted: 0, failed: 1, since: STARTED_AT })).toBe(only);
+  });
+
+  test("that is sent after the outage says that it has ended, whatever it said before", () => {
+    const first = composeOutageMail(
+      facts({ result: { kind: "answered", statusCode: 422, statusMessage: "Gone wrong", body: "" } }),
+    );
+    const shared = withRejectedShare(first, { accepted: 1_799, failed: 1, since: STARTED_AT });
+    for (const mail of [first, shared]) {
+      const late = withEnd(mail, STARTED_AT + 5_000);
+      expect(late.subject).toBe("[whcb] orders was failing, and its outage has ended: HTTP 422 Gone wrong");
+      expect(late.text).toMatch(
+        /^Callback "orders" was failing\. This outage ended at\n2026-11-24 03:12:10 UTC, before this e-mail could be sent\.\n\n/,
+      );
+      expect(late.text).not.toMatch(/while it lasts|is failing|rejected 1 of/);
+      expect(withEnd(late, STARTED_AT + 5_000)).toEqual(late);
+      const erased = eraseOutageMail(late, { callIds: new Set([facts().call.id]), isSender: () => false });
+      expect(erased?.subject).toBe("[whcb] orders was failing, and its outage has ended: HTTP 422");
+    }
   });
 
   test("has no comma before a date that is missing", () => {

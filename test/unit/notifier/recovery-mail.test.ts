@@ -28,7 +28,7 @@ describe("the e-mail at the end of an outage", () => {
     expect(composed(anEnd("recovered"))).toEqual({
       subject: "[whcb] demo has recovered (1h 30m)",
       text: `The outage of callback "demo" has ended.
-Its endpoint has accepted responses since.
+Its endpoint has accepted a response, and no new one has failed since.
 
 Began:     2030-01-01 00:00:00 UTC
 Ended:     2030-01-01 01:30:00 UTC, after 1h 30m
@@ -46,11 +46,11 @@ List what still fails, and replay it:
     });
   });
 
-  it("says since when the endpoint accepts, which is before the end", () => {
+  it("says when the endpoint accepted a response, which is before the end", () => {
     const { subject, text } = composed({ ...anEnd("recovered"), acceptingSince: NOW + 20_000 });
     expect([subject, text]).toEqual([
       "[whcb] demo has recovered (20s)",
-      expect.stringContaining("Accepting: since 2030-01-01 00:00:20 UTC, after 20s\nEnded:     2030-01-01 01:30:00 UTC\n"),
+      expect.stringContaining("Accepted:  2030-01-01 00:00:20 UTC, after 20s\nEnded:     2030-01-01 01:30:00 UTC\n"),
     ]);
   });
 

@@ -216,7 +216,7 @@ function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions):
     );
   }
   if (outage !== null) {
-    const notice = describeNotice(outage, callback, utc);
+    const notice = describeNotice(outage, utc);
     const failed = count(outage.failedCalls, "failed call");
     sentences.push(
       `Its outage began at ${formatInstant(outage.startedAt, utc)} (${failed}${notice === null ? "" : `; ${notice}`}).`,

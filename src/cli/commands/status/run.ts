@@ -129,7 +129,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
       lines.push(
         `  recovering since ${formatInstant(health.since, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
       );
-    const notice = describeNotice(outage, callback, options.utc);
+    const notice = describeNotice(outage, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
   } else if (failingSince !== null && callback.pause === null) {
     lines.push(

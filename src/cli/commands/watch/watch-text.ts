@@ -144,15 +144,20 @@ function describeChange(
     case "more-failures":
       return palette.bad(`and ${count(change.calls, "more failure")} in the same moment`);
     case "outage-opened": {
-      const notice = describeNotice(change.outage, callback, utc);
+      const notice = describeNotice(change.outage, utc);
       return palette.bad(`outage since ${formatInstant(change.outage.startedAt, utc)}${notice === null ? "" : `; ${notice}`}`);
     }
     case "not-answering":
       return palette.bad(silenceText(change.since, utc));
     case "outage-recovering":
       return palette.warn("calls are accepted again: the outage is ending");
-    case "outage-closed":
-      return palette.good(`the outage of ${formatInstant(change.outage.startedAt, utc)} is over`);
+    case "outage-closed": {
+      const outage = `the outage of ${formatInstant(change.outage.startedAt, utc)}`;
+      const isProven = reportedHealth(callback)?.health !== "checking";
+      return isProven
+        ? palette.good(`${outage} is over`)
+        : palette.warn(`${outage} is closed, but no call has been accepted since`);
+    }
   }
 }
 

@@ -1,23 +1,23 @@
 import { expect, test } from "vitest";
 import { countFailed, describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
-import { aListedCallback, aListedOutage } from "../../../support/cli/listed.js";
+import { aListedOutage } from "../../../support/cli/listed.js";
 
 test.each([
-  ["smtp", "an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z"],
-  ["file", "an e-mail to ops@example.com was written to a file, not sent, at 2026-11-24 10:00:05Z"],
-  [null, "an e-mail to ops@example.com was sent or written to a file at 2026-11-24 10:00:05Z"],
+  ["smtp", "its e-mail was sent at 2026-11-24 10:00:05Z"],
+  ["file", "its e-mail was written to a file, not sent, at 2026-11-24 10:00:05Z"],
+  [null, "its e-mail was sent or written to a file at 2026-11-24 10:00:05Z"],
 ] as const)("an outage's e-mail by %s", (notifiedBy, text) => {
-  expect(describeNotice(aListedOutage({ notifiedBy }), aListedCallback(), true)).toBe(text);
+  expect(describeNotice(aListedOutage({ notifiedBy }), true)).toBe(text);
 });
 
 test("says nothing before the e-mail is out", () => {
-  expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), true)).toBeNull();
+  expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), true)).toBeNull();
 });
 
 test("says why an e-mail could not be sent", () => {
   const outage = aListedOutage({ notifiedAt: null, notifiedBy: null, mailError: "The mail server m:25 can't be reached." });
-  expect(describeNotice(outage, aListedCallback(), true)).toBe(
-    "the e-mail to ops@example.com could not be sent and is tried again: The mail server m:25 can't be reached.",
+  expect(describeNotice(outage, true)).toBe(
+    "its e-mail could not be sent and is tried again: The mail server m:25 can't be reached.",
   );
 });
 

@@ -55,12 +55,12 @@ describe("an endpoint that is taken over", () => {
     });
     const record = { ...RECORD, outage: AN_OUTAGE, pendingCalls: 1, nextDueAt: AT.now + MINUTE };
     expect(newEndpointState(record, AT.now, RULES)).toMatchObject({
-      health: { endpoint: NEW_ENDPOINT, outage: AN_OUTAGE, markedOutage: null },
+      health: { endpoint: NEW_ENDPOINT, outage: AN_OUTAGE, unrecoveredOutage: null },
       mayBeOver: true,
       // After a clock change, a later retry may be due now.
       hints: { mayHavePending: true, mayHaveHeld: true, dueAt: 0 },
     });
-    expect(newEndpointState({ ...RECORD, markedOutage: AN_OUTAGE }, AT.now, RULES).health.markedOutage).toBe(AN_OUTAGE);
+    expect(newEndpointState({ ...RECORD, unrecoveredOutage: AN_OUTAGE }, AT.now, RULES).health.unrecoveredOutage).toBe(AN_OUTAGE);
   });
 
   it("counts a repair and a requested replay of after its last round", () => {

@@ -23,7 +23,7 @@ const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };
 const newId = () => "NEW";
 
 function aHealth(endpoint: Partial<Endpoint> = {}, outage: Health["outage"] = OUTAGE): Health {
-  return { endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, markedOutage: null };
+  return { endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, unrecoveredOutage: null };
 }
 
 function fail(health: Health, over: { callSeq?: number; isFirst?: boolean } = {}) {
@@ -72,9 +72,9 @@ describe("an open outage", () => {
     const before = aHealth({}, open);
     expect(healthAfterCheck(before, { hasFailed: true, hasDelivered: false }, MINUTE)).toEqual({ health: before, closed: null });
     const marked = healthAfterCheck(before, { hasFailed: false, hasDelivered: false }, MINUTE);
-    expect([marked.closed?.endedAt, marked.health.outage, marked.health.markedOutage]).toEqual([MINUTE, null, open]);
+    expect([marked.closed?.endedAt, marked.health.outage, marked.health.unrecoveredOutage]).toEqual([MINUTE, null, open]);
     const delivered = healthAfterCheck(before, { hasFailed: false, hasDelivered: true }, MINUTE);
-    expect(delivered.health.markedOutage).toBeNull();
+    expect(delivered.health.unrecoveredOutage).toBeNull();
   });
 });
 
@@ -99,7 +99,7 @@ describe("an outage", () => {
 
   it("that was quiet isn't remembered as closed by marks, nor is one that is still failing", () => {
     const quiet = healthAfterCheck(aHealth(), { hasFailed: false, hasDelivered: false }, 2 * MINUTE);
-    expect([quiet.closed?.endedAt, quiet.health.markedOutage]).toEqual([2 * MINUTE, null]);
+    expect([quiet.closed?.endedAt, quiet.health.unrecoveredOutage]).toEqual([2 * MINUTE, null]);
     const none = aHealth({}, null);
     expect(healthAfterCheck(none, { hasFailed: false, hasDelivered: false }, MINUTE)).toEqual({ health: none, closed: null });
   });
@@ -149,10 +149,10 @@ describe("an endpoint that is down", () => {
 
 describe("an outage that was closed by marks", () => {
   it("reopens without an e-mail with the next first failure, and is forgotten after a success", () => {
-    const marked = { ...aHealth({}, null), markedOutage: { ...OUTAGE, quietSince: null } };
+    const marked = { ...aHealth({}, null), unrecoveredOutage: { ...OUTAGE, quietSince: null } };
     const { health, isNew } = fail(marked);
-    expect([isNew, health.outage?.id, health.markedOutage]).toEqual([false, "OLD", null]);
-    expect(healthAfterSuccess(marked, MINUTE, POLICY, 64).health.markedOutage).toBeNull();
+    expect([isNew, health.outage?.id, health.unrecoveredOutage]).toEqual([false, "OLD", null]);
+    expect(healthAfterSuccess(marked, MINUTE, POLICY, 64).health.unrecoveredOutage).toBeNull();
   });
 });
 

@@ -66,6 +66,24 @@ describe("a mail sender", () => {
     expect(items).toMatchObject([{ notifiedAt: sim.clock.now(), notifiedBy: "file" }]);
   });
 
+  it("sends what wasn't sent yet to the callback's new address, and says that the outage has ended by then", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback({ email: "night@example.com", retriesEnabled: false });
+    const ids = await sim.accept(callback);
+    await sim.settle();
+    const sender = senderOf({ ...failing(1), send: async () => Promise.reject(new Error("550 no such user")) });
+    await sender.tick();
+    await sim.update(callback, { email: "day@example.com" });
+    await sim.mark(callback, ids, "SUCCESS");
+    await sim.settle();
+    sim.clock.advance(HOUR);
+    await senderOf(createEmlNotifier({ directory })).tick();
+    const [file = ""] = await readdir(directory);
+    const text = await readFile(join(directory, file), "utf8");
+    expect(text).toContain("To: day@example.com");
+    expect(text).toContain("was failing, and its outage has ended");
+  });
+
   it("sends nothing that it claimed too long ago: another node may claim it now", async () => {
     await anOutage();
     const notifier = failing(0);

@@ -149,7 +149,7 @@ describe("the reason for a call's state", () => {
     expect(explainCall(facts, OPTIONS)).toEqual([
       "Retries are off for this callback: the service won't send it again by itself.",
       "The endpoint has been failing since 2026-11-24 10:00:00Z.",
-      "Its outage began at 2026-11-24 10:00:00Z (12 failed calls; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z).",
+      "Its outage began at 2026-11-24 10:00:00Z (12 failed calls; its e-mail was sent at 2026-11-24 10:00:05Z).",
     ]);
   });
 });

@@ -55,7 +55,7 @@ describe("status", () => {
       "
       demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
-        an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
+        its e-mail was sent at 2026-11-24 10:00:05Z
         24993 failed calls and 7 not sent yet (503: 19990, no answer: 3; of the newest 20000)
         by hour, last 24: ····················▁▁▁█  now
         20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
@@ -150,7 +150,7 @@ describe("status", () => {
       "
       demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
-        an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
+        its e-mail was sent at 2026-11-24 10:00:05Z
         no failed calls are left
       "
     `);

@@ -93,7 +93,7 @@ describe("what a pipe gets", () => {
     ];
     expect(`\n${lines.join("\n")}`).toMatchInlineSnapshot(`
       "
-      2026-11-24 12:00:00Z  demo: outage since 2026-11-24 10:00:00Z; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
+      2026-11-24 12:00:00Z  demo: outage since 2026-11-24 10:00:00Z; its e-mail was sent at 2026-11-24 10:00:05Z
       2026-11-24 12:00:00Z  demo: failed no answer refused: connection refused, from 61491570140, call 01A21005625A7A0880E72DC908BEA1E7
       2026-11-24 12:00:00Z  demo: and 7 more failures in the same moment
       2026-11-24 12:00:00Z  demo: calls are accepted again: the outage is ending
