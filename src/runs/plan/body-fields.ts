@@ -3,7 +3,6 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
-import { saysWhetherReceived } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -33,10 +32,10 @@ export const MAX_NAME = 200;
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
-/** Returns null if it can't be read. */
-export function fieldsOfBody(body: string): Fields | null {
+/** Returns null if it can't be read. What has no value is left out, but for columns that aren't compared. */
+export function fieldsOfBody(body: string, isCompared: (column: string) => boolean = () => true): Fields | null {
   const read = readDocument(body);
-  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value);
+  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value, isCompared);
 }
 
 /** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
@@ -50,12 +49,12 @@ export function readDocument(text: string): { readonly root: string | null; read
 }
 
 /** The body is one that a callback receives, or has all fields in one object. */
-function bodyFields(body: unknown): Fields | null {
+function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
   const top = membersByName(body);
   if (top === null) return null;
   const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
     const column = columnName(name);
-    if (value === null && saysWhetherReceived(column)) return [[column, ""]];
+    if (value === null && !isCompared(column)) return [[column, ""]];
     if (isText(value)) return [[column, String(value)]];
     return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
   });
@@ -102,5 +101,5 @@ export function columnName(name: string): string {
     .slice(0, MAX_NAME)
     .toLowerCase()
     .replace(/(?:__p?c|_[sdbgt]|\.(?:keyword|raw))$/, "")
-    .replace(/[\s"'_-]/g, "");
+    .replace(/[\s"',_-]/g, "");
 }
