@@ -74,6 +74,13 @@ const COLUMNS: readonly (readonly [string, unknown])[] = [
   ["zugestellt", "nein"],
   ["résultat", "échec"],
   ["error", { name: "TimeoutError" }],
+  ["response_message", "503 Service Unavailable"],
+  ["responseMessage", { code: 503, text: "rejected" }],
+  ["location", "s3://hooks/failed/1.json"],
+  ["custom_parameters", true],
+  ["status", { code: 200, name: "rejected" }],
+  ["result", { content: "rejected" }],
+  ["status", {}],
   ["res", { phase: "queued" }],
   ["payload", '{"stage":"pending"}'],
 ];

@@ -21,10 +21,9 @@ export const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeli
 /** No column has this name. */
 export const OTHER_SENDER = "OTHER SENDER";
 
-export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  ...[...COMPARED_FIELDS, OTHER_SENDER],
-  ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
-]);
+export const COMPARED: ReadonlySet<string> = new Set([...COMPARED_FIELDS, OTHER_SENDER]);
+
+const LOCATIONS: ReadonlySet<string> = new Set(["messagelocation", "location"]);
 
 /** Names are looked at for each line. */
 export const MAX_NAME = 200;
@@ -52,11 +51,12 @@ export function readDocument(text: string): { readonly root: string | null; read
 function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
   const top = membersByName(body);
   if (top === null) return null;
+  const isOfBody = bodyMembers(body);
   const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
     const column = columnName(name);
-    if (value === null && !isCompared(column)) return [[column, ""]];
-    if (isText(value)) return [[column, String(value)]];
-    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
+    if (COMPARED.has(column) && isText(value)) return [[column, String(value)]];
+    if (isOfBody(column, value) || (value === null && isCompared(column))) return [];
+    return [[column, isText(value) ? String(value) : value === null ? "" : JSON.stringify(value)]];
   });
   const other = otherSenderOf(top.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
@@ -71,9 +71,16 @@ function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fie
   return fields;
 }
 
-/** Such a value can't be compared, but may say that the line wasn't received. */
-function isOther(column: string, value: unknown): boolean {
-  return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
+/** Returns what tells whether a member is one that this body has by its contract. What a sender has written in it says nothing of the receiver. */
+export function bodyMembers(body: unknown): (column: string, value: unknown) => boolean {
+  const message = membersByName(membersByName(body)?.get("responsemessage"));
+  const isDelivered = PARTS.responsemessage.some((name) => message?.has(name));
+  return (column, value) => {
+    if (DATE_FIELDS.has(column)) return typeof value !== "boolean";
+    if (LOCATIONS.has(column)) return isDelivered || value === null;
+    if (column === "responsemessage") return isDelivered || value === null;
+    return COMPARED.has(column) || (column === "customparameters" && typeof value === "object");
+  };
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

@@ -1,6 +1,6 @@
 /** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
 import { WhcbError } from "../../domain/errors.js";
-import { COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
+import { COMPARED, COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
 import { mentionsRefusal, saysWhetherReceived } from "./received-field.js";
 
@@ -37,7 +37,7 @@ const RECORDS = { ndjson: jsonRecords, xml: xmlRecords, ids: idRecords };
 
 /** An empty value of another column, or of one that says whether its line was received, may mean that it wasn't. */
 function isCompared(column: string, nameField: NameField): boolean {
-  return KNOWN_FIELDS.has(nameField(column)) && !saysWhetherReceived(column);
+  return COMPARED.has(nameField(column)) && !saysWhetherReceived(column);
 }
 
 function isId(column: string, nameField: NameField): boolean {

@@ -4,7 +4,7 @@ import { idKey } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
-import { columnName, DATE_FIELDS, type Fields, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
+import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
 import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
 import { looksLikeId, saysWhetherReceived } from "./received-field.js";
@@ -88,7 +88,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const otherIds = new Set<string>();
   const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
     const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
-    const isCompared = ([name]: Fields[number]): boolean => isBareId || KNOWN_FIELDS.has(nameField(name));
+    const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
     const hasOnlyIds = fields.every((field) => isId(field) || !isCompared(field));
     for (const field of fields) {
@@ -111,7 +111,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     if (!distinct.has(key)) distinct.set(key, seen);
   }
   columns.requireNone();
-  const endsCompared = !areBodies && KNOWN_FIELDS.has(nameField(columnName(names.at(-1) ?? "")));
+  const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   return { format, lines: [...distinct.values()], read: records.length, headings, endsCompared, otherIds, zones };
 }
 

@@ -2,7 +2,7 @@
 import { shellQuote } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
-import { COMPARED_FIELDS, columnName, DATE_FIELDS, ID_COLUMNS, KNOWN_FIELDS, MAX_NAME, readDocument } from "./body-fields.js";
+import { bodyMembers, COMPARED_FIELDS, columnName, DATE_FIELDS, ID_COLUMNS, MAX_NAME, readDocument } from "./body-fields.js";
 import { isArrivalDate, mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
 
 interface Column {
@@ -31,10 +31,14 @@ export class UncomparedColumns {
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
     if (members.length === 0) this.#addValue(line, name || NAMELESS, textOf(value));
+    // A log may have the body that was received.
     const isBody = members.some(([member]) => ID_COLUMNS.has(columnName(member)));
+    const isOfBody = isBody ? bodyMembers(inner) : () => false;
     for (const [member, memberValue] of members) {
       const column = columnName(member);
-      if (!isBody || !isOfBody(column, memberValue)) this.add(line, `${name}.${column}`.slice(-MAX_NAME), memberValue);
+      const isDate = typeof memberValue === "object" || isArrivalDate(String(memberValue));
+      if (!isOfBody(column, memberValue) || (DATE_FIELDS.has(column) && !isDate))
+        this.add(line, `${name}.${column}`.slice(-MAX_NAME), memberValue);
     }
   }
 
@@ -102,11 +106,6 @@ function textOf(value: unknown): string {
 /** Returns "a", "a.b" and "a.b.c" for "a.b.c". */
 function prefixesOf(name: string): readonly string[] {
   return [...name.matchAll(/\.|$/g)].map(({ index }) => name.slice(0, index));
-}
-
-/** A log may have the body that was received. What a sender has written in it says nothing of the receiver. */
-function isOfBody(column: string, value: unknown): boolean {
-  return KNOWN_FIELDS.has(column) && (typeof value === "object" || !DATE_FIELDS.has(column) || isArrivalDate(String(value)));
 }
 
 const MAX_SHOWN = 20;

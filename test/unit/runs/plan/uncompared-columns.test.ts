@@ -28,6 +28,10 @@ test.each([
   [line({ crm: { acknowledged: false } }), "crm.acknowledged=false on line 1"],
   [line({ crm: { messageid: MESSAGE, acknowledged: false } }), "crm.acknowledged=false on line 1"],
   [line({ error: { name: "TimeoutError" } }), "error.name=TimeoutError on line 1"],
+  [line({ responseMessage: { code: 503 } }), "responsemessage.code=503 on line 1"],
+  [line({ custom_parameters: false }), "customparameters=false on line 1"],
+  ["messageid,response_message\nM1,503\n", "responsemessage=503 on line 2"],
+  [line({ log: { messageid: MESSAGE, location: "dead-letter" } }), "log.location=dead-letter on line 1"],
   [line({ upstream_status: "502, 200" }), "upstreamstatus=502, 200 on line 1"],
 ])("%j may say that a line wasn't received", (text, message) => {
   expect(thrownBy(text)).toMatchObject({
@@ -60,6 +64,8 @@ const BODY = {
   from: { name: "Error", mobile: "61491570101" },
   responseMessage: { channel: "SMS", acknowledged: "29/11/26 18:18", content: "failed" },
   customParameters: { state: "rejected", paid: "false" },
+  messageLocation: { name: "dead-letter" },
+  location: null,
 };
 const FLAT = { messageid: MESSAGE, mobile: "61491570101", acknowledged: "29/11/26 18:18", content: "failed" };
 const XML_BODY = `<deliveryResponse><messageid>${MESSAGE}</messageid><from><mobile>61491570101</mobile></from><responseMessage><acknowledged>29/11/26 18:18</acknowledged><content>no</content></responseMessage></deliveryResponse>`;
