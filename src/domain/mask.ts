@@ -74,7 +74,7 @@ export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryRe
 
 /** Whether a parameter of this name probably holds a secret. */
 export function isSecretName(name: string): boolean {
-  return /auth|key|token|secret|pass|pwd|sig|code|credential|session|sid(?![a-z])/i.test(name);
+  return /auth|key|token|secret|pass|pwd|sig|code|credential|session|cookie|sid(?![a-z])/i.test(name);
 }
 
 /** A long run of letters and digits, one a digit, is a token, and so is a UUID. Words and dates aren't. */

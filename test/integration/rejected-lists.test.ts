@@ -40,25 +40,133 @@ async function stops(list: string, ...flags: readonly string[]): Promise<string>
   return stderr;
 }
 
-test("a list that may be of rejected calls, unless its columns mean something else", async () => {
-  for (const list of [
-    "webhook_id,http_response\norder-17,503\n",
-    '{"webhook-id":"order-17","persisted":false}\n',
-    '{"webhook-id":"order-17","level":"err","msg":"callback rejected"}\n',
-    '{"webhook-id":"order-17","response":"503 Service Unavailable"}\n',
-    "webhook_id,errcode,errmsg\norder-17,40001,invalid mobile\n",
-    '{"messageid":"m-order-17","mobile":"61491570100","content":"order-17","return_code":500,"timed_out":true}\n',
-    "order-17\n\nfailed:\n\norder-18\n",
-  ])
-    expect(await stops(list)).toContain("which isn't known to mean received\nhint: give only the lines that were received");
-  const harmless = '{"webhook-id":"order-17","is_test":false,"queue":{"dropped":3}}\n';
-  expect(await stops(harmless, "--ignore", "is_test")).toContain("--ignore queue.dropped; nothing was done");
-  expect(await stops(harmless, "--ignore", "is-test,queue,gone")).toBe(
-    "error: --ignore: the list has no gone\nhint: it has webhookid, istest, queue\n",
+/** Each may be of a line that wasn't received, whatever a column is called, and in whatever language it says so. */
+const COLUMNS: readonly (readonly [string, unknown])[] = [
+  ["http_response", 503],
+  ["persisted", false],
+  ["level", "err"],
+  ["response", "503 Service Unavailable"],
+  ["errmsg", "invalid mobile"],
+  ["timed_out", true],
+  ["reason", "Not Found"],
+  ["reason", "Too Many Requests"],
+  ["reason", "ECONNRESET"],
+  ["reason", "connection reset by peer"],
+  ["response", 301],
+  ["resp_code", "503.0"],
+  ["completed_at", null],
+  ["handled_at", ""],
+  ["acked_at", null],
+  ["crm_id", null],
+  ["pending", true],
+  ["is_pending", 1],
+  ["queued", "yes"],
+  ["needs_retry", true],
+  ["to_be_delivered", true],
+  ["not_received", false],
+  ["stage", "pending"],
+  ["queue", "replies-dlq"],
+  ["msg", "could not store reply"],
+  ["level", 50],
+  ["severity", 3],
+  ["Ergebnis", "abgelehnt"],
+  ["esito", "KO"],
+  ["zugestellt", "nein"],
+  ["résultat", "échec"],
+  ["error", { name: "TimeoutError" }],
+  ["response_message", "503 Service Unavailable"],
+  ["responseMessage", { code: 503, text: "rejected" }],
+  ["location", "s3://hooks/failed/1.json"],
+  ["custom_parameters", true],
+  ["status", { code: 200, name: "rejected" }],
+  ["result", { content: "rejected" }],
+  ["status", {}],
+  ["res", { phase: "queued" }],
+  ["payload", '{"stage":"pending"}'],
+];
+
+test("a list with a column that isn't compared, unless it is named or says that the line was received", async () => {
+  for (const [name, value] of COLUMNS) {
+    const line = JSON.stringify({ "webhook-id": "order-17", status: 200, [name]: value });
+    expect(await stops(`${line}\n`)).toMatch(
+      /^error: (?:the list has columns that aren't compared: |.* on line 1 may say that )/,
+    );
+    if (typeof value === "object" || String(value).startsWith("{")) continue;
+    const row = `webhook_id,${name}\norder-17,${value}\n`;
+    expect(await stops(row)).toContain(" on line 2");
+    expect(await reconcile(row, "--dry-run", "--ignore", name)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("your system has 1, 0 ambiguous, 2 to send"),
+    });
+  }
+  const received = "webhook_id,http_status,received_at\norder-17,200,2026-11-29 18:05:00\n";
+  expect(await reconcile(received, "--dry-run")).toMatchObject({ code: 0, stderr: expect.not.stringContaining("compared:") });
+});
+
+test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
+  const lines = [
+    { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },
+    {
+      "webhook-id": "order-18",
+      level: 30,
+      req: { id: "r2", method: "POST" },
+      res: { statusCode: 503, etag: "x" },
+      Note: "\u001bx",
+    },
+  ];
+  const list = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  expect(await stops(list)).toBe(
+    "error: the list has columns that aren't compared: level=30 on line 1, req.id=r1 on line 1, req.method=POST on line 1, res.etag=x on line 1, note=␛x on line 2; " +
+      "res.statuscode=503 on line 2 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; for columns that don't say whether a line was: --ignore level,req,res.etag,note; " +
+      "for what a call has too: --map content=NAME (names: messageid, callid, webhookid, from, mobile, email, mri, voice, name, acknowledged, undeliverable, content); nothing was done\n",
   );
-  const { code, stderr } = await reconcile(harmless, "--yes", "--ignore", "Is Test", "--ignore", "queue.dropped");
-  expect([code, received()]).toEqual([0, 2]);
-  expect(stderr).toContain("warning: not compared: queue (");
+  expect(await stops(list, "--ignore", "level,req,res.etag,note")).toBe(
+    "error: res.statuscode=503 on line 2 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; --ignore NAME if a column means something else; nothing was done\n",
+  );
+  expect(await stops(list, "--ignore", "level,req,gone")).toBe(
+    "error: --ignore: the list has no gone\nhint: it has webhookid, level, req, res, note\n",
+  );
+  const { code } = await reconcile(list, "--yes", "--ignore", "Level", "--ignore", "req,res,note");
+  expect([code, received()]).toEqual([0, 1]);
+});
+
+describe("a list of ids with a heading", () => {
+  test("stops, unless it is an id", async () => {
+    for (const heading of ["503", "503:", "5xx:", "rejected(2):", "todo:", "lost:", "failed:", "Denied", "undefined", "lost"])
+      for (const list of [`order-17\n\n${heading}\norder-18\n`, `callid,content\norder-17,\n${heading},\norder-18,\n`])
+        expect(await stops(list)).toMatch(
+          /error: line [34] can't be read: no call or message has the id .*, so it may be a heading\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/,
+        );
+    for (const comment of ["# rejected", "# the end"])
+      expect(await stops(`# received\norder-17\n${comment}\norder-18\n`)).toContain("error: line 3 can't be read: ");
+    for (const comment of ["# rejected", "# 503", "# HTTP 5xx"])
+      expect(await stops(`\n${comment}\norder-17\n`)).toContain("error: line 2 can't be read: ");
+  });
+
+  test("is read if a call or a message has that id, or the flag says that it is one", async () => {
+    const calls = ["503", "Denied"].map((id) => ({
+      id,
+      messageId: `${id}-message`,
+      from: { mobile: "1" },
+      responseMessage: { content: id },
+    }));
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: calls.map((call) => `${JSON.stringify(call)}\n`).join("") });
+    for (const [list, ...flags] of [
+      ["# all\norder-17\n503\nDenied\n"],
+      ["order-17\nDenied-message\n"],
+      ["order-17\ngone:\n", "--ignore", "id"],
+    ] as const) {
+      const { code, stderr } = await reconcile(list, "--dry-run", ...flags);
+      expect({ list, code, stderr }).toMatchObject({ code: 0 });
+    }
+  });
+});
+
+test("whcb's own list with the ids of other columns", async () => {
+  expect(await stops("id,callid\n,order-17\n")).toContain("id=(empty) on line 2 may say that the line wasn't received");
+  expect(await reconcile("id,callid\n503,order-17\n", "--dry-run")).toMatchObject({ code: 0 });
 });
 
 test("a list that matches no call, unless that is allowed", async () => {
@@ -117,9 +225,30 @@ describe("a list of ids that ends without a line break", () => {
     expect(await stops(`callid\n${cut}`)).toContain(problem);
   });
 
-  test("is whole if it has one id, or the last one was generated, or is a comment", async () => {
-    for (const list of ["order-17", `order-17\n${"0A1B".repeat(8)}`, "order-17\n# the end", "callid,note\norder-17,x"]) {
-      const { code, stderr } = await reconcile(list, "--dry-run");
+  test("may be a table, if its last column is compared", async () => {
+    const rows = (last: string) => `mobile;content;messageid\n61491570100;order-17;m-order-17\n61491570100;order-18;${last}`;
+    const tables = [rows("m-order-1"), rows("m-order-1").replaceAll(";", "\t"), "callid,content\norder-17,order-17\norder-18,"];
+    for (const table of tables) {
+      expect(await stops(table)).toMatch(
+        /^error: the last line of --seen has no line break: if it is cut off, (?:m-order-1|\(empty\)) is the beginning of another value\n/,
+      );
+      expect(await reconcile(table, "--dry-run", "--allow-empty")).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining("warning: the last line of --seen has no line break: "),
+      });
+    }
+    for (const whole of [rows("m-order-18\n"), rows("0A1B".repeat(8)), '{"callid":"order-17"}\n{"callid":"order-18"}'])
+      expect((await reconcile(whole, "--dry-run")).stderr).not.toContain("has no line break");
+    expect(await stops('{"callid":"order-17"}\n{"callid":"order-18"')).toContain("line 2 can't be read: it isn't a JSON object");
+  });
+
+  test("is whole if it has one id, or the last one was generated, or isn't compared", async () => {
+    for (const [list, ...flags] of [
+      ["order-17"],
+      [`order-17\n${"0A1B".repeat(8)}`],
+      ["callid,note\norder-17,x", "--ignore", "note"],
+    ] as const) {
+      const { code, stderr } = await reconcile(list, "--dry-run", ...flags);
       expect({ list, code, stderr }).toEqual({ list, code: 0, stderr: expect.not.stringContaining("has no line break") });
     }
   });

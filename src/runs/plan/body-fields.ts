@@ -3,7 +3,6 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
-import { saysWhetherReceived } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -22,10 +21,9 @@ export const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeli
 /** No column has this name. */
 export const OTHER_SENDER = "OTHER SENDER";
 
-export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  ...[...COMPARED_FIELDS, OTHER_SENDER],
-  ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
-]);
+export const COMPARED: ReadonlySet<string> = new Set([...COMPARED_FIELDS, OTHER_SENDER]);
+
+const LOCATIONS: ReadonlySet<string> = new Set(["messagelocation", "location"]);
 
 /** Names are looked at for each line. */
 export const MAX_NAME = 200;
@@ -33,10 +31,10 @@ export const MAX_NAME = 200;
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
-/** Returns null if it can't be read. */
-export function fieldsOfBody(body: string): Fields | null {
+/** Returns null if it can't be read. What has no value is left out, but for columns that aren't compared. */
+export function fieldsOfBody(body: string, isCompared: (column: string) => boolean = () => true): Fields | null {
   const read = readDocument(body);
-  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value);
+  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value, isCompared);
 }
 
 /** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
@@ -50,14 +48,15 @@ export function readDocument(text: string): { readonly root: string | null; read
 }
 
 /** The body is one that a callback receives, or has all fields in one object. */
-function bodyFields(body: unknown): Fields | null {
+function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
   const top = membersByName(body);
   if (top === null) return null;
+  const isOfBody = bodyMembers(body);
   const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
     const column = columnName(name);
-    if (value === null && saysWhetherReceived(column)) return [[column, ""]];
-    if (isText(value)) return [[column, String(value)]];
-    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
+    if (COMPARED.has(column) && isText(value)) return [[column, String(value)]];
+    if (isOfBody(column, value) || (value === null && isCompared(column))) return [];
+    return [[column, isText(value) ? String(value) : value === null ? "" : JSON.stringify(value)]];
   });
   const other = otherSenderOf(top.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
@@ -72,9 +71,16 @@ function bodyFields(body: unknown): Fields | null {
   return fields;
 }
 
-/** Such a value can't be compared, but may say that the line wasn't received. */
-function isOther(column: string, value: unknown): boolean {
-  return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
+/** Returns what tells whether a member is one that this body has by its contract. What a sender has written in it says nothing of the receiver. */
+export function bodyMembers(body: unknown): (column: string, value: unknown) => boolean {
+  const message = membersByName(membersByName(body)?.get("responsemessage"));
+  const isDelivered = PARTS.responsemessage.some((name) => message?.has(name));
+  return (column, value) => {
+    if (DATE_FIELDS.has(column)) return typeof value !== "boolean";
+    if (LOCATIONS.has(column)) return isDelivered || value === null;
+    if (column === "responsemessage") return isDelivered || value === null;
+    return COMPARED.has(column) || (column === "customparameters" && typeof value === "object");
+  };
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */
@@ -102,5 +108,5 @@ export function columnName(name: string): string {
     .slice(0, MAX_NAME)
     .toLowerCase()
     .replace(/(?:__p?c|_[sdbgt]|\.(?:keyword|raw))$/, "")
-    .replace(/[\s"'_-]/g, "");
+    .replace(/[\s"',_-]/g, "");
 }

@@ -1,8 +1,8 @@
 /** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
 import { WhcbError } from "../../domain/errors.js";
-import { COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
+import { COMPARED, COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
-import { saysWhetherReceived } from "./received-field.js";
+import { mentionsRefusal, saysWhetherReceived } from "./received-field.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -28,12 +28,17 @@ export function readRecords(text: string, nameField: NameField): SeenRecords {
   const list = text.replace(/^\uFEFF/, "").replace(/^#TYPE .*/, "");
   const format = detectFormat(list, nameField);
   if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
-  const records = RECORDS[format](list);
+  const records = RECORDS[format](list, (column) => isCompared(column, nameField));
   const names = new Set(records.flatMap(({ fields }) => fields.map(([name]) => name)));
   return { format, names: format === "ids" ? [] : [...names].filter((name) => name !== OTHER_SENDER), records };
 }
 
 const RECORDS = { ndjson: jsonRecords, xml: xmlRecords, ids: idRecords };
+
+/** An empty value of another column, or of one that says whether its line was received, may mean that it wasn't. */
+function isCompared(column: string, nameField: NameField): boolean {
+  return COMPARED.has(nameField(column)) && !saysWhetherReceived(column);
+}
 
 function isId(column: string, nameField: NameField): boolean {
   return ID_COLUMNS.has(nameField(columnName(column)));
@@ -48,10 +53,10 @@ function detectFormat(text: string, nameField: NameField): SeenFormat {
   return /[,;]/.test(header) || header.split("|").some((column) => isId(column, nameField)) ? "csv" : "ids";
 }
 
-function jsonRecords(text: string): readonly SeenRecord[] {
+function jsonRecords(text: string, isCompared: (column: string) => boolean): readonly SeenRecord[] {
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
-    const fields = fieldsOfBody(source);
+    const fields = fieldsOfBody(source, isCompared);
     if (fields === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line)");
     return [{ line: index + 1, fields }];
   });
@@ -91,11 +96,9 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
   if (twice !== undefined) throw unreadableLine(header, `two of its columns are ${twice}: ${listNames(names)}`);
   // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
   const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
-  // What isn't compared is named, and may say that the line wasn't received.
-  const isCompared = (name: string): boolean => KNOWN_FIELDS.has(nameField(name)) && !saysWhetherReceived(name);
   const records = values.map(({ cells, line }) => {
     const fields = cells.map((value, index): Fields[number] => [columns[index] ?? "", value.trim()]);
-    return { line, fields: fields.filter(([name, value]) => isGiven(value) || !isCompared(name)) };
+    return { line, fields: fields.filter(([name, value]) => isGiven(value) || !isCompared(name, nameField)) };
   });
   return { format, names, records };
 }
@@ -106,15 +109,24 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
  */
 const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 
-/** Ids may be quoted. Skips blank lines and comments (#). */
+/** Ids may be quoted. Skips blank lines, and comments (#) before the first id. */
 function idRecords(text: string): readonly SeenRecord[] {
-  return text.split(/\r?\n/).flatMap((source, index) => {
+  const records: SeenRecord[] = [];
+  for (const [index, source] of text.split(/\r?\n/).entries()) {
+    const line = index + 1;
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
-    if (id === "" || id.startsWith("#")) return [];
-    if (!ID.test(id)) throw unreadableLine(index + 1, "it isn't an id");
-    return [{ line: index + 1, fields: [["id", id]] }];
-  });
+    if (id === "") continue;
+    if (id.startsWith("#")) {
+      if (records.length === 0 && !mentionsRefusal("", id)) continue;
+      throw unreadableLine(line, "its comment may be a heading of what wasn't received", COMMENT_HINT);
+    }
+    if (!ID.test(id)) throw unreadableLine(line, "it isn't an id");
+    records.push({ line, fields: [["id", id]] });
+  }
+  return records;
 }
+
+const COMMENT_HINT = "give only the ids of what was received, and comments before the first one; nothing was done";
 
 const MAX_SHOWN = 500;
 

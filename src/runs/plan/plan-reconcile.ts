@@ -15,7 +15,7 @@ import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
-import type { DateZones, SeenLine, SeenList } from "./seen-list.js";
+import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
@@ -32,6 +32,8 @@ export interface ReconcilePlan {
   readonly unmatched: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
+  /** No call and no message has this id. */
+  readonly heading: Heading | null;
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
   readonly atOtherTimes: number;
@@ -91,6 +93,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       unmatched: match.unmatched,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
+      heading: findHeading(seen, calls),
       vague: match.vague,
       atOtherTimes: match.atOtherTimes,
       unreadableNumbers: phones.unreadable.size,
@@ -101,6 +104,12 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     await file.close();
     throw error;
   }
+}
+
+function findHeading({ headings }: SeenList, calls: readonly ComparableCall[]): Heading | null {
+  if (headings.length === 0) return null;
+  const known = new Set(calls.flatMap(({ id, messageIds }) => [idKey(id), ...messageIds]));
+  return headings.find(({ id }) => !known.has(idKey(id))) ?? null;
 }
 
 /**

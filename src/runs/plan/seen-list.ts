@@ -1,26 +1,34 @@
 /** A list says what the receiver has (docs/cli.md, Reconcile). */
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
-import { shellQuote } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
-import { maskUrlsIn } from "../../domain/mask.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
-import { columnName, DATE_FIELDS, type Fields, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
-import { type DoubtfulField, findDoubt } from "./doubtful-field.js";
+import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
 import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
+import { looksLikeId, saysWhetherReceived } from "./received-field.js";
+import { UncomparedColumns } from "./uncompared-columns.js";
 
 export interface SeenList {
   readonly format: SeenFormat;
   /** Identical lines are there once, with the number of the first. */
   readonly lines: readonly SeenLine[];
   readonly read: number;
-  /** No call has the fields of these names, which are in lower case. */
-  readonly notCompared: readonly string[];
+  /** If no call has such an id, the line is a heading of what follows. */
+  readonly headings: readonly Heading[];
+  /** A table's last column is compared: if its last row is cut off, this tells. */
+  readonly endsCompared: boolean;
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
   readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
+}
+
+export interface Heading {
+  readonly line: number;
+  /** The column is named as in the list (`columnName`). */
+  readonly name: string;
+  readonly id: string;
 }
 
 /** `DateZones` has true if a date says its time zone, and false if one doesn't. null tells nothing. */
@@ -72,25 +80,23 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const mapped = new Set(fieldNames.values());
   const nameField: NameField = (name) => fieldNames.get(name) ?? (mapped.has(name) ? `another ${name}` : name);
   const { format, names, records } = readRecords(text, nameField);
-  requireNames("--map", fieldNames.keys(), names);
-  requireNames(
-    "--ignore",
-    [...ignored].map((name) => name.replace(/\..*/, "")),
-    format === "ids" ? ["id"] : names,
-  );
+  requireNames(fieldNames.keys(), names);
+  const columns = new UncomparedColumns(ignored);
+  columns.requireIgnored(format === "ids" ? ["id"] : names, listNames(names));
   const areBodies = format === "ndjson" || format === "xml";
-  const notCompared = new Set<string>();
+  const headings: Heading[] = [];
   const otherIds = new Set<string>();
   const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
-    for (const [name, value] of fields) {
-      const isBareId = fields.length === 1 && name === "id";
-      const isId = isBareId || ID_COLUMNS.has(nameField(name));
-      const isCompared = isBareId || KNOWN_FIELDS.has(nameField(name));
-      const doubt = findDoubt(name, value, { isId, isCompared, ignored });
-      if (doubt !== null) throw notReceived(line, doubt);
-      if (isCompared || ignored.has(name)) continue;
-      notCompared.add(name);
-      if (name === "id") otherIds.add(idKey(value));
+    const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
+    const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
+    const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
+    const hasOnlyIds = fields.every((field) => isId(field) || !isCompared(field));
+    for (const field of fields) {
+      const [name, value] = field;
+      if (hasOnlyIds && isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
+      // Its value is compared with the ids of the FAILED calls.
+      if (name === "id" && !isCompared(field) && /\d/.test(value) && !columns.ignores(name)) otherIds.add(idKey(value));
+      else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(line, name, value);
     }
     return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
   });
@@ -104,24 +110,16 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], otherIds, zones };
+  columns.requireNone();
+  const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
+  return { format, lines: [...distinct.values()], read: records.length, headings, endsCompared, otherIds, zones };
 }
 
-function requireNames(flag: string, wanted: Iterable<string>, names: readonly string[]): void {
+function requireNames(wanted: Iterable<string>, names: readonly string[]): void {
   const known = new Set(names.map(columnName));
   const missing = [...wanted].filter((name) => !known.has(name));
   if (missing.length > 0)
-    throw new WhcbError("usage", `${flag}: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
-}
-
-const MAX_SHOWN = 100;
-
-function notReceived(line: number, { name, value }: DoubtfulField): WhcbError {
-  const shown = maskUrlsIn(value).trim().slice(0, MAX_SHOWN) || "empty";
-  const column = shellQuote(name);
-  const content = name.includes(".") ? "" : `, or --map content=${column} if it is what the sender wrote`;
-  const hint = `give only the lines that were received; if it means something else: --ignore ${column}${content}; nothing was done`;
-  return unreadableLine(line, `its ${name} is ${shown}, which isn't known to mean received`, hint);
+    throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
 }
 
 /** Throws if it can't be told whether the day or the month comes first. */

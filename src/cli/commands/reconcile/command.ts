@@ -22,8 +22,9 @@ export const RECONCILE = command({
   operands: [["<callback>", "id or name"]],
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
 voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line, as UTF-8, UTF-16 with a byte order mark or
-Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Any other column whose
-name or value may say that a line was not received (false, 0, 503, rejected) stops the command, unless --ignore names it. Each line is compared with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
+Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Any other column stops
+the command, unless it says that the line was received (status 200, received_at with a date), or --ignore names it: a list of what was rejected
+must not be taken for one of what was received. Each line is compared with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
 or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
 the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in local form need the profile's country
 (whcb config set country AU).

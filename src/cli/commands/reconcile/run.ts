@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
+import { shellQuote } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { COMPARED_FIELDS, columnName } from "../../../runs/plan/body-fields.js";
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
-import type { SeenFormat } from "../../../runs/plan/list-records.js";
+import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
 import { saysWhenItArrived } from "../../../runs/plan/received-field.js";
 import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
@@ -46,7 +47,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
       });
     }
-    checkLastLine(text, "--seen", invocation);
+    checkLastLine(text, "--seen", invocation, { isTable: seen.endsCompared });
     const callback = await findCallback(session.client, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
@@ -166,9 +167,11 @@ async function listAndMatch(
   return plan.finally(() => listing.clear());
 }
 
-/** Throws `usage` for a list that isn't of what the receiver has. */
+const MAX_SHOWN = 100;
+
+/** Throws for a list that isn't of what the receiver has. */
 function requireReceived(
-  { unmatched, listedByWhcb }: ReconcilePlan,
+  { unmatched, listedByWhcb, heading }: ReconcilePlan,
   { seen, callback }: ReconcileJob,
   { values }: Invocation<ReconcileFlags>,
 ): void {
@@ -176,10 +179,17 @@ function requireReceived(
     throw new WhcbError("usage", `the list has the id of a failed call, ${listedByWhcb}: is it a list of whcb's?`, {
       hint: "if your system stored the webhook-id: --map callid=id; if id means something else: --ignore id; nothing was done",
     });
-  if (seen.read > 0 && unmatched === seen.lines.length && !values.allowEmpty)
+  const matchesNothing = seen.read > 0 && unmatched === seen.lines.length;
+  if (matchesNothing && !values.allowEmpty)
     throw new WhcbError("usage", `the list of --seen matches no call of ${callback.name}: nothing was done`, {
       hint: "is it of another callback, or did the command before the pipe fail? --allow-empty replays every failed call",
     });
+  if (heading !== null && !matchesNothing)
+    throw unreadableLine(
+      heading.line,
+      `no call or message has the id ${heading.id.slice(0, MAX_SHOWN)}, so it may be a heading`,
+      `give only what was received; if it is an id: --ignore ${shellQuote(heading.name)}; nothing was done`,
+    );
 }
 
 const RECORDS = {
@@ -223,7 +233,7 @@ type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
   { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting }: ReconcilePlan,
-  { seen: { notCompared }, settings }: ReconcileJob,
+  { settings }: ReconcileJob,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
@@ -241,11 +251,6 @@ function describeWarnings(
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
-    notCompared.length === 0
-      ? []
-      : [
-          `not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")}; --map content=NAME says what the list calls it)`,
-        ],
   ].filter((lines) => lines.length > 0);
 }
 

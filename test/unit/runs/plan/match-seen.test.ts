@@ -15,6 +15,7 @@ const NOBODY: Sender = { name: "", mri: "", mobile: "", email: "", voice: "" };
 const options = {
   clock: systemClock,
   timezone: "UTC",
+  ignored: new Set<string>(),
   parsePhone: (number: string): readonly string[] =>
     /^(?:0|\+?61)4\d{8}$/.test(number) ? [number.replace(/^(?:0|\+?61)/, "+61")] : [],
 };
@@ -43,7 +44,7 @@ async function match(calls: Readonly<Record<string, CallFacts>>, seen: string, c
 }
 
 async function matchList(calls: Readonly<Record<string, CallFacts>>, seen: string, compared = options) {
-  const list = readSeenList(seen, "UTC");
+  const list = readSeenList(seen, "UTC", { ignored: compared.ignored });
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id: "X", status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
@@ -296,7 +297,11 @@ describe("a line that matches one call", () => {
     const xml = deliveryBody({ contentType: "xml", removeHtml: false }, aReply(call({ whatsapp: "61400000001", handle: "" })));
     expect((await match({ c1: call({ whatsapp: "61400000001", handle: null }) }, xml)).seen).toEqual(["c1"]);
     const table = rows("messageid,whatsapp,content,acknowledged", "A1,61400000001,Yes,24/11/26 09:30");
-    expect(await match({ c1: call({ whatsapp: "61400000001" }) }, table)).toMatchObject({ seen: [], ambiguous: ["c1"] });
+    const ignoring = { ...options, ignored: new Set(["whatsapp"]) };
+    expect(await match({ c1: call({ whatsapp: "61400000001" }) }, table, ignoring)).toMatchObject({
+      seen: [],
+      ambiguous: ["c1"],
+    });
   });
 
   it("doesn't take a content that isn't text for an empty one", async () => {

@@ -1,0 +1,124 @@
+/** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
+import { shellQuote } from "../../domain/command-line.js";
+import { WhcbError } from "../../domain/errors.js";
+import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
+import { bodyMembers, COMPARED_FIELDS, columnName, DATE_FIELDS, ID_COLUMNS, MAX_NAME, readDocument } from "./body-fields.js";
+import { isArrivalDate, mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
+
+interface Column {
+  /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
+  readonly name: string;
+  readonly line: number;
+  readonly value: string;
+  readonly mentionsRefusal: boolean;
+}
+
+const NAMELESS = "unnamed";
+
+/** Collects the columns of a list that don't say that their line was received. */
+export class UncomparedColumns {
+  readonly #ignored: ReadonlySet<string>;
+  readonly #columns = new Map<string, Column>();
+  readonly #receivedNames = new Set<string>();
+
+  constructor(ignored: ReadonlySet<string>) {
+    this.#ignored = ignored;
+  }
+
+  /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
+  add(line: number, name: string, value: unknown): void {
+    if (this.ignores(name)) return;
+    const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
+    const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
+    if (members.length === 0) this.#addValue(line, name || NAMELESS, textOf(value));
+    // A log may have the body that was received.
+    const isBody = members.some(([member]) => ID_COLUMNS.has(columnName(member)));
+    const isOfBody = isBody ? bodyMembers(inner) : () => false;
+    for (const [member, memberValue] of members) {
+      const column = columnName(member);
+      const isDate = typeof memberValue === "object" || isArrivalDate(String(memberValue));
+      if (!isOfBody(column, memberValue) || (DATE_FIELDS.has(column) && !isDate))
+        this.add(line, `${name}.${column}`.slice(-MAX_NAME), memberValue);
+    }
+  }
+
+  #addValue(line: number, name: string, value: string): void {
+    if (saysReceived(name, value)) this.#receivedNames.add(name);
+    else if (this.#columns.get(name)?.mentionsRefusal !== true) {
+      const column = { name, line, value, mentionsRefusal: mentionsRefusal(name, value) };
+      if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
+    }
+  }
+
+  ignores(name: string): boolean {
+    return this.#ignored.size > 0 && prefixesOf(name || NAMELESS).some((prefix) => this.#ignored.has(prefix));
+  }
+
+  /** Throws `usage` for --ignore if the list has nothing of a name. */
+  requireIgnored(names: readonly string[], shown: string): void {
+    const known = names.map((name) => columnName(name) || NAMELESS);
+    const isKnown = (ignored: string): boolean =>
+      known.some((name) => prefixesOf(name).includes(ignored) || ignored.startsWith(`${name}.`));
+    const missing = [...this.#ignored].filter((ignored) => !isKnown(ignored));
+    if (missing.length > 0)
+      throw new WhcbError("usage", `--ignore: the list has no ${missing.join(", ")}`, { hint: `it has ${shown}` });
+  }
+
+  /** Throws `malformed` with each column that was added. */
+  requireNone(): void {
+    if (this.#columns.size === 0) return;
+    const columns = [...this.#columns.values()];
+    const refusals = columns.filter((column) => column.mentionsRefusal);
+    const others = columns.filter((column) => !column.mentionsRefusal);
+    const message = [
+      ...(others.length === 0 ? [] : [`the list has columns that aren't compared: ${showColumns(others)}`]),
+      ...(refusals.length === 0 ? [] : [`${showColumns(refusals)} may say that the line wasn't received`]),
+    ];
+    const hint = [
+      ...(refusals.length === 0 ? [] : ["give only the lines that were received"]),
+      ...(others.length === 0
+        ? ["--ignore NAME if a column means something else"]
+        : [
+            `for columns that don't say whether a line was: --ignore ${shellQuote(this.#flagFor(others, refusals))}`,
+            `for what a call has too: --map content=NAME (names: ${COMPARED_FIELDS.join(", ")})`,
+          ]),
+      "nothing was done",
+    ];
+    throw new WhcbError("malformed", message.join("; "), { hint: hint.join("; ") });
+  }
+
+  /** A prefix stands for several columns, but for none that says whether a line was received. */
+  #flagFor(columns: readonly Column[], refusals: readonly Column[]): string {
+    const taken = new Set([...refusals.map(({ name }) => name), ...this.#receivedNames].flatMap(prefixesOf));
+    const numbers = new Map<string, number>();
+    for (const { name } of columns) for (const prefix of prefixesOf(name)) numbers.set(prefix, (numbers.get(prefix) ?? 0) + 1);
+    const shortest = ({ name }: Column): string =>
+      prefixesOf(name).find((prefix) => !taken.has(prefix) && (numbers.get(prefix) ?? 0) > 1) ?? name;
+    return [...new Set(columns.map(shortest))].slice(0, MAX_PROPOSED).join(",");
+  }
+}
+
+/** An empty object or list isn't an empty text. */
+function textOf(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "").trim();
+}
+
+/** Returns "a", "a.b" and "a.b.c" for "a.b.c". */
+function prefixesOf(name: string): readonly string[] {
+  return [...name.matchAll(/\.|$/g)].map(({ index }) => name.slice(0, index));
+}
+
+const MAX_SHOWN = 20;
+const MAX_PROPOSED = 200;
+const MAX_VALUE = 40;
+/** The headers of a log have keys. */
+const LONGEST_FLAG = 5;
+
+function showColumns(columns: readonly Column[]): string {
+  const shown = columns.slice(0, MAX_SHOWN).map(({ name, line, value }) => {
+    const isSecret = isSecretName(name) && !saysWhetherReceived(name) && value.length > LONGEST_FLAG;
+    return `${name}=${(isSecret ? "****" : maskUrlsIn(value).slice(0, MAX_VALUE)) || "(empty)"} on line ${line}`;
+  });
+  const more = columns.length - MAX_SHOWN;
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+}

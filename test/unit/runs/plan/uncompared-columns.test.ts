@@ -1,0 +1,161 @@
+/** A list of what was rejected must not pass as one of what was received, whatever its columns are called. */
+import { describe, expect, it, test } from "vitest";
+import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
+
+const MESSAGE = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+const line = (fields: object): string => `${JSON.stringify({ "webhook-id": MESSAGE, ...fields })}\n`;
+const read = (text: string, ...ignored: readonly string[]) => readSeenList(text, "UTC", { ignored: new Set(ignored) });
+const thrownBy = (text: string, ...ignored: readonly string[]): { message: string; hint: string } => {
+  try {
+    read(text, ...ignored);
+  } catch (error) {
+    return error as { message: string; hint: string };
+  }
+  throw new Error(`it was read: ${text}`);
+};
+
+test.each([
+  ["webhook_id,http_response\no1,503\n", "httpresponse=503 on line 2"],
+  ["webhook_id,note\no1,x\no2,\n", "note=(empty) on line 3"],
+  ["webhook_id,\no1,0\n", "unnamed=0 on line 2"],
+  ["webhook_id,errcode\no5,40001\n", "errcode=40001 on line 2"],
+  [line({ level: "err" }), "level=err on line 1"],
+  [line({ not_received: false }), "notreceived=false on line 1"],
+  [line({ exception: null }), "exception=(empty) on line 1"],
+  [line({ response: { body: '{"error":"no such inbox"}' } }), "response.body.error=no such inbox on line 1"],
+  [line({ response: "<answer><code>503</code></answer>" }), "response.code=503 on line 1"],
+  [line({ res: { results: [{ saved: 0 }] } }), "res.results.0.saved=0 on line 1"],
+  [line({ crm: { acknowledged: false } }), "crm.acknowledged=false on line 1"],
+  [line({ crm: { messageid: MESSAGE, acknowledged: false } }), "crm.acknowledged=false on line 1"],
+  [line({ error: { name: "TimeoutError" } }), "error.name=TimeoutError on line 1"],
+  [line({ responseMessage: { code: 503 } }), "responsemessage.code=503 on line 1"],
+  [line({ custom_parameters: false }), "customparameters=false on line 1"],
+  ["messageid,response_message\nM1,503\n", "responsemessage=503 on line 2"],
+  [line({ log: { messageid: MESSAGE, location: "dead-letter" } }), "log.location=dead-letter on line 1"],
+  [line({ upstream_status: "502, 200" }), "upstreamstatus=502, 200 on line 1"],
+])("%j may say that a line wasn't received", (text, message) => {
+  expect(thrownBy(text)).toMatchObject({
+    code: "malformed",
+    message: expect.stringContaining(`${message} may say that the line wasn't received`),
+    hint: expect.stringMatching(/^give only the lines that were received; /),
+  });
+});
+
+test.each([
+  { to_be_delivered: true },
+  { expected_delivery_at: "2026-11-29T18:05:00Z" },
+  { delivered_to_dlq: true },
+  { received_by_proxy: "yes" },
+  { crm_received: true },
+  { retry_status: "accepted" },
+  { dlq: { status: "stored" } },
+  { attempts: [{ status: 200 }] },
+  { event: "webhook.received" },
+  { response: "<html" },
+  { query: {} },
+  { tags: [] },
+  { note: "[x" },
+])("%j says nothing of its line", (fields) => {
+  expect(thrownBy(line(fields)).message).toMatch(/^the list has columns that aren't compared: \S+=.* on line 1/);
+});
+
+const BODY = {
+  messageid: MESSAGE,
+  from: { name: "Error", mobile: "61491570101" },
+  responseMessage: { channel: "SMS", acknowledged: "29/11/26 18:18", content: "failed" },
+  customParameters: { state: "rejected", paid: "false" },
+  messageLocation: { name: "dead-letter" },
+  location: null,
+};
+const FLAT = { messageid: MESSAGE, mobile: "61491570101", acknowledged: "29/11/26 18:18", content: "failed" };
+const XML_BODY = `<deliveryResponse><messageid>${MESSAGE}</messageid><from><mobile>61491570101</mobile></from><responseMessage><acknowledged>29/11/26 18:18</acknowledged><content>no</content></responseMessage></deliveryResponse>`;
+
+it.each([BODY, FLAT, JSON.stringify(BODY), XML_BODY])("takes what a sender wrote in a body that was received: %j", (body) => {
+  expect(read(line({ status: 200, request: { body } })).read).toBe(1);
+  expect(read(`messageid,content,name\n${MESSAGE},my order failed,No\n`).read).toBe(1);
+});
+
+describe("a log of accepted requests is a list of what was received if its other columns are named:", () => {
+  it.each<[string, object, proposed: string, others: string]>([
+    [
+      "whcb listen",
+      {
+        ...{ at: "2026-11-29T18:18:21.170Z", method: "POST", url: "/hook", status: 200, webhookId: MESSAGE, repeat: false },
+        headers: { host: "127.0.0.1:21941", connection: "keep-alive", "webhook-id": MESSAGE, "content-length": "204" },
+        body: BODY,
+      },
+      "at,method,url,headers",
+      "repeat",
+    ],
+    [
+      "express with pino-http",
+      {
+        ...{ level: 30, time: 1_795_976_301_170, pid: 7, hostname: "web-1" },
+        req: { id: 404, method: "POST", url: "/hook", query: {}, headers: { host: "h", accept: "*/*" }, remotePort: 50_300 },
+        res: { statusCode: 200, headers: { "x-powered-by": "Express" } },
+        ...{ responseTime: 0, msg: "request completed" },
+      },
+      "level,time,pid,hostname,req.method,req.url,req.query,req.headers,req.remoteport,res.headers.xpoweredby,msg",
+      "req,responsetime",
+    ],
+  ])("%s", (_, fields, proposed, others) => {
+    const { hint } = thrownBy(line(fields));
+    expect(hint).toContain(`for columns that don't say whether a line was: --ignore ${proposed}; `);
+    expect(read(line(fields), ...`${proposed},${others}`.split(",")).read).toBe(1);
+  });
+});
+
+describe("a column that means something else", () => {
+  it("is ignored if it is named, with all that is in it", () => {
+    const tested = line({ is_test: false, Request: { tls: { resumed: false } }, "res.x": 1, state: "NSW" });
+    expect(thrownBy(tested, "istest", "request.tls", "res").message).toMatch(/^state=NSW on line 1 may /);
+    for (const request of ["request", "request.tls", "request.tls.resumed"])
+      expect(read(tested, "istest", request, "res.x", "state").read).toBe(1);
+    expect(() => read(line({ saved: false, saved_by: "no" }), "saved")).toThrow("savedby=no");
+    expect(read("callid,\no1,7\n", "unnamed").read).toBe(1);
+    expect(thrownBy('callid,"a, b"\no1,7\n').hint).toContain("--ignore ab; ");
+    expect(read('callid,"a, b"\no1,7\n', "ab").read).toBe(1);
+  });
+
+  it("must be there", () => {
+    expect(() => read("callid,x\no1,\n", "y")).toThrow(/^--ignore: the list has no y$/);
+    expect(() => read(line({ x: 1 }), "x.y", "z")).toThrow(/^--ignore: the list has no z$/);
+  });
+
+  it("isn't among those of a prefix that the hint proposes if it says whether a line was received", () => {
+    const text = line({ res: { b: { c: 1, d: 1 }, ok: true }, e: { f: 1, g: "failed", h: 1 }, i: { j: 1 } });
+    expect(thrownBy(text).hint).toContain("--ignore res.b,e.f,e.h,i.j; ");
+  });
+});
+
+it("names each column once, with its first value, or the first one that may mean no, and many only by their number", () => {
+  const many = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`c${index}`, `v${index}`]));
+  const text = line({ ...many, a: "x", b: "x" }) + line({ ...many, a: "failed", b: "y" }) + line({ a: "no" });
+  const { message } = thrownBy(text);
+  expect(message).toContain("c18=v18 on line 1, c19=v19 on line 1, and 11 more; a=failed on line 2 may say ");
+  expect(message.match(/\ba=/g)).toHaveLength(1);
+});
+
+it("shows no secrets of URLs and headers, and the beginning of a long value", () => {
+  const note = `see https://u:secret@h/?key=secret ${"x".repeat(100)}`;
+  const headers = { authorization: "Basic c2VjcmV0", cookie: "secret=1", "x-api-key": "secret" };
+  const { message, hint } = thrownBy(line({ "res.note (1)": note, headers }));
+  expect(message).not.toMatch(/secret|c2VjcmV0|x{40}/);
+  expect(message).toContain("headers.authorization=**** on line 1");
+  expect(hint).toContain("--ignore 'res.note(1),headers'; ");
+});
+
+test.each([
+  ["callid\no7\n\nRejected\no8\n", "callid", 4, "Rejected"],
+  ["callid,note\no7,\nNot received,\no8,\n", "callid", 3, "Not received"],
+  ["o7\n\n5xx:\n\no8\n", "id", 3, "5xx:"],
+  ["messageid,mobile,content\nM1,1,c 7\n503,,\n", "messageid", 3, "503"],
+])("an id that may be a heading is told: %j", (text, name, number, id) => {
+  expect(read(text, ...(text.includes("note") ? ["note"] : [])).headings).toEqual([{ line: number, name, id }]);
+  expect(read(text, name, ...(text.includes("note") ? ["note"] : [])).headings).toEqual([]);
+});
+
+it("takes ids that a sender has chosen for ids, and those of a line with more than its ids", () => {
+  expect(read("failed-17\nretry-error-5\norder-0\nwhy:503\n").headings).toEqual([]);
+  expect(read("messageid,content\nSPRING,yes\n").headings).toEqual([]);
+});
