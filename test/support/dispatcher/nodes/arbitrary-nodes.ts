@@ -51,7 +51,7 @@ const jump = fc.record({ act: fc.constant("jump"), ms: fc.constantFrom(-10 * MIN
 const traffic = fc.record({
   act: fc.constant("traffic"),
   callback,
-  count: fc.integer({ min: 5, max: 30 }),
+  count: fc.integer({ min: 3, max: 20 }),
   everyMs: fc.constantFrom(300, 999, 1_500),
 });
 
@@ -65,12 +65,12 @@ export const anyNodesCommand = fc.oneof(
 
 /** In one run of ten, the database's clock is set. */
 export const anyNodesCommands = fc.oneof(
-  { weight: 9, arbitrary: fc.array(anyNodesCommand, { minLength: 5, maxLength: 25, size: "max" }) },
+  { weight: 9, arbitrary: fc.array(anyNodesCommand, { minLength: 5, maxLength: 15, size: "max" }) },
   {
     weight: 1,
     arbitrary: fc.array(
       fc.oneof({ weight: 9, arbitrary: anyNodesCommand }, { weight: 1, arbitrary: jump as fc.Arbitrary<NodesCommand> }),
-      { minLength: 5, maxLength: 25, size: "max" },
+      { minLength: 5, maxLength: 15, size: "max" },
     ),
   },
 );

@@ -81,6 +81,8 @@ export class NodesRun implements NodeWorld {
   readonly #intrusions: { after: number; readonly by: NodesAct }[] = [];
   #jumpedMs = 0;
   #databaseTime = Number.NaN;
+  /** What the database answered who asked whether anything was written, if nothing was since. */
+  #counter: unknown = null;
   #calls = 0;
   #replays = 0;
 
@@ -253,12 +255,16 @@ export class NodesRun implements NodeWorld {
   }
 
   async #execute({ node, method, args, work }: StoreCall): Promise<{ readonly result: unknown } | { readonly error: unknown }> {
+    // Nodes ask for it twice a second, and it stays the same until somebody writes.
+    if (method === "changes.readCounter" && this.#counter !== null) return { result: this.#counter };
+    if (!method.startsWith("nodes.read")) this.#counter = null;
     if (method.startsWith("nodes.") && this.#databaseTime !== this.#now) {
       await this.#database.setTime(this.#now);
       this.#databaseTime = this.#now;
     }
     try {
       const result = await work();
+      if (method === "changes.readCounter") this.#counter = result;
       await this.#note(node, method, args, result);
       return { result };
     } catch (error) {
@@ -283,6 +289,7 @@ export class NodesRun implements NodeWorld {
   async #act(act: NodesAct): Promise<void> {
     const { model, elapsedMs: at } = this;
     const now = this.#now;
+    this.#counter = null;
     if (act.act === "jump") {
       this.#jumpedMs += act.ms;
       model.isJumpy = true;
