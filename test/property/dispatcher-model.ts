@@ -40,7 +40,7 @@ export function modelProperty(name: ModeName, withStore: WithFreshStore) {
   );
 }
 
-function requireNone(broken: readonly string[], when: string): void {
+export function requireNone(broken: readonly string[], when: string): void {
   if (broken.length > 0) throw new Error(`${when}: ${broken.join("; ")}`);
 }
 

@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 const POSTGRES = [
   "test/soak/attack-console.soak.ts",
   "test/soak/chaos/chaos.soak.ts",
+  "test/soak/model.soak.ts",
   "test/soak/nodes.soak.ts",
   "test/soak/database-faults.soak.ts",
   "test/soak/pause-postgres.soak.ts",

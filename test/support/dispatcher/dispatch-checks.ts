@@ -43,7 +43,7 @@ export async function checkSettled(store: Store, model: DispatchModel, at: Check
   return broken;
 }
 
-async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
+export async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
   const counts = await store.calls.count(callbackId);
   const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status } of stored.values()) rows[status] += 1;
@@ -75,7 +75,7 @@ async function checkExpired(
 }
 
 /** Each call that first failed in an outage is counted once by why it failed, and once by what became of it. */
-async function checkOutageCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
+export async function checkOutageCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
   const { items } = await store.outages.list({ ...ALL, callbackId });
   const broken: string[] = [];
   for (const { id, failedCalls } of items) {

@@ -47,7 +47,7 @@ export function watchStore(
         const member: unknown = Reflect.get(target, name, receiver);
         if (typeof member === "function")
           return (...args: unknown[]) => around(`${path}${String(name)}`, args, async () => Reflect.apply(member, target, args));
-        return typeof member === "object" && member !== null && name !== "nodes" ? watch(member, `${String(name)}.`) : member;
+        return typeof member === "object" && member !== null ? watch(member, `${String(name)}.`) : member;
       },
     });
   return watch(store, "");

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   callbackSecrets,
   hasUrlSecret,
+  maskAnswer,
   maskKey,
   maskQuery,
   maskSecrets,
@@ -54,6 +55,40 @@ describe("secretMask", () => {
     ]);
   });
 
+  it.each(["\\u0061bcd", "\\x61bcd", "%61bcd", "&#97;bcd", "&#x61;bcd"])(
+    "masks a secret of which %s spells one letter, and nothing else is escaped",
+    (spelled) => expect(secretMask(["abcd"])(`${spelled} and on`)).toBe("**** and on"),
+  );
+
+  it("masks letters beyond ASCII that a program spelled byte by byte", () => {
+    expect(secretMask(["zürich"])("in z\\xc3\\xbcrich")).toBe("in ****");
+  });
+
+  it("masks the last character of Unicode, and isn't disturbed by a number beyond it", () => {
+    expect(secretMask(["key-\u{10ffff}"])("&#1114112; is no key-&#x10ffff;")).toBe("&#1114112; is no ****");
+  });
+
+  it("masks a secret of slashes in JSON that escapes them", () => {
+    expect(secretMask(["ab////cd"])("the ab\\/\\/\\/\\/cd key")).toBe("the **** key");
+  });
+
+  it("masks the backslash before a secret's first character with it", () => {
+    expect(secretMask(['"abcd'])('{"error":"no \\"abcd"}')).toBe('{"error":"no ****"}');
+  });
+
+  it("masks a secret that ends in a backslash, in a URL too", () => {
+    expect(secretMask(["abcd\\"])("abcd\\, abcd%5C, end")).toBe("****, ****%5C, end");
+  });
+
+  it("masks a secret within five layers of escapes, and what follows more of them", () => {
+    const mask = secretMask(["abcd"]);
+    expect([mask("%2525252561bcd"), mask("%25252525252561 %61bcd")]).toEqual(["****", "%25252525252561 ****"]);
+  });
+
+  it("leaves other text as it is, whatever letters it has", () => {
+    expect(secretMask(["key-1234", "a-key-that-is-longer-than-the-text"])("für key-1234 gültig")).toBe("für **** gültig");
+  });
+
   it("masks a secret of escapes only where it is written out", () => {
     expect(secretMask(["\\\\\\\\"])("a\\\\\\\\b c")).toBe("a****b c");
   });
@@ -104,9 +139,36 @@ describe("what an endpoint may repeat", () => {
     expect(secretsIn("not a URL?token=x12345")).toEqual([]);
   });
 
+  it("is a signing secret, without what surrounds it in base64", () => {
+    const signingSecrets = [{ secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILQ==" }];
+    expect(callbackSecrets({ url: "https://a.example", auth: { type: "bearertoken", key: "a-key" }, signingSecrets })).toEqual([
+      "a-key",
+      "MfKQ9r8GKYqrTwjUPD8ILQ",
+    ]);
+  });
+
+  it("isn't sought in a URL that is longer than any that is shown", () => {
+    const ofLength = (length: number) => "https://a.example/?token=x12345&".padEnd(length, "a");
+    expect([secretsIn(ofLength(65_536)), secretsIn(ofLength(65_537))]).toEqual([["x12345"], []]);
+  });
+
   it("is no short word, which may be in any answer", () => {
     const url = "https://example.com/?unicode=true&token=sesames&key=open&sid=abc1&pwd=a1&pass=eightlet";
     expect(secretsIn(url)).toEqual(["abc1", "eightlet"]);
+  });
+});
+
+describe("what is stored of an attempt", () => {
+  const mask = secretMask(["a-key"]);
+
+  it("has no secret in its status message and its body", () => {
+    const answered = { kind: "answered", statusCode: 403, statusMessage: "a-key is unknown", body: "no a-key" } as const;
+    expect(maskAnswer(answered, mask)).toEqual({ ...answered, statusMessage: "**** is unknown", body: "no ****" });
+  });
+
+  it("has no secret in the reason why nothing answered", () => {
+    const unreachable = { kind: "unreachable", reason: "tls", detail: "a-key.example isn't its name" } as const;
+    expect(maskAnswer(unreachable, mask)).toEqual({ ...unreachable, detail: "****.example isn't its name" });
   });
 });
 
@@ -133,6 +195,7 @@ describe("maskUrl", () => {
     "https://example.com/orders/2026-11-26/callback-for-replies-v2",
     `https://example.com/${TOKEN.slice(1)}/abcdefghijklmnopqrstuvwxyz`,
     "https://example.com/?inside=1&page=2&token=&key",
+    "https://example.com/f-8b86-d011-b42d-00c04fc964ff/6f9619ff-8b86-d011-b42d-0",
     "",
   ])("leaves %j as it is", (url) => {
     expect([maskUrl(url), hasUrlSecret(url)]).toEqual([url, false]);
@@ -160,6 +223,11 @@ describe("maskUrl", () => {
     expect(maskUrl(url)).toBe(shown);
   });
 
+  it("shows a URL of 65,536 characters, and none that is longer", () => {
+    const ofLength = (length: number) => "https://example.com/".padEnd(length, "a/");
+    expect([maskUrl(ofLength(65_536)), maskUrl(ofLength(65_537))]).toEqual([ofLength(65_536), "(an unreadable URL)"]);
+  });
+
   it("looks for nothing in a URL of megabytes", () => {
     for (const part of ["ab1", "&a", "/a"])
       expect(maskUrl(`https://host/?${part.repeat(1_000_000)}`)).toBe("(an unreadable URL)");
@@ -185,10 +253,12 @@ it("masks the URLs in a text, and nothing else", () => {
   expect(maskUrlsIn('can\'t reach "https://me:pass@a.example/?token=x": see https://b.example/help')).toBe(
     'can\'t reach "https://****@a.example/?token=****": see https://b.example/help',
   );
+  expect(maskUrlsIn("no http://me:pass@a.example")).toBe("no http://****@a.example/");
 });
 
 it("masks all query values of a path that was requested, and its tokens", () => {
   expect(maskQuery("/hook?Auth=s3cret&b=1")).toBe("/hook?Auth=••••&b=••••");
+  expect(maskQuery("/a=b?c=d")).toBe("/a=b?c=••••");
   expect(maskQuery(`/${TOKEN}/hook?${TOKEN}`)).toBe("/****/hook?****");
 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { AUDIT_ACTIONS, settingChanges, WAYS } from "../../../../src/domain/audit/audit-entry.js";
+import { AUDIT_ACTIONS, jsonBytes, LONGEST_ENTRY, settingChanges, WAYS } from "../../../../src/domain/audit/audit-entry.js";
 import { describeChange } from "../../../../src/domain/audit/change-text.js";
 import { someSettings } from "../../../support/builders.js";
 
@@ -39,6 +39,17 @@ it("a secret that changed is said, though it isn't shown", () => {
     { setting: "url", before: masked, after: masked },
   ]);
   expect(settingChanges(BEFORE, { ...BEFORE, auth: { ...BEFORE.auth, key: "another-key" } })).toEqual([{ setting: "auth.key" }]);
+});
+
+it("a URL is cut to 2,560 bytes of JSON, between two characters, and two such URLs fit into an entry", () => {
+  const shown = (url: string) => settingChanges(null, { ...BEFORE, url }).find(({ setting }) => setting === "url")?.after ?? "";
+  const host = "https://example.com/";
+  const longest = host.padEnd(2_558, "a/");
+  expect([jsonBytes(longest), shown(longest)]).toEqual([2_560, longest]);
+  expect(shown(`${longest}a`)).toBe(`${longest.slice(0, 2_555)}…`);
+  expect(shown(host + "ü".repeat(2_000))).toBe(`${host}${"ü".repeat(1_267)}…`);
+  const change = settingChanges({ ...BEFORE, url: longest }, { ...BEFORE, url: `${longest}a` });
+  expect(Buffer.byteLength(JSON.stringify(change))).toBeLessThan(LONGEST_ENTRY);
 });
 
 it("a callback without a key has none to say", () => {

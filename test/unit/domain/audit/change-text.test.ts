@@ -13,7 +13,6 @@ const SETTINGS_TEXT = "name a -> b, email ops@example.com, signing enabled, auth
 it.each<[string, number | null, AuditDetails, string]>([
   ["callback-created", null, { settings: SETTINGS }, `created: ${SETTINGS_TEXT}`],
   ["callback-changed", null, { settings: SETTINGS }, `changed: ${SETTINGS_TEXT}`],
-  ["callback-changed", null, {}, "changed: "],
   ["callback-deleted", null, { settings: SETTINGS }, `deleted: ${SETTINGS_TEXT}`],
   ["callback-paused", null, { until: "2026-11-29T00:00:00.000Z" }, "paused until 2026-11-29T00:00:00.000Z"],
   ["callback-paused", null, {}, "paused until it is resumed"],
