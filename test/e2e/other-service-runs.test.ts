@@ -55,7 +55,7 @@ it.each([
   ["mark-success", ["mark-success", "demo", "--failed", "--yes"]],
 ])("a %s on a copy at the same address isn't finished or undone on the database without a question", async (kind, command) => {
   const first = await home.serve(SERVE);
-  const outage = await replayOutage(home, 3, undefined, { serving: first });
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
   try {
     const copy = home.path("copy.db");
     await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
@@ -95,7 +95,7 @@ it.each([
 it("a run of a profile whose address has changed needs its id, and is asked about", async () => {
   let status = 503;
   const first = await home.serve();
-  const outage = await replayOutage(home, 3, () => ({ status }), { serving: first });
+  const outage = await replayOutage(home, 3, () => ({ status }), { isServed: true });
   try {
     const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
     const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
@@ -130,7 +130,7 @@ it.each([
   "a %s does nothing if its service's port leads to another database once its question is answered",
   async (_, command, question) => {
     const serving = await home.serve(SERVE);
-    const outage = await replayOutage(home, 3, undefined, { serving });
+    const outage = await replayOutage(home, 3, undefined, { isServed: true });
     const port = await forwardedPort();
     try {
       const copy = home.path("copy.db");
@@ -157,7 +157,7 @@ it.each([
 
 it("a rehearsal whose service's port leads to another database meanwhile stops, and what it has sent has arrived nowhere else", async () => {
   const serving = await home.serve(SERVE);
-  const outage = await replayOutage(home, 3, undefined, { serving });
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
   const port = await forwardedPort();
   const mine = await countingEndpoint(() => {
     port.leadTo(serving.url);
