@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { CliMachine } from "../cli/cli-service.js";
+import { serveHere } from "../process/serve-here.js";
 import { apiOf, callIdOf, type ServedApi } from "../process/served-api.js";
 import { eventually, type Home, type Outcome, type RunOptions } from "../process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsEndpoint } from "./replay-desk.js";
@@ -43,8 +44,7 @@ export async function replayOutage(
     arrivals.dispatchEvent(new Event("request"));
     return answered;
   }, tls);
-  const machine = new CliMachine({}, home.paths);
-  const service = isServed ? null : await machine.serve([...OUTAGE_SERVICE, "--db", home.path("x.db")]);
+  const service = isServed ? null : await serveHere(home, OUTAGE_SERVICE);
   const api = apiOf(home);
   await api.create({ name: "demo", url: endpoint.url, retriesEnabled: false });
   const callIds = Array.from({ length: calls }, (_, index) => callIdOf(index));
