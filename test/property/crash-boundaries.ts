@@ -1,5 +1,5 @@
 /** The process dies at each of the dispatcher's writes, before and after it: the next one continues from what is on disk. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
@@ -151,20 +151,16 @@ export interface Deaths {
 
 export function describeDeaths(dispatcher: string, withStore: WithFreshStore, parts: readonly Deaths[]): void {
   describe(dispatcher, () => {
-    let writes = 0;
-
-    beforeAll(async () => {
-      await withStore(async (store) => {
-        const whole = await live(store, { write: 0, when: "before" });
-        await checkLife(whole);
-        writes = whole.writes;
-      });
-      expect(writes).toBeGreaterThan(50);
-    });
-
     it.each(parts)(
       "loses nothing when it dies at a write, and repeats only what had no record yet (write $first of every $step)",
       async ({ first, step }) => {
+        let writes = 0;
+        await withStore(async (store) => {
+          const whole = await live(store, { write: 0, when: "before" });
+          await checkLife(whole);
+          writes = whole.writes;
+        });
+        expect(writes).toBeGreaterThan(50);
         for (let write = first; write <= writes; write += step) {
           for (const when of deathsAt(write)) {
             await withStore(async (store) => {
