@@ -14,6 +14,8 @@ export default defineConfig(({ mode }) => {
       include: isLeftOut ? [] : [isPicture ? `test/browser/${mode}.ts` : "test/browser/**/*.test.ts"],
       passWithNoTests: isLeftOut,
       pool: "forks",
+      // The next file in the same process needn't load everything again.
+      isolate: false,
       maxWorkers: 2,
       testTimeout: 120_000,
       hookTimeout: 30_000,

@@ -23,4 +23,4 @@ async function open(options?: Parameters<OpenStore>[0]): Promise<Store> {
   return options === undefined ? store : database.openStore(options);
 }
 
-describeStore("postgres", open, 15);
+describeStore("postgres", open, 6);

@@ -17,4 +17,4 @@ async function open(options: Parameters<OpenStore>[0] = { clock: systemClock }):
   return store;
 }
 
-describeStore("sqlite", open, 60);
+describeStore("sqlite", open, 25);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { steppingClock } from "../support/process/stepping-clock.js";
 import { Home } from "../support/process/whcb-process.js";
-import { replayOutage } from "../support/replay/replay-outage.js";
+import { OUTAGE_SERVICE, replayOutage } from "../support/replay/replay-outage.js";
 
 let home: Home;
 
@@ -20,10 +20,11 @@ it.each([
   const after = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  const outage = await replayOutage(home, 3, () => ({ status: 200, after }), { env: steppingClock(0, stepMs) });
+  const serving = await home.serve(OUTAGE_SERVICE, { env: steppingClock(0, stepMs) });
+  const outage = await replayOutage(home, 3, () => ({ status: 200, after }), { isServed: true });
   const first = home.start(["replay", "demo", "--failed", "--yes"]);
   await outage.hasReceived(1);
-  outage.serving.child.kill("SIGUSR2");
+  serving.child.kill("SIGUSR2");
   const other = await home.whcb(["replay", "demo", "--failed", "--yes"], { env: { WHCB_DATA_DIR: home.path("other") } });
   answer();
   expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);

@@ -4,6 +4,7 @@
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { serveHere } from "../support/process/serve-here.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
@@ -15,7 +16,7 @@ const ARGV = ["calls", "list", "demo", "--failed", "--group-by", "status-code,fr
 it("has `serve` count the calls, in one request", async () => {
   home = new Home();
   const endpoint = await home.listen(["--status", "500"]);
-  const service = await home.serve([], { env: USER_ENV });
+  const service = await serveHere(home, [], { env: USER_ENV });
   const api = new ServedApi(service.url);
   await api.create({ name: "demo", url: endpoint.url, retriesEnabled: false });
   await api.hand(

@@ -3,11 +3,12 @@ import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { serveHere } from "../support/process/serve-here.js";
 import { userEnv } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
-import { Home, type Running } from "../support/process/whcb-process.js";
+import { Home } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
-import { replayOutage, works } from "../support/replay/replay-outage.js";
+import { OUTAGE_SERVICE, replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
 
@@ -16,13 +17,6 @@ beforeEach(() => {
 });
 
 afterEach(() => home.leave());
-
-const SERVE = ["--no-endpoint-check", "--log-level", "warn"];
-
-async function end({ child, ended }: Running): Promise<void> {
-  child.kill("SIGTERM");
-  await ended;
-}
 
 it("a rehearsal on a copy of the profile's database isn't finished on the profile's service", async () => {
   const outage = await replayOutage(home, 3);
@@ -54,21 +48,21 @@ it.each([
   ["replay", ["replay", "demo", "--failed", "--mark", "--yes"]],
   ["mark-success", ["mark-success", "demo", "--failed", "--yes"]],
 ])("a %s on a copy at the same address isn't finished or undone on the database without a question", async (kind, command) => {
-  const first = await home.serve(SERVE);
-  const outage = await replayOutage(home, 3, undefined, { serving: first });
+  const first = await serveHere(home, OUTAGE_SERVICE);
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
   try {
     const copy = home.path("copy.db");
     await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
     copyFileSync(home.path("x.db.key"), `${copy}.key`);
-    await end(first);
+    await first.stop();
     const at = ["--port", new URL(first.url).port];
-    const rehearsal = await home.serve([...SERVE, ...at, "--db", copy]);
+    const rehearsal = await serveHere(home, [...OUTAGE_SERVICE, ...at, "--db", copy]);
     const mine = await home.listen(["--status", "503"]);
     const there = [...command, "--service", rehearsal.url];
     const { stdout } = await home.whcb(kind === "replay" ? [...there, "--to", mine.url] : there);
     const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];
-    await end(rehearsal);
-    await home.serve([...SERVE, ...at]);
+    await rehearsal.stop();
+    await serveHere(home, [...OUTAGE_SERVICE, ...at]);
 
     const other = `run ${run} was made with another database, which was at ${first.url} then`;
     const asked = `The run was made with another database, which was at ${first.url} then.\n`;
@@ -94,13 +88,13 @@ it.each([
 
 it("a run of a profile whose address has changed needs its id, and is asked about", async () => {
   let status = 503;
-  const first = await home.serve();
-  const outage = await replayOutage(home, 3, () => ({ status }), { serving: first });
+  const first = await serveHere(home);
+  const outage = await replayOutage(home, 3, () => ({ status }), { isServed: true });
   try {
     const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
     const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
-    await end(first);
-    const second = await home.serve();
+    await first.stop();
+    const second = await serveHere(home);
     status = 200;
     expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({
       code: 2,
@@ -129,14 +123,14 @@ it.each([
 ])(
   "a %s does nothing if its service's port leads to another database once its question is answered",
   async (_, command, question) => {
-    const serving = await home.serve(SERVE);
-    const outage = await replayOutage(home, 3, undefined, { serving });
+    const serving = await serveHere(home, OUTAGE_SERVICE);
+    const outage = await replayOutage(home, 3, undefined, { isServed: true });
     const port = await forwardedPort();
     try {
       const copy = home.path("copy.db");
       await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
       copyFileSync(home.path("x.db.key"), `${copy}.key`);
-      const rehearsal = await home.serve([...SERVE, "--db", copy]);
+      const rehearsal = await serveHere(home, [...OUTAGE_SERVICE, "--db", copy]);
       writeFileSync(home.path("seen.txt"), `${outage.callIds[0]}\n`);
       port.leadTo(rehearsal.url);
       const words = command.map((word) => (word === "SEEN" ? home.path("seen.txt") : word));
@@ -156,8 +150,8 @@ it.each([
 );
 
 it("a rehearsal whose service's port leads to another database meanwhile stops, and what it has sent has arrived nowhere else", async () => {
-  const serving = await home.serve(SERVE);
-  const outage = await replayOutage(home, 3, undefined, { serving });
+  const serving = await serveHere(home, OUTAGE_SERVICE);
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
   const port = await forwardedPort();
   const mine = await countingEndpoint(() => {
     port.leadTo(serving.url);
@@ -167,7 +161,7 @@ it("a rehearsal whose service's port leads to another database meanwhile stops, 
     const copy = home.path("copy.db");
     await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
     copyFileSync(home.path("x.db.key"), `${copy}.key`);
-    port.leadTo((await home.serve([...SERVE, "--db", copy])).url);
+    port.leadTo((await serveHere(home, [...OUTAGE_SERVICE, "--db", copy])).url);
     const env = { ...userEnv(home), WHCB_URL: port.url };
     const rehearsal = ["replay", "demo", "--failed", "--yes", "--to", mine.url, "--mark", "--allow-network", "127.0.0.0/8"];
     expect(await home.whcb(rehearsal, { env })).toMatchObject({ code: 5, stderr: expect.stringContaining("another database") });

@@ -6,12 +6,13 @@ import { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { serveHere } from "../support/process/serve-here.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 const home = new Home();
 
 beforeAll(async () => {
-  await home.serve();
+  await serveHere(home);
   const endpoint = await home.listen(["--status", "503"]);
   await home.whcb(["callbacks", "create", "--name", "demo", "--url", `${endpoint.url}/hook`, "--email", "ops@example.com"]);
   await home.whcb(["trigger", "demo", "-n", "100"]);

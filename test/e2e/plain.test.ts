@@ -1,12 +1,13 @@
 /** A screen reader reads a terminal's lines in the order in which they are written. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { serveHere } from "../support/process/serve-here.js";
 import { CTRL_C, Terminal } from "../support/process/terminal.js";
 import { Home } from "../support/process/whcb-process.js";
 
 const home = new Home();
 
 beforeAll(async () => {
-  await home.serve(["--no-endpoint-check"]);
+  await serveHere(home, ["--no-endpoint-check"]);
   await home.whcb(["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:9/hook", "--email", "ops@example.com"]);
 });
 

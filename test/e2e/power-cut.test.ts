@@ -19,7 +19,7 @@ it.skipIf(recorder === null)("keeps what commands and the service have stored, i
   const recorded = { env: recordTo(trace, recorder ?? "") };
   const serving = home.start(["serve", "--port", "0", "--no-endpoint-check"], recorded);
   await serving.says(/Listening on/);
-  const outage = await replayOutage(home, 3, undefined, { serving });
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
   await eventually(
     () => apiOf(home).outages("demo"),
     (outages) => outages.some(({ notifiedAt }) => notifiedAt !== undefined),

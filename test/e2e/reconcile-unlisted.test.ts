@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { serveHere } from "../support/process/serve-here.js";
 import { apiOf } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
@@ -31,7 +32,7 @@ let endpoint: CountingEndpoint;
 beforeEach(async () => {
   home = new Home();
   endpoint = await countingEndpoint((id) => ({ status: id === "delivered" ? 200 : 503 }));
-  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
+  const serving = await serveHere(home, ["--no-endpoint-check"]);
   await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   writeFileSync(home.path("calls.ndjson"), [DELIVERED, MISSED].map((call) => JSON.stringify(call)).join("\n"));
   await works(home, ["trigger", "demo", "--file", home.path("calls.ndjson")]);

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
-import { replayOutage } from "../support/replay/replay-outage.js";
+import { OUTAGE_SERVICE, replayOutage } from "../support/replay/replay-outage.js";
 
 let home: Home;
 
@@ -23,13 +23,13 @@ const REPLAY = ["replay", "demo", "--failed", "--yes"];
 const REFUSED = { code: 2, stderr: expect.stringContaining("127.0.0.1 isn't a public address") };
 
 it("names no private address at the port of a killed service, if it has another user's data folder", async () => {
-  const outage = await replayOutage(home, 3);
-  const [, url = ""] = await outage.serving.says(/Listening on (\S+)/);
-  await outage.serving.stop("SIGKILL");
+  const serving = await home.serve(OUTAGE_SERVICE);
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
+  await serving.stop("SIGKILL");
   expect(portFiles()).not.toEqual([]);
   const other = { WHCB_DATA_DIR: home.path("other") };
-  await serveAt(url, [], other);
-  const env = { WHCB_URL: url };
+  await serveAt(serving.url, [], other);
+  const env = { WHCB_URL: serving.url };
   expect(await home.whcb(REPLAY, { env })).toMatchObject(REFUSED);
   expect(outage.received()).toEqual([]);
   expect(await home.whcb(REPLAY, { env: { ...env, ...other } })).toMatchObject({ code: 0 });
@@ -37,15 +37,15 @@ it("names no private address at the port of a killed service, if it has another 
 });
 
 it("names no private address if it keeps the public rules, which a stopped one doesn't", async () => {
-  const outage = await replayOutage(home, 3);
-  const [, url = ""] = await outage.serving.says(/Listening on (\S+)/);
-  await outage.serving.stop();
+  const serving = await home.serve(OUTAGE_SERVICE);
+  const outage = await replayOutage(home, 3, undefined, { isServed: true });
+  await serving.stop();
   expect(portFiles()).toEqual([]);
   const file = { env: { WHCB_URL: home.path("x.db") } };
   expect(await home.whcb([...REPLAY, "--limit", "1"], file)).toMatchObject({ code: 0 });
-  await serveAt(url, ["--host", "0.0.0.0"]);
+  await serveAt(serving.url, ["--host", "0.0.0.0"]);
   expect(await home.whcb(REPLAY, file)).toMatchObject(REFUSED);
-  expect(await home.whcb(REPLAY, { env: { WHCB_URL: url } })).toMatchObject(REFUSED);
+  expect(await home.whcb(REPLAY, { env: { WHCB_URL: serving.url } })).toMatchObject(REFUSED);
   expect(outage.received()).toHaveLength(1);
   await outage.close();
 });

@@ -8,7 +8,7 @@ import { callbackId, openRecordedPlatform, PLATFORM_USER, recordedCalls } from "
 import { apiOf } from "../support/process/served-api.js";
 import { eventually, Home, type Outcome, type Running, type RunOptions } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
-import { newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
+import { newestJournal, OUTAGE_SERVICE, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
 const CALLS = Number(process.env.WHCB_RACE_CALLS ?? 150);
 const PROCESSES = Number(process.env.WHCB_RACE_PROCESSES ?? 3);
@@ -34,8 +34,8 @@ afterEach(async () => {
 afterAll(() => home.leave());
 
 async function outageOf(answer?: Parameters<typeof replayOutage>[2]): Promise<ReplayOutage> {
-  const outage = await replayOutage(home, CALLS, answer, { serving });
-  serving = outage.serving;
+  serving ??= await home.serve(OUTAGE_SERVICE);
+  const outage = await replayOutage(home, CALLS, answer, { isServed: true });
   closing.push(outage.close);
   return outage;
 }
@@ -182,7 +182,7 @@ describe("a replay by the service", () => {
     const outage = await outageOf((_, number) => ({ status: number % 10 === 0 ? 500 : 200, delayMs: 50 }));
     await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
     await outage.hasReceived(CALLS / 3);
-    await outage.serving.stop("SIGKILL");
+    await serving?.stop("SIGKILL");
     serving = await home.serve(["--no-endpoint-check"]);
     const runId = newestJournal(home)?.runId ?? "";
     const { code, stdout, stderr } = await home.whcb(["replay", "--resume", runId, "-o", "json"]);
@@ -242,7 +242,7 @@ describe("a replay by the service", () => {
 
   it("that waits in a file that nothing serves is cancelled there", async () => {
     const outage = await outageOf();
-    await outage.serving.stop("SIGTERM");
+    await serving?.stop("SIGTERM");
     serving = undefined;
     const onFile = (...args: string[]) => home.whcb([...args, "--service", home.path("x.db")]);
     const asked = await onFile("replay", "demo", "--failed", "--yes", "--via", "service");

@@ -1,5 +1,6 @@
 /** One service can be named in several ways. A replay sends what the service itself would send. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { serveHere } from "../support/process/serve-here.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -14,7 +15,7 @@ const USER = { WHCB_USERNAME: "ada", WHCB_PASSWORD: "correct horse battery", WHC
 
 it("a replay has the service's auth parameter and body names, however the service is named", async () => {
   const endpoint = await home.listen(["--status", "503"]);
-  const { url } = await home.serve(["--auth-parameter", "key", "--body-names", "messageId-location"], { env: USER });
+  const { url } = await serveHere(home, ["--auth-parameter", "key", "--body-names", "messageId-location"], { env: USER });
   const create = ["callbacks", "create", "--name", "demo", "--url", `${endpoint.url}/hook`, "--auth", "queryparam"];
   const at = (service: string, ...args: string[]) =>
     home.whcb(args, { env: { ...USER, WHCB_URL: service, WHCB_CALLBACK_KEY: "k-of-demo-123" } });

@@ -1,6 +1,7 @@
 /** `whcb triage` runs in real terminals, on an outage with two causes. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serveHere } from "../support/process/serve-here.js";
 import { apiOf } from "../support/process/served-api.js";
 import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
@@ -10,8 +11,7 @@ class Outage {
   readonly home = new Home();
   #url = "";
 
-  async begin(): Promise<Running & { url: string }> {
-    const served = await this.home.serve(["--no-endpoint-check"]);
+  async begin(): Promise<void> {
     const refusing = await this.home.listen(["--status", "503"]);
     this.#url = refusing.url;
     const created = ["--name", "demo", "--url", `${refusing.url}/hook`, "--email", "ops@example.com"];
@@ -21,7 +21,6 @@ class Outage {
     const broken = await this.answer(["--status", "500"]);
     await this.#fail(5);
     await broken.stop();
-    return served;
   }
 
   answer(flags: readonly string[] = []) {
@@ -57,7 +56,8 @@ describe("whcb triage", () => {
   let served: Running & { url: string };
 
   beforeAll(async () => {
-    served = await outage.begin();
+    served = await outage.home.serve(["--no-endpoint-check"]);
+    await outage.begin();
   }, LONGEST_START_MS);
 
   afterAll(() => outage.home.leave());
@@ -161,7 +161,10 @@ describe("whcb triage", () => {
 describe("an outage with two causes", () => {
   const outage = new Outage();
 
-  beforeAll(() => outage.begin(), LONGEST_START_MS);
+  beforeAll(async () => {
+    await serveHere(outage.home, ["--no-endpoint-check"]);
+    await outage.begin();
+  }, LONGEST_START_MS);
 
   afterAll(() => outage.home.leave());
 

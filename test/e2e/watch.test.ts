@@ -1,14 +1,16 @@
 /** `whcb watch` runs in real terminals and pipes. */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Background } from "../support/cli/cli-service.js";
+import { serveHere } from "../support/process/serve-here.js";
 import { CTRL_C, CTRL_Z, Terminal } from "../support/process/terminal.js";
-import { BIN, Home, type Running } from "../support/process/whcb-process.js";
+import { BIN, Home } from "../support/process/whcb-process.js";
 
 const home = new Home();
-let served: Running & { url: string };
+let served: Background;
 
 beforeAll(async () => {
-  served = await home.serve(["--no-endpoint-check"]);
+  served = await serveHere(home, ["--no-endpoint-check"]);
   const failing = await home.listen(["--status", "503"]);
   const created = ["--name", "demo", "--url", `${failing.url}/hook`, "--email", "ops@example.com"];
   await home.whcb(["callbacks", "create", ...created], { env: { WHCB_CALLBACK_KEY: "k" } });

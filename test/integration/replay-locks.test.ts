@@ -15,7 +15,7 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { runCli } from "../support/cli/run-cli.js";
-import { CLIENT_SERVICES } from "../support/client/client-services.js";
+import { RUN_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { eventually } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, openDesk } from "../support/replay/replay-desk.js";
@@ -36,7 +36,7 @@ async function take(desk: Desk, options: LockOptions = {}): Promise<RunLocks> {
   return locks;
 }
 
-describe.each(CLIENT_SERVICES)("on $name", (service) => {
+describe.each(RUN_SERVICES)("on $name", (service) => {
   async function twoDesks(): Promise<readonly [Desk, Desk]> {
     const opened = await service.open(3);
     const one = openDesk({ client: opened.client });

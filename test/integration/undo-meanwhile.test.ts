@@ -16,7 +16,7 @@ import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
-import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
+import { clientOver, injectTransport, RUN_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
@@ -417,7 +417,7 @@ function neverMarks(client: Client): Client {
   return { ...client, markCalls: () => Promise.reject(new WhcbError("unavailable", "504")) };
 }
 
-describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, isOurs }) => {
+describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOurs }) => {
   const closing: (() => Promise<void>)[] = [];
 
   afterEach(async () => {
@@ -676,7 +676,7 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     });
 });
 
-describe.each(CLIENT_SERVICES)("a run whose answer is lost and that is resumed against $name", ({ open }) => {
+describe.each(RUN_SERVICES)("a run whose answer is lost and that is resumed against $name", ({ open }) => {
   const OTHER = { SUCCESS: "FAILED", FAILED: "SUCCESS" } as const;
 
   it.each(["SUCCESS", "FAILED"] as const)("leaves and counts what another run has marked since: %s", async (status) => {

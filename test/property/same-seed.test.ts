@@ -40,11 +40,9 @@ async function logOf(seed: number): Promise<string> {
 
 describe("the simulation", () => {
   it("gives the same log for the same seed, byte for byte, and another one for another", async () => {
-    for (const seed of [1, 2]) {
-      const log = await logOf(seed);
-      expect(log.length).toBeGreaterThan(10_000);
-      expect(await logOf(seed)).toBe(log);
-      expect(await logOf(seed + 100)).not.toBe(log);
-    }
+    const log = await logOf(1);
+    expect(log.length).toBeGreaterThan(10_000);
+    expect(await logOf(1)).toBe(log);
+    expect(await logOf(2)).not.toBe(log);
   });
 });

@@ -122,3 +122,6 @@ export const CLIENT_SERVICES: readonly ClientService[] = [
   { name: "the platform over HTTP", isOurs: false, open: (calls, url = NOWHERE) => openPlatform(calls, url, true) },
   { name: "the platform in this process", isOurs: false, open: (calls, url = NOWHERE) => openPlatform(calls, url, false) },
 ];
+
+/** Each service and each transport once, for rules of the runs, which know neither. */
+export const RUN_SERVICES = CLIENT_SERVICES.filter(({ name, isOurs }) => isOurs === name.endsWith("over HTTP"));

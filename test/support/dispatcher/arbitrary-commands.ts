@@ -6,7 +6,7 @@ import type { Command, RunLimits, RunOptions, UserAct } from "./dispatch-run.js"
 import { DAY, MINUTE } from "./simulation.js";
 
 /** `npm run soak:model` does more. */
-export const RUNS = 100;
+export const RUNS = 40;
 /** Fixed, so that every change is tested by the same runs; WHCB_PROPERTY_SEED sets another. A failure prints its seed. */
 export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 

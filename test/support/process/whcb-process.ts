@@ -57,6 +57,7 @@ export class Home {
   readonly paths: { readonly config: string; readonly data: string };
   readonly #running = new Set<Running>();
   readonly #places: Awaited<ReturnType<typeof holdPlace>>[] = [];
+  readonly #ends: (() => Promise<unknown>)[] = [];
 
   constructor(folder = newTemporaryFolder("whcb-")) {
     this.folder = folder;
@@ -125,12 +126,18 @@ export class Home {
     this.#places.push(await holdPlace(portPath(this.paths.data, url)));
   }
 
+  /** Its processes have ended when `end` is called. */
+  atLeave(end: () => Promise<unknown>): void {
+    this.#ends.push(end);
+  }
+
   /** Ends what still runs and removes the folder. */
   async leave(): Promise<void> {
     for (const place of this.#places.splice(0)) await place.release();
     const running = [...this.#running];
     for (const { child } of running) child.kill("SIGKILL");
     await Promise.all(running.map(({ ended }) => ended));
+    await Promise.all(this.#ends.splice(0).map((end) => end()));
     rmSync(this.folder, { recursive: true, force: true });
   }
 

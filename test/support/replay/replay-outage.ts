@@ -1,15 +1,13 @@
-/**
- * After an outage, `whcb serve` is a process, all calls of its callback have failed, and the endpoint, in this process, is repaired and
- * counts.
- */
+/** After an outage, all calls of a callback have failed, and the endpoint, in this process, is repaired and counts. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { CliMachine } from "../cli/cli-service.js";
+import { serveHere } from "../process/serve-here.js";
 import { apiOf, callIdOf, type ServedApi } from "../process/served-api.js";
-import { eventually, type Home, type Outcome, type Running, type RunOptions } from "../process/whcb-process.js";
+import { eventually, type Home, type Outcome, type RunOptions } from "../process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsEndpoint } from "./replay-desk.js";
 
 export interface ReplayOutage {
-  readonly serving: Running;
   readonly callIds: readonly string[];
   /** Returns the calls that reached the repaired endpoint, in order. */
   received(): readonly string[];
@@ -19,20 +17,20 @@ export interface ReplayOutage {
   close(): Promise<void>;
 }
 
-export interface OutageOptions extends RunOptions {
+export interface OutageOptions {
   readonly tls?: TlsEndpoint;
-  /** It runs in this home already. By default a new one is started. */
-  readonly serving?: Running | undefined;
+  /** A `whcb serve` with the flags of `OUTAGE_SERVICE` runs in this home already. By default it is started in this process. */
+  readonly isServed?: boolean;
 }
 
-const SERVE = ["--no-endpoint-check", "--log-level", "warn"];
+export const OUTAGE_SERVICE = ["--no-endpoint-check", "--log-level", "warn"];
 
 /** `answer` is asked for each request after the outage, with its number (from 1). */
 export async function replayOutage(
   home: Home,
   calls: number,
   answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
-  { tls, serving: running, ...options }: OutageOptions = {},
+  { tls, isServed = false }: OutageOptions = {},
 ): Promise<ReplayOutage> {
   let failures = 0;
   let isRepaired = false;
@@ -46,7 +44,7 @@ export async function replayOutage(
     arrivals.dispatchEvent(new Event("request"));
     return answered;
   }, tls);
-  const serving = running ?? (await home.serve(SERVE, options));
+  const service = isServed ? null : await serveHere(home, OUTAGE_SERVICE);
   const api = apiOf(home);
   await api.create({ name: "demo", url: endpoint.url, retriesEnabled: false });
   const callIds = Array.from({ length: calls }, (_, index) => callIdOf(index));
@@ -59,14 +57,16 @@ export async function replayOutage(
   isRepaired = true;
   const received = () => endpoint.received.slice(failures);
   return {
-    serving,
     callIds,
     received,
     async hasReceived(requests) {
       while (received().length < requests) await once(arrivals, "request");
     },
     failedIds: async () => (await apiOf(home).list("demo", "FAILED")).map(({ id }) => id),
-    close: endpoint.close,
+    async close() {
+      await endpoint.close();
+      await service?.stop();
+    },
   };
 }
 
@@ -82,9 +82,10 @@ async function submit(api: ServedApi, ids: readonly string[]): Promise<void> {
   if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
 }
 
-/** Runs a command that must end with 0, and returns its stdout. */
-export async function works(home: Home, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { code, stdout, stderr }: Outcome = await home.whcb(args, options);
+/** Runs a command that must end with 0, and returns its stdout. It is a process if it has options. */
+export async function works(home: Home, args: readonly string[], options?: RunOptions): Promise<string> {
+  const { code, stdout, stderr }: Outcome =
+    options === undefined ? await new CliMachine({}, home.paths).whcb(args) : await home.whcb(args, options);
   if (code !== 0) throw new Error(`whcb ${args.join(" ")} ended with ${code}: ${stderr}`);
   return stdout;
 }

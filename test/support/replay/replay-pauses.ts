@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { selfSignedCertificate } from "../delivery/certificate.js";
 import { stopFor } from "../process/pause-run.js";
 import type { Home, Outcome, Running } from "../process/whcb-process.js";
-import { replayOutage } from "./replay-outage.js";
+import { OUTAGE_SERVICE, replayOutage } from "./replay-outage.js";
 
 export interface ReplayPausesOptions {
   readonly pauses: number;
@@ -35,12 +35,13 @@ export async function replayPauses(home: Home, { pauses, pauseMs, calls }: Repla
     await stopFor(pauseMs)(replaying);
     isStopped = false;
   };
+  await home.serve(OUTAGE_SERVICE, options);
   const outage = await replayOutage(
     home,
     calls,
     // Each call gets a new connection.
     (_, number) => ({ status: 200, delayMs: (number % 5) * 20, headers: { connection: "close" } }),
-    { ...options, tls: { certificate, onConnection: () => void pauseIfDue() } },
+    { isServed: true, tls: { certificate, onConnection: () => void pauseIfDue() } },
   );
   try {
     replaying = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "8"], options);
