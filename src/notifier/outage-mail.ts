@@ -82,7 +82,7 @@ export function withEnd<Text extends OutageMail>(mail: Text, endedAt: number): T
         /^(Callback ".*")(?: is failing)?: .*\n(?:\S.*\n)?/,
         `$1 was failing. This outage ended at\n${formatUtc(endedAt)}, before this e-mail could be sent.\n`,
       )
-      .replace("\nNo other e-mail about this outage follows while it lasts.\n", ""),
+      .replace("about this outage follows while it lasts.", "about this outage follows."),
   };
 }
 

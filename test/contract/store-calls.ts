@@ -119,6 +119,25 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.calls.count(callback.id)).toMatchObject({ PENDING: 1 });
     });
 
+    it("names the first of a request's ids that belong to other responses", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const submit = (ids: readonly string[], messageId: string) =>
+        store.calls.accept(
+          [{ callbackId: callback.id, calls: ids.map((id) => ({ id, response: aResponse({ messageId }) })) }],
+          NOW,
+        );
+      await submit(["A", "B", "C"], "first");
+      for (const ids of [
+        ["C", "A"],
+        ["B", "C", "A"],
+        ["A", "C"],
+      ])
+        await expect(submit(["new", ...ids], "other")).rejects.toMatchObject({
+          message: `The id ${ids[0]} belongs to another response`,
+        });
+    });
+
     it("stores responses of different callbacks together, or none of them", async () => {
       const store = await open();
       const [one, other] = [await aCallback(store), await aCallback(store)];

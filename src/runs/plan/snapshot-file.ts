@@ -60,6 +60,8 @@ export class SnapshotFile {
     const path = join(directory, `${name}.calls`);
     try {
       await createFolder(directory);
+      // A crash may have left it, and it isn't read again.
+      await rm(path, { force: true });
       const file = await open(path, "wx+", 0o600);
       await rm(path, { force: true });
       return new SnapshotFile(file, options);

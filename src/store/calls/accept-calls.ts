@@ -110,14 +110,13 @@ async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<vo
     SELECT calls.id, CASE WHEN calls.callback_key <> batch.callback_key THEN 1 ELSE 0 END AS "isForeign"
     FROM ${batchOf(NEW_CALL, rows)} ${crossJoin} calls ON calls.id = batch.id
     WHERE calls.callback_key <> batch.callback_key OR ((status_code IS NOT NULL OR status_message IS DISTINCT FROM ${ERASED}) AND (
-      calls.message_id <> batch.message_id OR calls.channel <> batch.channel OR calls.response <> batch.response)) LIMIT 1`.execute(
-    db,
-  );
-  const [first] = other.rows;
-  if (first === undefined) return;
+      calls.message_id <> batch.message_id OR calls.channel <> batch.channel OR calls.response <> batch.response))`.execute(db);
+  if (other.rows.length === 0) return;
+  const foreign = new Map(other.rows.map(({ id, isForeign }) => [id, isForeign === 1]));
+  const first = rows.find(({ id }) => foreign.has(id));
   throw new WhcbError(
     "invalid",
-    first.isForeign ? `The id ${first.id} belongs to another callback's call` : `The id ${first.id} belongs to another response`,
+    `The id ${first?.id} belongs to another ${foreign.get(first?.id ?? "") ? "callback's call" : "response"}`,
   );
 }
 

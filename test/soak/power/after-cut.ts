@@ -127,6 +127,6 @@ async function statusesOf(api: ServedApi, callbacks: readonly string[]): Promise
 
 function isWholeMail(path: string): boolean {
   return (
-    existsSync(path) && readFileSync(path, "utf8").trimEnd().endsWith("No other e-mail about this outage follows while it lasts.")
+    existsSync(path) && /No other e-mail about this outage follows(?: while it lasts)?\.\s*$/.test(readFileSync(path, "utf8"))
   );
 }

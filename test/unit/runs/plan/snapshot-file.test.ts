@@ -45,6 +45,14 @@ it("returns the calls with their bodies, in any order, and has no name on disk",
   await file.close();
 });
 
+it("opens in place of a file that a crash has left", async () => {
+  const folder = newTemporaryFolder("whcb-snapshot-");
+  writeFileSync(join(folder, "RUN-1.calls"), "left");
+  const file = await SnapshotFile.open(folder, "RUN-1");
+  expect(readdirSync(folder)).toEqual([]);
+  await file.close();
+});
+
 it("reads calls that are far apart, large ones, and those with long senders", async () => {
   const { file } = await openFile();
   const calls = [
