@@ -112,11 +112,11 @@ async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<vo
     WHERE calls.callback_key <> batch.callback_key OR ((status_code IS NOT NULL OR status_message IS DISTINCT FROM ${ERASED}) AND (
       calls.message_id <> batch.message_id OR calls.channel <> batch.channel OR calls.response <> batch.response))`.execute(db);
   if (other.rows.length === 0) return;
-  const foreign = new Map(other.rows.map(({ id, isForeign }) => [id, isForeign === 1]));
+  const foreign = new Map<unknown, boolean>(other.rows.map(({ id, isForeign }) => [id, isForeign === 1]));
   const first = rows.find(({ id }) => foreign.has(id));
   throw new WhcbError(
     "invalid",
-    `The id ${first?.id} belongs to another ${foreign.get(first?.id ?? "") ? "callback's call" : "response"}`,
+    `The id ${first?.id} belongs to another ${foreign.get(first?.id) ? "callback's call" : "response"}`,
   );
 }
 
