@@ -67,7 +67,7 @@ export async function readPlace(db: Db): Promise<string | null> {
     SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS "mayRead"`.execute(db);
   if (!privileges[0]?.mayRead) return null;
   const { rows } = await sql<{ place: string }>`
-    SELECT concat(system_identifier, ' ', oid) AS place
+    SELECT pg_catalog.concat(system_identifier, ' ', oid) AS place
     FROM pg_control_system(), pg_database WHERE datname = current_database()`.execute(db);
   return rows[0]?.place ?? null;
 }
