@@ -114,6 +114,14 @@ it("keeps to the schema that it has found, whatever schema another role makes wi
   await database.query("DROP SCHEMA owners_service CASCADE");
 });
 
+it("says that the user's search_path leads to no schema", async () => {
+  const env = envOf(`${urlAs("owners_service")}?options=-csearch_path%3Dnowhere`);
+  expect(await home.whcb(["users", "list"], { env })).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^error: .*\/table_owners has no schema to use\nhint: check the user's search_path/),
+  });
+});
+
 it("serves with the rights to the rows only, where the schema's owner migrates", async () => {
   const rights = "ALTER DEFAULT PRIVILEGES FOR ROLE owners_migrator IN SCHEMA whcb GRANT";
   await database.query(`

@@ -57,7 +57,7 @@ export async function openPostgresAsIs(url: string): Promise<Db> {
 /**
  * Returns the path on which connections find whcb's tables: one schema only, so that no other role can put another one before it.
  * Returns undefined if a pooler takes no such parameter and the user's own path begins with that schema. Throws `config` for a path that a
- * pooler keeps open, and for a schema with the user's name that somebody else has made.
+ * pooler keeps open, for one that leads to no schema, and for a schema with the user's name that somebody else has made.
  */
 export async function findSearchPath(url: string): Promise<string | undefined> {
   const name = nameOf(url);
@@ -67,8 +67,7 @@ export async function findSearchPath(url: string): Promise<string | undefined> {
     sql`SELECT pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema, pg_catalog.current_setting('search_path') AS path`,
   );
   const schema = own?.schema ?? null;
-  // Creating the tables fails, and says so.
-  if (schema === null) return undefined;
+  if (schema === null) throw new WhcbError("config", `${name} has no schema to use`, { hint: "Check the user's search_path." });
   const searchPath = `${schema},pg_temp`;
   const found = await readPath(openDb(url, { searchPath, maxConnections: 1 }));
   if (found?.path !== searchPath) {
