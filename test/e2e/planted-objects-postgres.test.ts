@@ -1,7 +1,7 @@
 /** Another role may create objects in whcb's schema, as every role may in the schema `public` of PostgreSQL 14. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
-import { plantObjects } from "../support/postgres/planted-objects.js";
+import { functionsOfStore, plantObjects } from "../support/postgres/planted-objects.js";
 import { ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
@@ -60,6 +60,15 @@ it("runs nothing of what it adds as whcb's role: serving, copying, erasing and c
   });
   const check = await home.whcb(["db", "check"], { env });
   expect(check).toMatchObject({ code: 8, stdout: expect.stringContaining("isn't part of whcb's schema") });
+});
+
+it("can't take a call from a function that takes any number of any values: those are qualified", async () => {
+  const database = await createDatabase("any_values");
+  const taken = await database.query<{ name: string }>(
+    `SELECT DISTINCT proname AS name FROM pg_proc WHERE provariadic = '"any"'::regtype AND proname = ANY($1)`,
+    [functionsOfStore()],
+  );
+  expect(taken).toEqual([]);
 });
 
 it("is warned of when a node starts", async () => {

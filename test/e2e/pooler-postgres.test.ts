@@ -13,6 +13,7 @@ let pooler: Pooler;
 
 beforeAll(async () => {
   server = await startServer();
+  await server.query("ALTER ROLE postgres SET search_path = public");
   pooler = await startPooler(server);
 });
 afterAll(async () => {
@@ -33,3 +34,16 @@ it("two nodes behind a pooler keep all rules, and say that they don't wake each 
   expect(await home.whcb(["db", "check"], { env: { WHCB_DB: pooler.url } })).toMatchObject({ code: 0 });
   await home.leave();
 }, 300_000);
+
+it("isn't used where another role could put a schema before the tables'", async () => {
+  await server.query("ALTER ROLE postgres RESET search_path");
+  await server.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+  );
+  const home = new Home();
+  expect(await home.whcb(["db", "check"], { env: { WHCB_DB: pooler.url } })).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("hint: set it for the user: ALTER ROLE … SET search_path = public"),
+  });
+  await home.leave();
+});

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
+import { someSettings } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
@@ -86,6 +87,39 @@ it("refuses those of a role that has made it a member, as any role may up to Pos
   await database.query("ALTER SCHEMA public OWNER TO owners_report");
   expect(await home.whcb(["users", "list"], { env })).toMatchObject({ code: 0 });
   await database.query("REVOKE owners_report FROM owners_service");
+});
+
+it("keeps to the schema that it has found, whatever schema another role makes with its user's name, and then refuses to start", async () => {
+  const store = await openStore({ url: urlAs("owners_service"), clock: systemClock, secretKey: new Uint8Array(32) });
+  await store.callbacks.create("A", someSettings({ name: "a" }), 0);
+  await database.query(
+    "CREATE SCHEMA owners_service AUTHORIZATION owners_report; GRANT USAGE ON SCHEMA owners_service TO PUBLIC",
+  );
+  for (const table of ["callbacks", "nodes"]) {
+    await database.query(`CREATE TABLE owners_service.${table} (LIKE public.${table} INCLUDING ALL)`);
+    await database.query(`GRANT ALL ON owners_service.${table} TO PUBLIC`);
+  }
+  expect(await store.callbacks.find("A")).not.toBeNull();
+  await store.nodes?.joinNodes("node", {});
+  expect(await database.query("SELECT FROM owners_service.nodes")).toEqual([]);
+  await store.close();
+
+  const argv = ["users", "list"];
+  expect(await home.whcb(argv, { env: envOf(urlAs("owners_service")) })).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^error: The schema owners_service of .*\/table_owners is of the role owners_report/),
+  });
+  const named = envOf(`${urlAs("owners_service")}?options=-csearch_path%3Dpublic`);
+  expect(await home.whcb(argv, { env: named })).toMatchObject({ code: 0 });
+  await database.query("DROP SCHEMA owners_service CASCADE");
+});
+
+it("says that the user's search_path leads to no schema", async () => {
+  const env = envOf(`${urlAs("owners_service")}?options=-csearch_path%3Dnowhere`);
+  expect(await home.whcb(["users", "list"], { env })).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^error: .*\/table_owners has no schema to use\nhint: check the user's search_path/),
+  });
 });
 
 it("serves with the rights to the rows only, where the schema's owner migrates", async () => {

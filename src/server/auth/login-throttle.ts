@@ -20,7 +20,7 @@ const REMEMBERED_MS = 10 * 60_000;
 const ADDRESS_BUDGET: Budget = { failures: 20, perFailureMs: 3000 };
 /** Logins may fail so often with a key, or with wrong keys, from anywhere. A few addresses can't spend that: they would lock out the key's owner. */
 const KEY_BUDGET: Budget = { failures: 200, perFailureMs: 500 };
-/** A check takes 32 MiB and a thread. Other logins wait for their turn. */
+/** A check takes 32 MiB and a thread, and its counts a connection to the database, which has ten. Other logins wait for their turn. */
 const MAX_CONCURRENT = 8;
 const MAX_WAITING = 64;
 /** So many may be checked or wait, so that one address can't take all turns. */
@@ -70,11 +70,13 @@ export class LoginThrottle {
     if (knownWaitMs > 0) return knownWaitMs;
     const place = placeOf(login);
     this.#present.push(place);
+    await this.#takeTurn(login.shows !== undefined);
     try {
       const { waitMs, isChecked } = await this.#spendBudgets(login, isLimited);
-      if (waitMs === 0) await this.#recordResult(login, isChecked && (await this.#checkInTurn(login, check)));
+      if (waitMs === 0) await this.#recordResult(login, isChecked && (await check()));
       return waitMs;
     } finally {
+      this.#endTurn();
       this.#present.splice(this.#present.indexOf(place), 1);
     }
   }
@@ -94,15 +96,6 @@ export class LoginThrottle {
       });
       return { states: [failuresChange(failures), ...spent], result };
     });
-  }
-
-  async #checkInTurn({ shows }: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
-    await this.#takeTurn(shows !== undefined);
-    try {
-      return await check();
-    } finally {
-      this.#endTurn();
-    }
   }
 
   #recordResult(login: LoginAttempt, isCorrect: boolean): void | Promise<void> {

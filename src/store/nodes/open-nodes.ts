@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Kysely } from "kysely";
 import type { Clock } from "../../platform/clock.js";
-import { openPool } from "../postgres/open-postgres.js";
+import { findSearchPath, openPool } from "../postgres/open-postgres.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
 import type { Db, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -16,11 +16,12 @@ const MAX_CONNECTIONS = 2;
 const TIMEOUT_MS = 4_000;
 
 /** Nodes that share a PostgreSQL database agree on this through it (docs/dispatcher.md, Ownership). */
-export type NodeStore = ReturnType<typeof openNodeStore>;
+export type NodeStore = Awaited<ReturnType<typeof openNodeStore>>;
 
 /** Opens connections of its own, because a busy store must not end a lease. `store` is for what clients cause. */
-export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher) {
-  const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
+export async function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher) {
+  const limits = { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS };
+  const pool = openPool(url, { ...limits, searchPath: await findSearchPath(url) });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
   const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
   return {

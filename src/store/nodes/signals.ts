@@ -32,7 +32,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
   let listening: Promise<void> = Promise.resolve();
 
   // pg throws at once if a file that the URL names can't be read.
-  const notify = async (text: string) => pool.query("SELECT pg_notify($1, $2)", [CHANNEL, text]);
+  const notify = async (text: string) => pool.query("SELECT pg_catalog.pg_notify($1, $2)", [CHANNEL, text]);
 
   const announceAll = async () => {
     isAnnouncing = true;

@@ -1,11 +1,12 @@
-import { Kysely, sql } from "kysely";
+import { Kysely, type RawBuilder, sql } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import { parseUrl } from "../../domain/mask.js";
 import type { Db, Schema } from "../schema.js";
-import { PostgresClient } from "./postgres-client.js";
+import { PostgresClient, type PostgresClientConfig } from "./postgres-client.js";
 import { postgresDialect } from "./postgres-dialect.js";
+import { isProtocolError } from "./postgres-error.js";
 import { LATEST_VERSION } from "./postgres-migration-steps.js";
 import { migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
 
@@ -20,17 +21,21 @@ export interface PostgresOptions {
  * message has the URL's password.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Db> {
-  await migratePostgresAt(options);
-  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, { answerTimeoutMs: ANSWER_TIMEOUT_MS })) });
+  const searchPath = await findSearchPath(options.url);
+  await migrateOn(searchPath, options);
+  return openDb(options.url, { searchPath, answerTimeoutMs: ANSWER_TIMEOUT_MS });
 }
 
 /** Throws as `openPostgres` does. */
-export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Promise<Migrated> {
-  const name = nameOf(url);
+export async function migratePostgresAt(options: PostgresOptions): Promise<Migrated> {
+  return migrateOn(await findSearchPath(options.url), options);
+}
+
+async function migrateOn(searchPath: string | undefined, { url, mustExist }: PostgresOptions): Promise<Migrated> {
   // Another node's migration may take long, so this connection waits.
-  const patient = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
+  const patient = openDb(url, { searchPath });
   try {
-    const from = await migratePostgres(patient, { name, mustExist });
+    const from = await migratePostgres(patient, { name: nameOf(url), mustExist });
     return { from, to: Math.max(from, LATEST_VERSION) };
   } finally {
     await patient.destroy();
@@ -39,15 +44,80 @@ export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Pr
 
 /** Opens the database without migrating it, and without a limit of time. Throws as `openPostgres`, and `config` if older. */
 export async function openPostgresAsIs(url: string): Promise<Db> {
-  const name = nameOf(url);
-  const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
+  const db = openDb(url, { searchPath: await findSearchPath(url) });
   try {
-    await requireUsable(db, name);
+    await requireUsable(db, nameOf(url));
     return db;
   } catch (error) {
     await db.destroy();
     throw error;
   }
+}
+
+/**
+ * Returns the path on which connections find whcb's tables: one schema only, so that no other role can put another one before it.
+ * Returns undefined if a pooler takes no such parameter and the user's own path begins with that schema. Throws `config` for a path that a
+ * pooler keeps open, for one that leads to no schema, and for a schema with the user's name that somebody else has made.
+ */
+export async function findSearchPath(url: string): Promise<string | undefined> {
+  const name = nameOf(url);
+  // It is qualified and has no operator, because the user's own path may lead to functions of others.
+  const own = await askOnce<{ schema: string | null; path: string }>(
+    openDb(url, { maxConnections: 1 }),
+    sql`SELECT pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema, pg_catalog.current_setting('search_path') AS path`,
+  );
+  const schema = own?.schema ?? null;
+  if (schema === null) throw new WhcbError("config", `${name} has no schema to use`, { hint: "Check the user's search_path." });
+  const searchPath = `${schema},pg_temp`;
+  const found = await readPath(openDb(url, { searchPath, maxConnections: 1 }));
+  if (found?.path !== searchPath) {
+    if (own?.path.split(",")[0]?.trim() === schema) return undefined;
+    throw new WhcbError(
+      "config",
+      `Another role could put a schema before ${schema} of ${name}, as a pooler takes no search_path`,
+      {
+        hint: `Set it for the user: ALTER ROLE … SET search_path = ${schema}`,
+      },
+    );
+  }
+  if (own?.path.includes("$user") && found.stranger !== null) {
+    throw new WhcbError(
+      "config",
+      `The schema ${schema} of ${name} is of the role ${found.stranger}, which can change its tables`,
+      {
+        hint: "Drop it, or set the user's search_path to the schema to use: ALTER ROLE … SET search_path = …",
+      },
+    );
+  }
+  return searchPath;
+}
+
+/** Reads whose schema it is if it has the user's name, unless it is of who could replace the tables anyway. */
+async function readPath(db: Db): Promise<{ path: string; stranger: string | null } | undefined> {
+  try {
+    return await askOnce(
+      db,
+      sql`SELECT current_setting('search_path') AS path, (
+        SELECT quote_ident(pg_get_userbyid(nspowner)::text) FROM pg_namespace JOIN pg_database ON datname = current_database()
+        WHERE nspname = current_schema() AND nspname = current_user
+          AND nspowner NOT IN (SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user UNION VALUES (datdba))) AS stranger`,
+    );
+  } catch (error) {
+    if (isProtocolError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function askOnce<Row>(db: Db, query: RawBuilder<Row>): Promise<Row | undefined> {
+  try {
+    return (await query.execute(db)).rows[0];
+  } finally {
+    await db.destroy();
+  }
+}
+
+function openDb(url: string, options: PoolOptions): Db {
+  return new Kysely<Schema>({ dialect: postgresDialect(openPool(url, options)) });
 }
 
 /** Throws `config` for a newer version, even if this one's statements fit it. */
@@ -67,12 +137,14 @@ export async function readPlace(db: Db): Promise<string | null> {
     SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS "mayRead"`.execute(db);
   if (!privileges[0]?.mayRead) return null;
   const { rows } = await sql<{ place: string }>`
-    SELECT concat(system_identifier, ' ', oid) AS place
+    SELECT pg_catalog.concat(system_identifier, ' ', oid) AS place
     FROM pg_control_system(), pg_database WHERE datname = current_database()`.execute(db);
   return rows[0]?.place ?? null;
 }
 
-export interface PoolLimits {
+export interface PoolOptions {
+  /** By default it is the user's own path. */
+  readonly searchPath?: string | undefined;
   readonly maxConnections?: number;
   /** The time for a free connection has this limit too. */
   readonly connectTimeoutMs?: number;
@@ -81,24 +153,26 @@ export interface PoolLimits {
 }
 
 /** Opens its connections as they are needed. */
-export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
+export function openPool(url: string, options: PoolOptions = {}): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);
   types.setTypeParser(pg.types.builtins.NUMERIC, Number);
   types.setTypeParser(pg.types.builtins.BOOL, (text) => (text === "t" ? 1 : 0));
   types.setTypeParser(pg.types.builtins.JSON, (text) => text);
-  const pool = new pg.Pool({
+  const config: pg.PoolConfig & PostgresClientConfig = {
     Client: PostgresClient,
+    searchPath: options.searchPath,
     connectionString: url,
     types,
-    max: limits.maxConnections ?? MAX_CONNECTIONS,
-    connectionTimeoutMillis: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    ...(limits.answerTimeoutMs !== undefined && { query_timeout: limits.answerTimeoutMs }),
+    max: options.maxConnections ?? MAX_CONNECTIONS,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    ...(options.answerTimeoutMs !== undefined && { query_timeout: options.answerTimeoutMs }),
     idleTimeoutMillis: IDLE_CONNECTION_MS,
     keepAlive: true,
     application_name: "whcb",
-  });
+  };
+  const pool = new pg.Pool(config);
   // A lost connection is reported by the statement that needs it, or replaced.
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));

@@ -6,10 +6,23 @@ import { isLoopbackHost } from "../../platform/loopback.js";
 /** A server's answers up to the end of the login have some kilobytes. */
 const MAX_LOGIN_BYTES = 1024 * 1024;
 
+export interface PostgresClientConfig extends pg.ClientConfig {
+  /** It is a startup parameter, so RESET keeps it. */
+  readonly searchPath?: string | undefined;
+}
+
 /** On this connection no stranger gets the password or much memory, and it ends with a failed login. */
 export class PostgresClient extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
+  /** Those of the URL and of PGOPTIONS. */
+  declare protected readonly connectionParameters: { options?: string };
+
+  constructor(config: PostgresClientConfig = {}) {
     super(config);
+    const { searchPath } = config;
+    if (searchPath !== undefined) {
+      const added = `-c search_path=${searchPath.replace(/[\\\s]/g, "\\$&")}`;
+      this.connectionParameters.options = `${this.connectionParameters.options ?? ""} ${added}`;
+    }
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitLogin());
     // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
     this.connection.on("authenticationCleartextPassword", () => {

@@ -1,4 +1,4 @@
-/** Other files read PostgreSQL's error codes only by `isLostRace` and `isReadOnly`. */
+/** Other files read PostgreSQL's error codes only by `isLostRace`, `isReadOnly` and `isProtocolError`. */
 import { type ErrorCode, errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
 interface Explanation {
@@ -138,6 +138,11 @@ function isFileError(error: unknown): boolean {
 /** After it, a later connection may be to another server. */
 export function isReadOnly(error: unknown): boolean {
   return systemErrorCode(error) === READ_ONLY;
+}
+
+/** A pooler answers a startup parameter so that it doesn't know. */
+export function isProtocolError(error: unknown): boolean {
+  return error instanceof WhcbError && systemErrorCode(error.cause) === "08P01";
 }
 
 /** The transaction can run again after a serialization failure, a deadlock, or a unique value or a name that another one took. */

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { type LoginAttempt, LoginThrottle, networkOf } from "../../../../src/server/auth/login-throttle.js";
+import type { LimitStore } from "../../../../src/store/nodes/limits.js";
 import { sharedLimits } from "../../../support/server/shared-limits.js";
 
 const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
@@ -184,6 +185,31 @@ describe("LoginThrottle", () => {
     expect([wait("a"), ends.length]).toEqual([0, 9]);
     for (const end of ends) end();
     await Promise.all(running);
+  });
+
+  it("lets eight logins of strangers use the database at a time, and 64 wait for their turn", async () => {
+    const ends: (() => void)[] = [];
+    const { store } = sharedLimits();
+    const changeLimits: LimitStore["changeLimits"] = async (keys, change) => {
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return store.changeLimits(keys, change);
+    };
+    const throttle = new LoginThrottle({ ...systemClock, now: () => now }, { changeLimits });
+    const waits: number[] = [];
+    const logins = Array.from({ length: 100 }, async (_, index) => {
+      const login = { ...LOGIN, address: `192.0.2.${index}`, apiKey: `guess${index}`, isKeyWrong: true };
+      waits.push(await throttle.attemptLogin(login, async () => false, { isLimited: true }));
+    });
+    await new Promise(setImmediate);
+    expect([ends.length, waits]).toEqual([8, Array(28).fill(1000)]);
+    let mostAtOnce = 0;
+    while (ends.length > 0) {
+      mostAtOnce = Math.max(mostAtOnce, ends.length);
+      ends.shift()?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(logins);
+    expect([mostAtOnce, waits.slice(28)]).toEqual([8, Array(72).fill(0)]);
   });
 
   it("lets who shows the user's key go before strangers, however many wait", async () => {
