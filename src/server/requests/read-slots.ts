@@ -10,6 +10,8 @@ import { RequestSlots } from "./request-slots.js";
 import { lengthIn, reserveAnswer } from "./send-document.js";
 
 const READS_AT_ONCE = 8;
+/** A step of a scan is longer only if it sorts many calls. Then deliveries have as much time after it. */
+const LONG_STEP_MS = 50;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -40,7 +42,7 @@ export function addReadSlots(app: FastifyInstance, deps: Pick<ServerDeps, "clock
       });
     });
   });
-  app.decorate("scanTurns", new ReadTurns(deps, { atOnce: store.calls.scansAtOnce }));
+  app.decorate("scanTurns", new ReadTurns(deps, { atOnce: store.calls.scansAtOnce, shortMs: LONG_STEP_MS }));
   app.decorateRequest("freeReadSlot", null);
   app.addHook("preHandler", async (request, reply) => {
     if (isSafe(request) && request.routeOptions.config.takesNoReadSlot !== true) await takeReadSlot(request, reply);

@@ -33,7 +33,7 @@ export interface Scan {
   readonly inTurn?: InTurn | undefined;
 }
 
-/** Runs each step of a reading, so that others have their turn between them. It may throw instead, which ends the reading. */
+/** Runs each step of a reading, once the event loop and others have had their turn. It may throw instead, which ends the reading. */
 export type InTurn = <Result>(step: () => Promise<Result>) => Promise<Result>;
 
 export interface ScanStep {
@@ -70,7 +70,7 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS, firstRows = FIRST_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
   let from = after ?? first;
-  for (let rows = firstRows; ; await clock.nextTurn()) {
+  for (let rows = firstRows; ; scan.inTurn ?? (await clock.nextTurn())) {
     const endTurn = scan.inTurn && (await beginTurn(scan.inTurn));
     try {
       const began = clock.monotonicMs();
