@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
@@ -131,7 +132,10 @@ export function describeListing(open: OpenStore, runs: number): void {
           running -= 1;
         });
       };
-      const beforeRead = () => expect(running).toBe(0);
+      const beforeRead = async () => {
+        await nextTurn();
+        expect(running).toBe(0);
+      };
       const asked = query({ filter: { status: "PENDING" }, limit: 1, ...given, beforeRead, inTurn });
       await store.calls.list(callback.id, asked);
       expect(turns).toBeGreaterThanOrEqual(least);
