@@ -75,7 +75,7 @@ export async function createApp(
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app, new ReadTurns(deps));
   refuseLateRequests(app, deps);
-  addReadSlots(app, deps.clock);
+  addReadSlots(app, deps);
   const context: RouteContext = {
     deps,
     schemaFor: (operationId) => ({ schema: { operationId } }),

@@ -5,11 +5,12 @@ import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
 import { settleAll } from "../platform/teardown.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
+import { ByteBudget } from "./requests/byte-budget.js";
 import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
 /** So many requests may be pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
 const MAX_WAITING = 16;
-/** All requests of strangers that wait may take so much memory: about 16 on each of 450 connections. */
+/** All requests of strangers that wait may take so much memory, about 16 on each of 450 connections, and all of known users as much. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Node's objects for a request take about as much, and those for a name or a value of a header. */
 const REQUEST_BYTES = 4096;
@@ -48,6 +49,10 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
+interface WaitingExchange extends Exchange {
+  readonly release: () => void;
+}
+
 interface Connection {
   answering: Exchange | null;
   /** The body of the request being answered has to be complete then. */
@@ -55,7 +60,7 @@ interface Connection {
   /** Its client has sent this user's credentials. */
   user: string | null;
   requests: number;
-  readonly waiting: Exchange[];
+  readonly waiting: WaitingExchange[];
 }
 
 export class Connections {
@@ -64,7 +69,8 @@ export class Connections {
   /** The oldest connection comes first. */
   readonly #open = new Map<Socket, Connection>();
   #inFlight = 0;
-  #waitingBytes = 0;
+  #strangersBytes = 0;
+  readonly #usersBytes = new ByteBudget(MAX_WAITING_BYTES);
   #isSweeping = false;
 
   constructor({ limit, timers }: { readonly limit: number; readonly timers: Timers }) {
@@ -154,11 +160,11 @@ export class Connections {
 
   #addConnection(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
-    const waiting: Exchange[] = [];
+    const waiting: WaitingExchange[] = [];
     this.#open.set(socket, { answering: null, bodyDueAtMs: Number.POSITIVE_INFINITY, user: null, requests: 0, waiting });
     socket.once("close", () => {
       this.#open.delete(socket);
-      for (const { request } of waiting.splice(0)) this.#waitingBytes -= bytesOf(request);
+      for (const { release } of waiting.splice(0)) release();
     });
   }
 
@@ -194,18 +200,23 @@ export class Connections {
     connection.requests += 1;
     // Node ignores what has arrived behind an upgrade.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    if (connection.answering === null) this.#answerRequest(connection, { request, response }, handler);
-    else if (this.#hasRoom(connection)) {
-      connection.waiting.push({ request, response });
-      this.#waitingBytes += bytesOf(request);
-    } else {
+    if (connection.answering === null) return void this.#answerRequest(connection, { request, response }, handler);
+    const release = connection.waiting.length < MAX_WAITING ? this.#reserve(connection, bytesOf(request)) : null;
+    if (release !== null) connection.waiting.push({ request, response, release });
+    else {
       this.#disconnect(socket);
       ignoreFurtherRequests(socket);
     }
   }
 
-  #hasRoom({ waiting, user }: Connection): boolean {
-    return waiting.length < MAX_WAITING && (user !== null || this.#waitingBytes < MAX_WAITING_BYTES);
+  /** Returns what releases the room, or null if there is none. The connection may become another user's meanwhile. */
+  #reserve({ user }: Connection, bytes: number): (() => void) | null {
+    if (user !== null) return this.#usersBytes.tryReserve(user, bytes) ? () => this.#usersBytes.release(user, bytes) : null;
+    if (this.#strangersBytes >= MAX_WAITING_BYTES) return null;
+    this.#strangersBytes += bytes;
+    return () => {
+      this.#strangersBytes -= bytes;
+    };
   }
 
   #answerRequest(connection: Connection, exchange: Exchange, handler: RequestListener): void {
@@ -221,7 +232,7 @@ export class Connections {
       if (!request.complete) this.#endUnread(request);
       const next = connection.waiting.shift();
       if (next === undefined) return;
-      this.#waitingBytes -= bytesOf(next.request);
+      next.release();
       this.#answerRequest(connection, next, handler);
     });
     handler(request, response);

@@ -1,9 +1,11 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
 import { type CallFilter, matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
 import type { CallQuery } from "../../src/store/calls/list-calls.js";
+import type { InTurn } from "../../src/store/calls/scan-calls.js";
 import type { Store } from "../../src/store/open-store.js";
 import type { Page } from "../../src/store/paging.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
@@ -107,6 +109,40 @@ export function describeListing(open: OpenStore, runs: number): void {
       };
       await expect(store.calls.list(callback.id, query({ ...given, beforeRead }))).rejects.toThrow("gone");
       expect(steps).toBe(2);
+    });
+
+    it.each([
+      ["nothing of a page by date", {}, 0],
+      ["a text", { filter: { status: "PENDING", text: "nowhere" } }, 2],
+      ["a text in another order", { filter: { status: "PENDING", text: "a" }, sort: [{ field: "id", descending: true }] }, 3],
+      ["another order", { sort: [{ field: "messageId", descending: false }] }, 1],
+      ["an offset", { offset: 2_000 }, 1],
+    ] as const)("takes turns to read %s, waits for no room in one, and ends as its reader has gone", async (_, given, least) => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const calls = Array.from({ length: 3_000 }, (_each, index) => ({ id: `C${index}`, response: aResponse() }));
+      await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
+      let running = 0;
+      let [turns, last] = [0, Number.POSITIVE_INFINITY];
+      const inTurn: InTurn = async (step) => {
+        turns += 1;
+        if (turns > last) throw new Error("gone");
+        running += 1;
+        return step().finally(() => {
+          running -= 1;
+        });
+      };
+      const beforeRead = async () => {
+        await nextTurn();
+        expect(running).toBe(0);
+      };
+      const asked = query({ filter: { status: "PENDING" }, limit: 1, ...given, beforeRead, inTurn });
+      await store.calls.list(callback.id, asked);
+      expect(turns).toBeGreaterThanOrEqual(least);
+      if (least === 0) return expect(turns).toBe(0);
+      [turns, last] = [0, least - 1];
+      await expect(store.calls.list(callback.id, asked)).rejects.toThrow("gone");
+      expect([turns, running]).toEqual([least, 0]);
     });
 
     it("counts the attempts for the size of a page that has them", async () => {

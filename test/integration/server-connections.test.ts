@@ -277,6 +277,43 @@ it.each([
   },
 );
 
+it("closes a known client's connection whose requests wait, once those of its user take 16 MiB, or all users' 32 MiB", async () => {
+  const connections = new Connections({ limit: 1000, timers: systemTimers });
+  const arrivals = new EventEmitter();
+  let received = 0;
+  const server = connections.createServer((request) => connections.markKnown(request, String(request.headers.authorization)));
+  server.on("request", () => arrivals.emit(String(++received)));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const open = clientsOf(server);
+  // Sixteen requests of one connection take some 320 KB.
+  const large = STRANGER.replace("\r\n\r\n", `\r\nx: ${FILL}\r\n\r\n`).repeat(16);
+  const fill = async (user: string, count: number) => {
+    const users = Array.from({ length: count }, open);
+    const all = once(arrivals, String(received + 17 * count));
+    for (const { socket } of users) socket.write(STRANGER.replace("\r\n\r\n", `\r\nAuthorization: ${user}\r\n\r\n`) + large);
+    return { users, isFull: () => all };
+  };
+  try {
+    const ada = await fill("ada", 50);
+    await ada.isFull();
+    const more = await fill("ada", 10);
+    await Promise.race(more.users.map(({ closed }) => closed));
+    for (const { socket } of more.users) socket.destroy();
+    await Promise.all(more.users.map(({ closed }) => closed));
+    received = 0;
+    const eva = await fill("eva", 20);
+    await eva.isFull();
+    expect([...ada.users, ...eva.users].filter(({ socket }) => socket.destroyed)).toEqual([]);
+    await Promise.race((await fill("eva", 40)).users.map(({ closed }) => closed));
+    await Promise.all(ada.users.map(({ socket, closed }) => socket.destroy() && closed));
+    received = 0;
+    await (await fill("ada", 40)).isFull();
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 it.each([
   ["closes the oldest one of a user who has more than half of all", ["eva", "eva", "ada"], [true, false, false], false],
   ["closes that user's oldest one rather than a stranger's", [null, "eva", "eva", "eva"], [false, true, false, false], false],

@@ -112,6 +112,61 @@ describe("of one user's requests at once", () => {
   });
 });
 
+describe("the steps of scans", () => {
+  /** Each step waits until the gate is opened. */
+  function gateSteps() {
+    const { scanTurns } = service.app;
+    const run = scanTurns.run.bind(scanTurns);
+    const part = { step: async (read: () => unknown) => read() };
+    const steps = gateReads(part, "step");
+    Object.assign(scanTurns, { run: (owner: string, read: () => unknown) => run(owner, () => part.step(read)) });
+    return steps;
+  }
+
+  it.each([
+    `/callbacks/${ID}/calls?status=PENDING&q=nowhere`,
+    `/callbacks/${ID}/calls?status=PENDING&sortFields=messageId`,
+    `/callbacks/${ID}/calls?status=PENDING&offset=2`,
+    `/callbacks/${ID}/calls?status=PENDING&groupBy=from`,
+    `/console/callbacks/${ID}/confirm?action=success&all=on&status=PENDING`,
+    "/console/search?q=12345678",
+  ])("of %s run one at a time", async (path) => {
+    await submit(3, "x");
+    const steps = gateSteps();
+    const open = async () => (await visitor.open(path)).status;
+    const statuses = Promise.all(Array.from({ length: 6 }, () => (path.startsWith("/console") ? open() : ask(path))));
+    await expect.poll(() => steps.begun).toBe(1);
+    await delay(50);
+    expect(steps.begun).toBe(1);
+    steps.open();
+    expect(await statuses).toEqual(Array(6).fill(200));
+  });
+
+  it("end once the client has gone, also those of a search that has begun", async () => {
+    await submit(3, "x".repeat(400_000));
+    await service.app.listen({ host: "127.0.0.1", port: 0 });
+    const { calls } = service.store;
+    const { list } = calls;
+    const ends: string[] = [];
+    calls.list = async (...given) => {
+      const page = list(...given);
+      page.then(
+        () => ends.push("read"),
+        ({ code }) => ends.push(code),
+      );
+      return page;
+    };
+    const steps = gateSteps();
+    for (let client = 0; client < 12; client++) connectAnd(`/callbacks/${ID}/calls?status=PENDING&q=nowhere`);
+    await expect.poll(() => steps.begun).toBe(1);
+    await expect.poll(() => service.app.connections.inFlight).toBe(12);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => service.app.connections.inFlight).toBe(0);
+    steps.open();
+    await expect.poll(() => ends).toEqual(Array(12).fill("interrupted"));
+  });
+});
+
 describe("a request that waits for its turn", () => {
   it("reads nothing once its client has gone, and leaves its place to others", async () => {
     await service.app.listen({ host: "127.0.0.1", port: 0 });

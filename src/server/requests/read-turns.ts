@@ -4,22 +4,23 @@ import { RequestSlots } from "./request-slots.js";
 const SHORT_MS = 10;
 
 /**
- * Long bodies are read one at a time: their owners (`ownerOf`) take turns, and after each reading everything else has as much time, in which the
+ * Long bodies and steps of scans are read one at a time, or `atOnce`: their owners (`ownerOf`) take turns, and after each reading everything else has as much time, in which the
  * server takes one new connection in each turn of the event loop. What takes no longer than `shortMs` needs no pause.
  */
 export class ReadTurns {
   readonly #clock: Pick<Clock, "nextTurn">;
   readonly #timers: Timers;
   readonly #shortMs: number;
-  readonly #slots = new RequestSlots(1);
+  readonly #slots: RequestSlots;
 
   constructor(
     { clock, timers }: { readonly clock: Pick<Clock, "nextTurn">; readonly timers: Timers },
-    { shortMs = SHORT_MS } = {},
+    { shortMs = SHORT_MS, atOnce = 1 } = {},
   ) {
     this.#clock = clock;
     this.#timers = timers;
     this.#shortMs = shortMs;
+    this.#slots = new RequestSlots(atOnce);
   }
 
   run<Result>(owner: string, read: () => Result | Promise<Result>): Promise<Result> {

@@ -9,7 +9,7 @@ import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
-import { roomToRead } from "../requests/read-slots.js";
+import { roomToRead, scanInTurn } from "../requests/read-slots.js";
 import { lengthIn, sendDocument } from "../requests/send-document.js";
 import { findCall, findOutline, findStates, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
@@ -28,7 +28,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   const { schemaFor, deps, lookup, largestPage } = context;
   const { store, policy, clock } = deps;
 
-  // Finding calls by what is in them may take long, and holds none.
+  // Finding calls by what is in them may take long, and holds none: it takes turns.
   const listing = { ...schemaFor("listCalls"), config: { takesNoReadSlot: true } } as const;
   app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", listing, async (request, reply) => {
     const { query } = request;
@@ -47,6 +47,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       sort,
       withAttempts: isExpanded,
       maxPageBytes: PAGE_BYTES / lengthIn(request),
+      inTurn: scanInTurn(request, reply),
       beforeRead: (bytes) => makeRoom(bytes + (hasAnswers ? asked.limit * ANSWER_BYTES : 0)),
     });
     const ids = page.items.map(({ id }) => id);

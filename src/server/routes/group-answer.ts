@@ -5,7 +5,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { retryUntil } from "../../domain/retry-policy.js";
 import { GROUPS_BYTES } from "../../store/calls/group-calls.js";
 import { groupsToJson } from "../../wire/json/group-json.js";
-import { roomToRead } from "../requests/read-slots.js";
+import { roomToRead, scanInTurn } from "../requests/read-slots.js";
 import { sendDocument } from "../requests/send-document.js";
 import { keptParameters } from "./list-answer.js";
 import { type Query, readFilter, readParameter } from "./query-parameters.js";
@@ -25,7 +25,8 @@ export async function sendGroups(
   const filter = readFilter(query);
   const cursor = readParameter(query, "cursor");
   const callback = await lookup.find(request.params.id);
-  const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
+  const inTurn = scanInTurn(request, reply);
+  const asked = { filter, by, budgetMs: BUDGET_MS, inTurn, ...(cursor !== undefined && { cursor }) };
   await roomToRead(request, reply)(GROUPS_BYTES);
   const { nextCursor, retried, ...page } = await deps.store.calls.group(callback.id, asked);
   const { nextAt, until } = retried;

@@ -6,6 +6,7 @@ import { type Callback, isCollecting, type ServiceReplay } from "../../domain/ca
 import { count } from "../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
+import type { InTurn } from "../../store/calls/scan-calls.js";
 import { CallDigest, type CallSummary, type MatchingCalls } from "../../store/calls/summarize-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
@@ -41,6 +42,8 @@ export interface ActionRequest {
   /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
   readonly shownAt: number;
   readonly author: Author;
+  /** Runs each step of counting. If it throws before the mark, nothing is marked. */
+  readonly inTurn: InTurn;
 }
 
 export interface ActionResult {
@@ -86,11 +89,16 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 }
 
 /** Counts all, however long it takes; the event loop isn't held up. If a call is counted twice, a mark asks again. */
-export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
+export async function countSet(
+  { store }: ServerDeps,
+  { id }: Callback,
+  { action, set }: Pick<ActionRequest, "action" | "set">,
+  inTurn: InTurn,
+): Promise<CountedCalls> {
   if ("filter" in set) {
     // Marks compare sets of calls.
     const digest = action === "replay" ? null : new CallDigest();
-    const summary = await store.calls.summarizeMatching(id, set.filter, digest);
+    const summary = await store.calls.summarizeMatching(id, set.filter, digest, inTurn);
     return { count: summary.count, digest: digest?.toString() ?? "", others: 0, notFound: 0, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
@@ -110,18 +118,18 @@ export function actOnCalls(deps: ServerDeps, callback: Callback, request: Action
 }
 
 async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
-  const { counted } = request;
+  const { counted, inTurn } = request;
   const mark = markOf(deps, request);
   if (mark === null) return replayMatching(deps, callback, request, set);
-  const matching = await deps.store.calls.findMatching(callback.id, set.filter, counted.count);
+  const matching = await deps.store.calls.findMatching(callback.id, set.filter, counted.count, inTurn);
   const { digest } = matching;
   const isCounted = () => digest.count === counted.count && digest.toString() === counted.digest;
   // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
   if (digest.count > 0 && !isCounted()) {
-    await addMarked(deps, callback, mark, digest);
+    await addMarked(deps, callback, mark, digest, inTurn);
     if (!isCounted()) throw otherSet(digest.count);
   }
-  const done = await markMatching(deps, callback, matching, mark, counted.count);
+  const done = await markMatching(deps, callback, matching, mark, request);
   return { done, waiting: 0, changed: Math.max(0, counted.count - done), notFound: 0 };
 }
 
@@ -130,8 +138,14 @@ function otherSet(count: number): WhcbError {
 }
 
 /** Counts what an earlier request of this confirmation has marked; none is known of a mark as FAILED. */
-async function addMarked({ store }: ServerDeps, { id }: Callback, { status, now }: Mark, digest: CallDigest): Promise<void> {
-  if (status === "SUCCESS") await store.calls.summarizeMatching(id, { status, markedAt: now }, digest);
+async function addMarked(
+  { store }: ServerDeps,
+  { id }: Callback,
+  { status, now }: Mark,
+  digest: CallDigest,
+  inTurn: InTurn,
+): Promise<void> {
+  if (status === "SUCCESS") await store.calls.summarizeMatching(id, { status, markedAt: now }, digest, inTurn);
 }
 
 async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
@@ -171,13 +185,13 @@ async function markMatching(
   callback: Callback,
   matching: MatchingCalls,
   mark: Mark,
-  counted: number,
+  { counted, inTurn }: ActionRequest,
 ): Promise<number> {
   const marked = await deps.store.calls.markMatching(callback.id, matching, mark);
   deps.onWork(callback.id, "changed");
-  if (marked >= counted) return marked;
+  if (marked >= counted.count) return marked;
   const all = new CallDigest();
-  await addMarked(deps, callback, mark, all);
+  await addMarked(deps, callback, mark, all, inTurn);
   return Math.max(marked, all.count);
 }
 

@@ -76,13 +76,13 @@ export function callGroups(db: Db, clock: Clock) {
 }
 
 async function groupCalls(db: Db, clock: Clock, callbackId: string, query: GroupQuery): Promise<GroupPage> {
-  const { filter, by, budgetMs } = query;
+  const { filter, by, budgetMs, inTurn } = query;
   const { key } = await requireCallback(db, callbackId);
   const keys = indexKeys(filter);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
   const end = clock.monotonicMs() + budgetMs;
   const groups = new CallGroups(by, Number.POSITIVE_INFINITY);
-  const scan = { callbackKey: key, filter, keys, after: position?.values ?? null };
+  const scan = { callbackKey: key, filter, keys, after: position?.values ?? null, inTurn };
   const bounds = { maxRows: MAX_STEP_ROWS, readsResponses: by.includes("from") };
   let readTo: Values | null = null;
   let retried = NONE_RETRIED;
@@ -120,13 +120,13 @@ async function countFailures(
   clock: Clock,
   callbackId: string,
   filter: CallFilter,
-  { budgetMs }: CountLimit,
+  { budgetMs, inTurn }: CountLimit,
 ): Promise<CountedFailures> {
   const { key } = await requireCallback(db, callbackId);
   const end = clock.monotonicMs() + budgetMs;
   const counts = new Map<string, number>();
   let isExact = true;
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter: { ...filter, status: "FAILED" } })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter: { ...filter, status: "FAILED" }, inTurn })) {
     const each = step.select(sql`${FAILURE} AS failure`);
     const { rows } = await executeByIndex(
       db,

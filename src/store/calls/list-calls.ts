@@ -16,8 +16,9 @@ import {
   conditionsOf,
   countByCounters,
   countMatching,
-  findSeqs,
+  type InTurn,
   periodOf,
+  readSeqs,
   readsResponses,
   scanCalls,
   selectByStatus,
@@ -43,6 +44,8 @@ export interface CallQuery extends PageQuery {
   readonly maxResponseBytes?: number;
   /** After reading what doesn't match for this long, the page ends, perhaps empty, with a cursor. By default it doesn't end. */
   readonly budgetMs?: number;
+  /** Runs what reads more than the page. `beforeRead` is never called in it. */
+  readonly inTurn?: InTurn;
 }
 
 /** Counting the total of a filtered list may take this long. */
@@ -66,7 +69,7 @@ export function callLists(db: Db, clock: Clock) {
 /** Reads the positions of the calls first, from the index alone if possible. */
 async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
-  const { filter, limit } = query;
+  const { filter, limit, inTurn } = query;
   const keys = sortKeys(query);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
   const { rows, readTo } = await findPositions(db, clock, { callbackKey: key, query, keys, position });
@@ -82,7 +85,7 @@ async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQu
   const { count, isExact } =
     byCounters !== null || isWhole
       ? { count: byCounters ?? end, isExact: true }
-      : (position?.total ?? (await countMatching(db, clock, callbackId, filter, { budgetMs: COUNT_BUDGET_MS })));
+      : (position?.total ?? (await countMatching(db, clock, callbackId, filter, { budgetMs: COUNT_BUDGET_MS, inTurn })));
   const total = byCounters === null ? { count, isExact } : null;
   const next = isCut ? last && valuesOf(last) : readTo;
   return {
@@ -109,7 +112,7 @@ interface FoundPositions {
 }
 
 async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, position }: PageSearch): Promise<FoundPositions> {
-  const { filter, limit, budgetMs = Number.POSITIVE_INFINITY } = query;
+  const { filter, limit, budgetMs = Number.POSITIVE_INFINITY, inTurn = (step) => step() } = query;
   const columns = positionColumns(keys);
   const skipped = position === null ? query.offset : 0;
   const isByIndex = filter.status === "PENDING" ? keys.length === 1 : keys.length === 2 && keys[0]?.column === "attempted_at";
@@ -119,19 +122,21 @@ async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, p
     const page = { limit: limit + 1, offset: skipped };
     if (isByIndex) {
       const range = { keys, from, to: last };
-      const { rows } = await executeByIndex(db, sql<PositionRow>`${selectPage(callbackKey, filter, { columns, range }, page)}`);
+      const read = () => executeByIndex(db, sql<PositionRow>`${selectPage(callbackKey, filter, { columns, range }, page)}`);
+      const { rows } = await (skipped === 0 ? read() : inTurn(read));
       return { rows, readTo: null };
     }
     const conditions = readsResponses(filter) ? await conditionOfFound(db, clock, callbackKey, query) : conditionsOf(filter);
     const matching = sql`${conditions} ${from === null ? sql`` : sql`AND ${isAfter(keys, from)}`}`;
-    const { rows } = await sql<PositionRow>`
+    const sorted = sql<PositionRow>`
       ${sql.join(selectByStatus(callbackKey, filter, columns, [matching]), sql` UNION ALL `)}
-      ORDER BY ${orderBy(keys)} LIMIT ${page.limit} OFFSET ${page.offset}`.execute(db);
+      ORDER BY ${orderBy(keys)} LIMIT ${page.limit} OFFSET ${page.offset}`;
+    const { rows } = await inTurn(() => sorted.execute(db));
     return { rows, readTo: null };
   }
   const end = clock.monotonicMs() + budgetMs;
   const found: PositionRow[] = [];
-  for await (const step of scanCalls(db, clock, { callbackKey, filter, keys, after: position?.values ?? null })) {
+  for await (const step of scanCalls(db, clock, { callbackKey, filter, keys, after: position?.values ?? null, inTurn })) {
     const wanted = skipped + limit + 1 - found.length;
     const { rows } = await executeByIndex(db, sql<PositionRow>`${step.selectFirst(columns, wanted)}`);
     found.push(...rows);
@@ -150,9 +155,16 @@ async function conditionOfFound(
   db: Db,
   clock: Clock,
   callbackKey: number,
-  { filter, beforeRead }: CallQuery,
+  { filter, beforeRead, inTurn = (step) => step() }: CallQuery,
 ): Promise<RawBuilder<unknown>> {
-  const seqs = await findSeqs(db, clock, callbackKey, filter, (found) => beforeRead?.(found * SEQ_BYTES));
+  const seqs: number[] = [];
+  // Who has a turn doesn't wait for anything else.
+  const inTurnWithRoom: InTurn = async (step) => {
+    await beforeRead?.(seqs.length * SEQ_BYTES);
+    return inTurn(step);
+  };
+  for await (const step of scanCalls(db, clock, { callbackKey, filter, inTurn: inTurnWithRoom }))
+    for (const seq of await readSeqs(db, step)) seqs.push(seq);
   return sql`AND seq ${inList(seqs, "bigint")}`;
 }
 

@@ -30,7 +30,11 @@ export interface Scan {
   readonly firstRows?: number;
   /** `readsResponses` is true if what is selected needs the responses. */
   readonly readsResponses?: boolean;
+  readonly inTurn?: InTurn | undefined;
 }
+
+/** Runs each step of a reading, once the event loop and others have had their turn. It may throw instead, which ends the reading. */
+export type InTurn = <Result>(step: () => Promise<Result>) => Promise<Result>;
 
 export interface ScanStep {
   /** Selects the calls that match, in no order. */
@@ -42,6 +46,7 @@ export interface ScanStep {
 }
 
 export interface CountLimit {
+  readonly inTurn?: InTurn | undefined;
   /** Counting ends after this elapsed time. With Infinity it counts all. */
   readonly budgetMs: number;
 }
@@ -65,21 +70,33 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS, firstRows = FIRST_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
   let from = after ?? first;
-  for (let rows = firstRows; ; await clock.nextTurn()) {
-    const began = clock.monotonicMs();
-    const end = await findStepEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
-    const range = { keys, from, to: end ?? last };
-    yield {
-      select: (columns) => selectEach(callbackKey, filter, { columns, range }),
-      selectFirst: (columns, limit) => selectPage(callbackKey, filter, { columns, range }, { limit, offset: 0 }),
-      end,
-    };
-    if (end === null) return;
-    const tookMs = clock.monotonicMs() - began;
-    const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
-    rows = Math.min(Math.max(Math.round(rows * factor), MIN_ROWS), MAX_ROWS);
-    from = end;
+  for (let rows = firstRows; ; scan.inTurn ?? (await clock.nextTurn())) {
+    const endTurn = scan.inTurn && (await beginTurn(scan.inTurn));
+    try {
+      const began = clock.monotonicMs();
+      const end = await findStepEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
+      const range = { keys, from, to: end ?? last };
+      yield {
+        select: (columns) => selectEach(callbackKey, filter, { columns, range }),
+        selectFirst: (columns, limit) => selectPage(callbackKey, filter, { columns, range }, { limit, offset: 0 }),
+        end,
+      };
+      if (end === null) return;
+      const tookMs = clock.monotonicMs() - began;
+      const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
+      rows = Math.min(Math.max(Math.round(rows * factor), MIN_ROWS), MAX_ROWS);
+      from = end;
+    } finally {
+      endTurn?.();
+    }
   }
+}
+
+/** Resolves to what ends the turn. */
+function beginTurn(inTurn: InTurn): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    inTurn(() => new Promise<void>((end) => resolve(end))).catch(reject);
+  });
 }
 
 export async function readSeqs(db: Db, step: ScanStep): Promise<number[]> {
@@ -145,36 +162,20 @@ export async function countMatching(
   clock: Clock,
   callbackId: string,
   filter: CallFilter,
-  { budgetMs }: CountLimit,
+  { budgetMs, inTurn }: CountLimit,
 ): Promise<CallCount> {
   const { key } = await requireCallback(db, callbackId);
   const counted = await countByCounters(db, key, filter);
   if (counted !== null) return { count: counted, isExact: true };
   const end = clock.monotonicMs() + budgetMs;
   let count = 0;
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, inTurn })) {
     const matching = step.select(sql`1`);
     const { rows } = await executeByIndex(db, sql<{ calls: number }>`SELECT count(*) AS calls FROM (${matching}) AS matching`);
     count += rows[0]?.calls ?? 0;
     if (step.end !== null && clock.monotonicMs() >= end) return { count, isExact: false };
   }
   return { count, isExact: true };
-}
-
-/** Returns each call's seq. One that is attempted meanwhile may be there twice. `beforeStep` is called with how many there are, and may throw. */
-export async function findSeqs(
-  db: Db,
-  clock: Clock,
-  callbackKey: number,
-  filter: CallFilter,
-  beforeStep: (found: number) => void | Promise<void>,
-): Promise<number[]> {
-  const seqs: number[] = [];
-  for await (const step of scanCalls(db, clock, { callbackKey, filter })) {
-    await beforeStep(seqs.length);
-    for (const seq of await readSeqs(db, step)) seqs.push(seq);
-  }
-  return seqs;
 }
 
 /** Resolves to null if the counters don't know it. */

@@ -8,7 +8,7 @@ import { isPostgres, jsonPart, perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { EMAIL_INDEX, NUMBER_INDEXES, readCalls } from "./call-row.js";
 import { firstTextAfter, OF_CALLBACKS } from "./find-calls.js";
-import { MESSAGE_KEY } from "./scan-calls.js";
+import { type InTurn, MESSAGE_KEY } from "./scan-calls.js";
 
 /** What is left out isn't looked for. A call needs to match one. */
 export interface WantedCalls {
@@ -38,8 +38,7 @@ export interface CallSearch {
   readonly budgetMs: number;
   /** Larger responses are left out of the calls. */
   readonly maxResponseBytes: number;
-  /** Runs each step, so that others can have their turn between them. */
-  readonly inTurn: <Result>(step: () => Promise<Result>) => Promise<Result>;
+  readonly inTurn: InTurn;
 }
 
 export interface SearchedCalls {

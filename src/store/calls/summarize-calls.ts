@@ -6,7 +6,7 @@ import type { Db } from "../schema.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf } from "./call-row.js";
-import { readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
+import { type InTurn, readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
 
 /** Tells sets of calls apart, in whatever order their seqs are added, and keeps no list of them. */
 export class CallDigest {
@@ -76,10 +76,11 @@ export async function findMatching(
   callbackId: string,
   filter: CallFilter,
   most: number,
+  inTurn?: InTurn,
 ): Promise<FoundCalls> {
   const { key } = await requireCallback(db, callbackId);
   const [seqs, digest]: [number[], CallDigest] = [[], new CallDigest()];
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, inTurn })) {
     for (const seq of await readSeqs(db, step)) {
       digest.add(seq);
       if (seqs.length < most) seqs.push(seq);
@@ -95,11 +96,12 @@ export async function summarizeMatching(
   callbackId: string,
   filter: CallFilter,
   digest: CallDigest | null,
+  inTurn?: InTurn,
 ): Promise<CallSummary> {
   const { key } = await requireCallback(db, callbackId);
   const failures = new Map<string, number>();
   let [count, firstAt, lastAt] = [0, Number.POSITIVE_INFINITY, -1];
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, inTurn })) {
     for (const { failure, calls, first_at, last_at } of await (digest === null
       ? readGroups(db, step)
       : readEach(db, step, digest))) {

@@ -7,7 +7,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { authorOf } from "../../auth/author.js";
-import { takeReadSlot } from "../../requests/read-slots.js";
+import { scanInTurn, takeReadSlot } from "../../requests/read-slots.js";
 import { reserveMemory } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -53,7 +53,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   const { store, clock, random } = deps;
   let lastShownAt = 0;
 
-  // Counting may take long, and holds no calls.
+  // Counting may take long, and holds no calls: it takes turns.
   const confirming = { config: { takesNoReadSlot: true } } as const;
   app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
     const callback = await lookup.find(request.params.id);
@@ -79,7 +79,8 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const { action, set, back } = asked;
     try {
       const author = authorOf(request, deps);
-      const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, author });
+      const inTurn = scanInTurn(request, reply);
+      const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, author, inTurn });
       const isListed = action === "replay" || "callIds" in set;
       const result = await (isListed ? act() : reserveMemory(request, counted.count * SEQ_BYTES, act));
       const isDone = result.done > 0 || result.isCollecting === true;
@@ -116,7 +117,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     { once, problem = null }: { readonly once: string; readonly problem?: string | null },
   ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
-    const counted = await countSet(deps, callback, action, set);
+    const counted = await countSet(deps, callback, asked, scanInTurn(request, reply));
     await takeReadSlot(request, reply);
     const [record] = await store.endpoints.listReports([callback.id]);
     const view: ConfirmationView = {

@@ -6,8 +6,7 @@ import { type Callback, HEALTHS, type Health, isEmailAddress } from "../../../do
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { SEARCH_START, type SearchPlace, SHORTEST_NUMBER, type WantedCalls } from "../../../store/calls/search-calls.js";
-import { ownerOf } from "../../requests/byte-budget.js";
-import { ReadTurns } from "../../requests/read-turns.js";
+import { scanInTurn } from "../../requests/read-slots.js";
 import { LONGEST_SEARCH, type Query, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { FromAndText, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
@@ -47,7 +46,6 @@ const LONGEST_NUMBER = 20;
 
 export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
   const { store } = deps;
-  const turns = new ReadTurns(deps);
 
   app.get<{ Querystring: Query }>("/console/search", async (request, reply) => {
     const { query } = request;
@@ -55,15 +53,15 @@ export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
     if (text.length > LONGEST_SEARCH) throw new WhcbError("invalid", `q must have at most ${LONGEST_SEARCH} characters`);
     const wanted = wantedCalls(text);
     const place = readPlace(query);
-    const owner = ownerOf(request);
-    const calls = place === null && wanted.idEnd !== undefined ? await findByIdStart(text, owner) : [];
+    const inTurn = scanInTurn(request, reply);
+    const calls = place === null && wanted.idEnd !== undefined ? await inTurn(() => findByIdStart(text)) : [];
     const searched = await store.calls.search({
       wanted,
       from: place ?? SEARCH_START,
       limit: PAGE_SIZE,
       budgetMs: SEARCH_MS,
       maxResponseBytes: MAX_BYTES,
-      inTurn: (step) => turns.run(owner, step),
+      inTurn,
     });
     const all = [...calls, ...searched.calls.filter(({ seq }) => !calls.some((call) => call.seq === seq))];
     const view: SearchView = {
@@ -85,9 +83,7 @@ export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
     });
   });
 
-  function findByIdStart(text: string, owner: string): Promise<readonly Call[]> {
-    return turns.run(owner, () => store.calls.findByIdStart(text, PAGE_SIZE, MAX_BYTES));
-  }
+  const findByIdStart = (text: string) => store.calls.findByIdStart(text, PAGE_SIZE, MAX_BYTES);
 
   async function findCallbacks(text: string): Promise<SearchView["callbacks"]> {
     const sort = { field: "severity", descending: false } as const;
