@@ -180,6 +180,7 @@ function findSecrets(text: string, secrets: readonly string[], kept: number): Sp
   const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter(isPossible);
   if (possible.length === 0) return [];
   const written = possible.map(bytesOf);
+  for (const secret of possible) if (/[^\0-\x7f]/.test(secret)) written.push(inLatin1(secret));
   // A secret may itself look like an escape.
   const layers = layersOf(text);
   // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
@@ -253,36 +254,53 @@ function startsOf(layers: readonly string[]): readonly number[] {
 
 /** Each layer of JSON doubles the backslashes, so a row of them is one. */
 const ESCAPE =
-  /\\+(?:ud[89ab][\da-f]{2}\\+ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|[^\\]?)|%[\da-f]{2}|&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,6});/gi;
+  /\\+(?:ud[89ab][\da-f]{2}\\+ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|[^\\]?)|%[\da-f]{2}|&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,6}\d{0,2});/gi;
 
 function decodeEscape(spelled: string): string {
   if (spelled.startsWith("%")) return unitOf(spelled.slice(1));
-  if (spelled.startsWith("&")) return decodeEntity(spelled.slice(1, -1).toLowerCase()) ?? spelled;
+  if (spelled.startsWith("&")) return decodeEntity(spelled.slice(1, -1)) ?? spelled;
   const escaped = spelled.slice(spelled.search(/[^\\]|$/));
-  if (escaped.length < 2) return escaped;
+  if (escaped.length < 2) return CONTROLS.get(escaped) ?? escaped;
   const unit = unitOf(escaped.slice(1, 5));
   if (/^x/i.test(escaped)) return unit;
   return bytesOf(escaped.length > 5 ? unit + unitOf(escaped.slice(-4)) : unit);
 }
 
+/** JSON's letters for them. */
+const CONTROLS = new Map(["b\b", "f\f", "n\n", "r\r", "t\t"].map((control) => [control.slice(0, 1), control.slice(1)]));
+
 function unitOf(hexDigits: string): string {
   return String.fromCharCode(Number.parseInt(hexDigits, 16));
 }
 
-/** `ENTITIES` are HTML's names for the punctuation of ASCII. */
-const ENTITIES = new Map(
-  `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
+/** HTML's names for the characters of Latin-1 from U+00A0 on, in their order. */
+const LATIN_1 =
+  `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm
+   raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH
+   Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig
+   ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml
+   yacute thorn yuml`.split(/\s+/);
+
+/** `ENTITIES` are HTML's names for the punctuation of ASCII, and those of Latin-1. */
+const ENTITIES = new Map([
+  ...`excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
    commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`
     .split(/\s+/)
-    .map((entity) => [entity.slice(0, -1), entity.slice(-1)]),
-);
+    .map((entity) => [entity.slice(0, -1), entity.slice(-1)] as const),
+  ...LATIN_1.map((name, at) => [name, bytesOf(String.fromCharCode(0xa0 + at))] as const),
+]);
 
 function decodeEntity(name: string): string | undefined {
-  if (!name.startsWith("#")) return ENTITIES.get(name);
-  const code = Number(name.replace("#x", "0x").replace("#", ""));
+  if (!name.startsWith("#")) return ENTITIES.get(name) ?? ENTITIES.get(name.toLowerCase());
+  const code = Number(name.toLowerCase().replace("#x", "0x").replace("#", ""));
   return code > 0x10ffff ? undefined : bytesOf(String.fromCodePoint(code));
 }
 
 function bytesOf(text: string): string {
   return Buffer.from(text).toString("latin1");
+}
+
+/** Programs that write \xe4 or %E4 for ä write UTF-8, or an escape of it, for what Latin-1 doesn't have. */
+function inLatin1(text: string): string {
+  return text.replace(/[^\0-\xff]+/g, bytesOf);
 }

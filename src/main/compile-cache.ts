@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { isOwn } from "../platform/files/is-own.js";
+import { isOwn, requireOwnFolder } from "../platform/files/is-own.js";
 
 /**
  * Node 22.1 and later keep what V8 compiled below `dataFolder`, for later starts. What is there is run, so there is no cache unless its folder
@@ -9,16 +9,18 @@ import { isOwn } from "../platform/files/is-own.js";
  */
 export function enableCompileCache(dataFolder: string): void {
   const enable: unknown = Reflect.get(process.getBuiltinModule("node:module"), "enableCompileCache");
-  const folder = join(dataFolder, "compile-cache");
-  if (typeof enable === "function" && isPrivate(dataFolder, folder)) enable(folder);
+  if (typeof enable !== "function") return;
+  const folder = ownCache(dataFolder);
+  if (folder !== null) enable(folder);
 }
 
-/** Returns false if the data folder isn't there, or if others may write to the cache or exchange it. */
-function isPrivate(dataFolder: string, folder: string): boolean {
+/** Returns null if the data folder isn't there, or if others may write to the cache or exchange it. */
+function ownCache(dataFolder: string): string | null {
   try {
+    const folder = join(requireOwnFolder(dataFolder), "compile-cache");
     const cache = lstatSync(folder, { throwIfNoEntry: false });
-    return isOwn(lstatSync(dataFolder), 0o022) && (cache === undefined || isOwn(cache, 0o077));
+    return cache === undefined || isOwn(cache, 0o077) ? folder : null;
   } catch {
-    return false;
+    return null;
   }
 }

@@ -148,8 +148,9 @@ function withoutLogin(text: string, { login }: SmtpServer): string {
   return secretMask(secrets)(line).slice(0, MAX_REPLY);
 }
 
+/** Without its padding, which a server may leave out when it repeats it. */
 function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
+  return Buffer.from(text).toString("base64").replace(/=+$/, "");
 }
 
 interface SmtpServer {

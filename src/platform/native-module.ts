@@ -2,15 +2,10 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { errorMessage, WhcbError } from "../domain/errors.js";
-import { isOwn } from "./files/is-own.js";
+import { isOwn, requireOwnFolder } from "./files/is-own.js";
 import { cacheFolder } from "./paths.js";
-
-const OTHERS_WRITE = 0o022;
-const EVERYBODY_WRITES = 0o002;
-/** In such a folder, only its owner renames or removes a file. */
-const STICKY = 0o1000;
 
 /**
  * Returns what the module exports. The file stays in the cache folder for later starts. If that can't be used, it is a temporary one, unless
@@ -29,7 +24,7 @@ export function loadNativeModule(content: Buffer): unknown {
     }
   }
   throw new WhcbError("config", `the native module for SQLite can't be loaded from a file: ${failures.join("; ")}`, {
-    hint: "Set WHCB_CACHE_DIR to a folder of this user's that others can't write to, on a file system that isn't mounted noexec.",
+    hint: "Set WHCB_CACHE_DIR to a folder of this user's that others can't write to or exchange, on a file system that isn't mounted noexec.",
   });
 }
 
@@ -40,9 +35,9 @@ function load(path: string): unknown {
 }
 
 /** The name says what is in the file. A file with other content, or of another owner, is replaced; so processes may do this at once. */
-function cachedFile(content: Buffer, folder: string): string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  requirePrivate(folder);
+function cachedFile(content: Buffer, cache: string): string {
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  const folder = requireOwnFolder(cache);
   const path = join(folder, `${createHash("sha256").update(content).digest("hex").slice(0, 32)}.node`);
   if (isIntact(path, content)) return path;
   const unfinished = mkdtempSync(join(folder, "new-"));
@@ -55,28 +50,16 @@ function cachedFile(content: Buffer, folder: string): string {
   return path;
 }
 
-/** Throws if others may write to the folder or exchange it. */
-function requirePrivate(folder: string): void {
-  const found = lstatSync(folder);
-  if (!found.isDirectory()) throw new Error(`${folder} isn't a folder itself, but a link or a file`);
-  if (!isOwn(found, OTHERS_WRITE)) throw new Error(`${folder} belongs to another user, or others may write to it`);
-  const { mode } = lstatSync(dirname(folder));
-  const mayBeExchanged = process.getuid !== undefined && (mode & (EVERYBODY_WRITES | STICKY)) === EVERYBODY_WRITES;
-  if (mayBeExchanged) throw new Error(`everybody may write to ${dirname(folder)}`);
-}
-
 function isIntact(path: string, content: Buffer): boolean {
   const file = lstatSync(path, { throwIfNoEntry: false });
-  return (
-    file?.isFile() === true && isOwn(file, OTHERS_WRITE) && file.size === content.length && readFileSync(path).equals(content)
-  );
+  return file?.isFile() === true && isOwn(file) && file.size === content.length && readFileSync(path).equals(content);
 }
 
 /** The folder has a name that nobody can guess, and a loaded module needs its file no more. */
 function loadOnce(content: Buffer): unknown {
   const folder = mkdtempSync(join(tmpdir(), "whcb-"));
   try {
-    const path = join(folder, "module.node");
+    const path = join(requireOwnFolder(folder), "module.node");
     writeFileSync(path, content, { mode: 0o600 });
     return load(path);
   } finally {

@@ -82,6 +82,8 @@ it("a temporary endpoint whose output isn't read answers 503 before its memory i
   const statuses: number[] = [];
   for (let posts = 0; posts < 12; posts++)
     statuses.push((await fetch(url, { method: "POST", body: "A".repeat(9_000_000) })).status);
+  const long = { "x-long": "A".repeat(15_000) };
+  for (let gets = 0; gets < 2_500; gets++) statuses.push((await fetch(url, { headers: long })).status);
   expect([statuses[0], statuses.at(-1)]).toEqual([200, 503]);
   endpoint.child.stdout?.resume();
   expect((await endpoint.stop("SIGINT")).code).toBe(0);

@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import nodeModule from "node:module";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
@@ -115,7 +116,13 @@ describe("Node's compile cache", () => {
     writeFileSync(preload, 'require("node:module").enableCompileCache = (folder) => console.error(folder);');
     const data = dataFolder("enabled");
     const used = { ...enabled, WHCB_DATA_DIR: data, NODE_OPTIONS: `--require ${preload}` };
-    expect(await home.whcb(["--version"], { env: used })).toMatchObject({ code: 0, stderr: `${join(data, "compile-cache")}\n` });
+    expect(await home.whcb(["--version"], { env: used })).toMatchObject({
+      code: 0,
+      stderr: `${join(realpathSync(data), "compile-cache")}\n`,
+    });
+    chmodSync(dirname(data), 0o770);
+    expect(await home.whcb(["--version"], { env: used })).toMatchObject({ code: 0, stderr: "" });
+    chmodSync(dirname(data), 0o700);
   });
 
   it.each([

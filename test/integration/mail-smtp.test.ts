@@ -102,6 +102,19 @@ describe("a mail server", () => {
     expect(mails).toEqual([]);
   });
 
+  test("that repeats the login in its reply, with or without the padding of base64, doesn't get it shown", async () => {
+    const login = "AG9wcwBodW50ZXIyMTI=";
+    const password = "aHVudGVyMjEy";
+    const { port } = await mailServer({
+      allowInsecureAuth: true,
+      onAuth: (_auth, _session, done) => done(null, { user: "ops" }),
+      onRcptTo: (_address, _session, done) => done(new Error(`${login} ${login.slice(0, -1)} ${password} hunter212`)),
+    });
+    expect(await failureOf(notifier({ url: `smtp://ops:hunter212@127.0.0.1:${port}` }).send(aMail()))).toMatch(
+      /rejected the mail \(550 \*{4}=? \*{4} \*{4} \*{4}\)\.$/,
+    );
+  });
+
   test("that requires a login and gets none rejects the mail", async () => {
     const { port } = await mailServer({ authOptional: false });
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}` }).send(aMail()))).toMatch(

@@ -7,7 +7,7 @@ import { SPELLINGS } from "../support/attack/spellings.js";
 /** Ends with a letter: a backslash at the end belongs to the quote that follows as well. */
 const anyKey = fc
   .tuple(
-    fc.string({ unit: fc.constantFrom(..."/+=&<>\"'\\%;#ux2b4 ~ab"), maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom(..."/+=&<>\"'\\%;#ux2b4 ~abäÄß½\u00a0\b\f\n\r\tnt"), maxLength: 20 }),
     fc.stringMatching(/^[A-Za-z0-9+/]{4,20}$/),
   )
   .map(([some, letters]) => `${some}${letters}k`);

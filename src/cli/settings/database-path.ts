@@ -88,9 +88,9 @@ export function readDatabase(given: string | undefined, inEnvironment: string | 
   if (mayHoldPassword(text)) {
     throw new WhcbError(
       "usage",
-      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL with a password, not like a file`,
+      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL or connection string with a password, not like a file`,
       {
-        hint: "give a file's path, such as --db ./whcb.db",
+        hint: "give a file's path, such as --db ./whcb.db, or a URL that begins with postgres://",
       },
     );
   }

@@ -12,9 +12,13 @@ export type ServiceAddress =
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
   if (mayHoldPassword(trimmed)) {
-    throw new WhcbError("config", `${source} looks like a URL with a password, and is neither an http URL nor a database file`, {
-      hint: "write a URL like http://127.0.0.1:8787, and a file like ./x.db",
-    });
+    throw new WhcbError(
+      "config",
+      `${source} looks like a URL or connection string with a password, and is neither an http URL nor a database file`,
+      {
+        hint: "write a URL like http://127.0.0.1:8787, and a file like ./x.db",
+      },
+    );
   }
   if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
   if (/^file:/i.test(trimmed)) return { kind: "file", path: readFileUrl(trimmed, source) };
@@ -31,10 +35,10 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
   });
 }
 
-/** A malformed one is taken for a file, whose path would be shown. */
+/** Another program's connection string, or a malformed URL, would be taken for a file, whose path is shown. */
 export function mayHoldPassword(text: string): boolean {
-  const isWellFormed = /^(?:[a-z][a-z0-9+.-]+:\/\/|file:|\.{0,2}\/(?!\/)|~|[a-z]:[\\/])/i.test(text);
-  return !isWellFormed && /(?:^\/\/|:).*@/s.test(text);
+  const isWellFormed = /^(?!file:\/\/[^/]*@)(?:[a-z][a-z0-9+.-]+:\/\/|file:|\.{0,2}\/(?!\/)|~|[a-z]:[\\/])/i.test(text);
+  return !isWellFormed && /(?:^\/\/|:).*@|password\s*=/is.test(text);
 }
 
 function readUrl(text: string, source: string): ServiceAddress {

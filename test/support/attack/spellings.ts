@@ -14,7 +14,22 @@ export const SPELLINGS = {
 };
 
 const NAMES = new Map(
-  ["/sol", "+plus", '"quot', "'apos", "<lt", ">gt", "&amp", "=equals", "\\bsol"].map((name) => [name[0], `&${name.slice(1)};`]),
+  [
+    "/sol",
+    "+plus",
+    '"quot',
+    "'apos",
+    "<lt",
+    ">gt",
+    "&amp",
+    "=equals",
+    "\\bsol",
+    "äauml",
+    "ÄAuml",
+    "ßszlig",
+    "½frac12",
+    "\u00a0nbsp",
+  ].map((name) => [name[0], `&${name.slice(1)};`]),
 );
 
 function inJson(text: string): string {

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -140,18 +141,36 @@ function linkTo(target: string): void {
   symlinkSync(target, cache);
 }
 
+/** The cache folder itself is this user's alone. */
+function linkAbove(shared: string): void {
+  makeFolder(join(shared, "own", "whcb"), 0o700);
+  symlinkSync(join(shared, "own"), dirname(cache));
+}
+
+function giveAway(folder: string): void {
+  chmodSync(folder, 0o755);
+  chownSync(folder, 1, 1);
+}
+
 describe.skipIf(IS_WINDOWS)("a cache folder that isn't this user's alone", () => {
   const unsafe: [string, () => void, string][] = [
     ["its group may write to it", () => makeFolder(cache, 0o770), "others may write to it"],
     ["everybody may write to it", () => makeFolder(cache, 0o1777), "others may write to it"],
     ["it is a link", () => linkTo(makeFolder(join(home, "elsewhere"), 0o700)), "isn't a folder itself"],
-    ["everybody may exchange it", () => chmodSync(dirname(makeFolder(cache, 0o700)), 0o777), "everybody may write to"],
+    ["everybody may exchange it", () => chmodSync(dirname(makeFolder(cache, 0o700)), 0o777), "others may write to it"],
     [
-      "it is another user's",
-      () => vi.spyOn(process, "getuid").mockReturnValue((process.getuid?.() ?? 0) + 1),
-      "belongs to another user",
+      "a group may exchange a folder above",
+      () => chmodSync(dirname(dirname(makeFolder(cache, 0o700))), 0o770),
+      "others may write",
     ],
+    ["a link above it may be turned", () => linkAbove(makeFolder(join(home, "everybody's"), 0o777)), "others may write to it"],
   ];
+  if (isRoot) {
+    unsafe.push(
+      ["it is another user's", () => chownSync(makeFolder(cache, 0o700), 1, 1), "belongs to another user"],
+      ["a folder above is another user's", () => giveAway(dirname(dirname(makeFolder(cache, 0o700)))), "belongs to another user"],
+    );
+  }
 
   it.each(unsafe)("isn't used if %s: the module is loaded from a temporary file, which is gone then", (_, spoil) => {
     spoil();
@@ -168,6 +187,11 @@ describe.skipIf(IS_WINDOWS)("a cache folder that isn't this user's alone", () =>
 
   it("may be below one in which nobody renames what is another's", () => {
     chmodSync(dirname(makeFolder(cache, 0o700)), 0o1777);
+    unpack();
+  });
+
+  it("may be below a link, if what it leads to is this user's or root's", () => {
+    symlinkSync(makeFolder(join(home, "elsewhere"), 0o700), dirname(cache));
     unpack();
   });
 });
@@ -203,6 +227,14 @@ describe.skipIf(IS_WINDOWS)("without a cache folder", () => {
         hint: expect.stringContaining("Set WHCB_CACHE_DIR to a folder"),
       }),
     );
+  });
+
+  it("nor one that others can't exchange, the module isn't loaded", () => {
+    chmodSync(temporary, 0o777);
+    expect(() => loadNativeModule(content)).toThrow(
+      `; ${realpathSync(temporary)} belongs to another user, or others may write to it`,
+    );
+    expect(readdirSync(temporary)).toEqual([]);
   });
 
   it("a module that the system doesn't load leaves nothing behind", () => {

@@ -25,8 +25,10 @@ export interface LocalEndpoint {
 
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const MAX_BODY_BYTES = 10_485_760;
-/** All bodies that are arriving, or aren't printed yet, may take so many bytes. */
-const MAX_BODIES_BYTES = 3 * MAX_BODY_BYTES;
+/** All requests that are arriving, or aren't printed yet, may take so many bytes. */
+const MAX_REQUESTS_BYTES = 3 * MAX_BODY_BYTES;
+/** What is kept of a request without headers or body. */
+const MIN_REQUEST_BYTES = 2_048;
 
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
@@ -46,7 +48,7 @@ export async function openEndpoint(
     const answer = await readRequest(request);
     if (answer === null) {
       response.writeHead(503, { "content-type": "text/plain", connection: "close" });
-      return void response.end("whcb listen is receiving too many long bodies at once\n");
+      return void response.end("whcb listen is receiving too many or too long requests at once\n");
     }
     if (answer.kind === "hang") return;
     if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, closing.signal);
@@ -54,7 +56,7 @@ export async function openEndpoint(
       .writeHead(answer.status, { "content-type": "text/plain" })
       .end(isAcceptedStatus(answer.status) ? "OK\n" : "rehearsed failure\n");
   }
-  /** Returns null if there was no room for the body. */
+  /** Returns null if there was no room for the request. */
   async function readRequest(request: IncomingMessage): Promise<LocalAnswer | null> {
     const receivedAt = clock.now();
     const method = request.method ?? "";
@@ -93,29 +95,35 @@ export async function openEndpoint(
 
 interface ReadBody {
   readonly body: string;
-  /** Its bytes count as arriving until it is called. */
+  /** The request's bytes count as arriving until it is called. */
   release(): void;
 }
 
-/** Returns null if the bodies that are arriving would take too much memory with it. */
+/** Returns null if the requests that are arriving would take too much memory with it. */
 async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<ReadBody | null> {
   let collected: CollectedBytes | null = new CollectedBytes();
   let isTooLong = false;
+  const headBytes = request.rawHeaders.reduce((sum, text) => sum + text.length, MIN_REQUEST_BYTES + (request.url ?? "").length);
   let kept = 0;
   const keep = (bytes: number) => {
     arriving.bytes += bytes - kept;
     kept = bytes;
   };
+  const dropIfFull = () => {
+    if (arriving.bytes <= MAX_REQUESTS_BYTES) return;
+    collected = null;
+    keep(0);
+  };
   try {
+    keep(headBytes);
+    dropIfFull();
     for await (const piece of request) {
       if (collected === null) continue;
       isTooLong ||= collected.length + piece.length > MAX_BODY_BYTES;
       if (isTooLong) continue;
       collected.add(piece);
-      keep(collected.capacity);
-      if (arriving.bytes <= MAX_BODIES_BYTES) continue;
-      collected = null;
-      keep(0);
+      keep(headBytes + collected.capacity);
+      dropIfFull();
     }
     return collected && { body: collected.bytes().toString("utf8"), release: () => keep(0) };
   } catch (error) {

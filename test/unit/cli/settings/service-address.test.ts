@@ -51,6 +51,9 @@ describe("what WHCB_URL names", () => {
     "h ttp://ops:hunter2@host/x",
     "://ops:hunter2@host",
     "http://ops:hunter2@ho st/",
+    "file://ops:hunter2@host/x.db",
+    "host=127.0.0.1 dbname=whcb password=hunter2",
+    "host=/var/run/postgresql Password = hunter2",
   ])("credentials in a URL are rejected without being shown", (text) => {
     let message = "";
     try {
