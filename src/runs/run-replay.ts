@@ -50,8 +50,9 @@ export async function sendPlan(plan: ReplayPlan, options: RunOptions, session: R
   const recorders: AttemptRecorder[] = [];
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
+    if (!(await isUnchanged(group.callback, options, session))) continue;
     if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
-    else if (await isUnchanged(group.callback, options, session)) await sendAndMark(plan, group, options, { session, recorders });
+    else await sendAndMark(plan, group, options, { session, recorders });
     while (session.stopReasonOf(group.callback.id) === "lock-lost")
       await sendAgainWithLock(group, options, { session, recorders });
   }

@@ -507,6 +507,21 @@ describe("a confirmation", () => {
 });
 
 describe("a replay", () => {
+  it.each(["call=A", "all=on"])("of %s asks again if its destination or key has changed", async (calls) => {
+    await accept("A");
+    await attempt(["A"], {});
+    let page = await visitor.open(`${CONFIRM}?action=replay&${calls}`);
+    const settings = { ...CALLBACK_SETTINGS, retriesEnabled: false };
+    for (const change of [{ url: "http://127.0.0.1:9001/elsewhere" }, { auth: { ...settings.auth, key: "another" } }]) {
+      await service.store.callbacks.update(ID, { ...settings, ...change }, Date.now(), DEFAULT_RETRY_POLICY);
+      page = await confirm(page);
+      expect([page.status, page.text]).toEqual([409, expect.stringContaining("Nothing was sent: check it again")]);
+      if (change.url !== undefined) expect(page.text).toContain(`Destination URL: ${change.url}`);
+      expect(await service.store.replays.list(ID, 9)).toEqual([]);
+    }
+    expect((await confirm(page)).text).toContain("The replay of 1 call was requested.");
+  });
+
   it("is a page with its progress, is requested once, and can be stopped", async () => {
     const ids = Array.from({ length: 5 }, (_, index) => `C${index}`);
     await accept(...ids);

@@ -85,6 +85,17 @@ describe("a replay by the service", () => {
     expect(calls.filter(({ state }) => state === "skipped").map(({ id }) => id)).toEqual(settled);
   });
 
+  it("isn't requested if the callback's URL has changed since the calls were listed", async () => {
+    const at = await scene(ours);
+    const { deps } = at.desk;
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
+    const getCallback = async (id: string) => ({ ...(await deps.client.getCallback(id)), url: "http://127.0.0.1:9/new" });
+    const changed = { ...deps, client: { ...deps.client, getCallback } };
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, viaService: true }, changed);
+    expect([summary.callbacks[0]?.stopped, at.asked]).toEqual(["changed", []]);
+    expect(summary).toMatchObject({ isResumable: true, error: { code: "items-failed" }, counts: { left: CALLS } });
+  });
+
   it("leaves out a call that is gone, and requests the others", async () => {
     const gone = new Set<string>();
     const at = await scene(ours, (ids) => {

@@ -1,6 +1,7 @@
 /** Sessions are described in docs/operations.md, The console. */
 import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Callback } from "../../domain/callback.js";
 import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, type Random, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
@@ -172,6 +173,11 @@ export class Sessions {
   markOf(text: string, request: FastifyRequest): string {
     const { store } = this.#deps;
     return store.sign(`mark ${tokenOf(request)} ${store.databaseId} ${text}`);
+  }
+
+  /** Changes with where the callback's calls are sent, and with which key. */
+  targetMarkOf({ url, auth }: Callback, request: FastifyRequest): string {
+    return this.markOf(JSON.stringify([url, auth.type, auth.key]), request);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */

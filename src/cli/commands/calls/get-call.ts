@@ -231,7 +231,8 @@ function explainFailed({ call, callback }: CallFacts, options: TimeOptions): rea
   if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, and retries it until ${at(call.retryUntil)}`;
-    const when = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
+    const sendsAt = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
+    const when = callback.pause?.until === null ? `once ${callback.name} is resumed` : sendsAt;
     return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} ${when}${until}.`];
   }
   if (call.retryUntil !== null && call.retryUntil <= options.now) {

@@ -12,7 +12,11 @@ const FLAGS = {
     "how many FAILED calls are allowed (default: 0, or any number with --max-age)",
     integer(0),
   ),
-  maxAge: value("--max-age <duration>", "the longest time since the last attempt of any FAILED call", parsePositiveDuration),
+  maxAge: value(
+    "--max-age <duration>",
+    "the longest time since the last attempt of any FAILED call; each retry or replay starts it again",
+    parsePositiveDuration,
+  ),
   maxWaitingAge: value(
     "--max-waiting-age <duration>",
     "the longest time that any call may wait for its first attempt to end; `whcb serve` only",
@@ -28,7 +32,7 @@ export const CHECK = command({
   flags: FLAGS,
   examples: [
     ["whcb check", "exit 8 if any call is FAILED"],
-    ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none older than an hour"],
+    ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none unattempted for an hour"],
     ["whcb check --max-waiting-age 30s", "exit 8 too if an endpoint doesn't answer, or nothing is sent"],
     ["whcb check -o json", "the figures, for a monitor"],
   ],

@@ -78,6 +78,8 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const asked = await readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
+      if (action === "replay" && readParameter(form, "seen") !== sessions.targetMarkOf(callback, request))
+        throw new WhcbError("locked", "Another user has changed where the calls are sent. Nothing was sent: check it again");
       const author = authorOf(request, deps);
       const inTurn = scanInTurn(request, reply);
       const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, author, inTurn });
@@ -137,6 +139,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
         ["once", once],
         ["at", String(shownAt)],
         ["signature", sessions.markOf(`${once} ${shownAt}`, request)],
+        ["seen", sessions.targetMarkOf(callback, request)],
         ["counted", String(counted.count)],
         ["digest", counted.digest],
       ],

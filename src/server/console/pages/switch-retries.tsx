@@ -48,7 +48,7 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
       return redirectDone(reply, to, `Retries of ${name} were already ${isOn ? "on" : "off"}: nothing was changed.`);
     }
     // What is switched may be sent to another URL by now.
-    if (form.get("seen") !== markOf(request, stored)) return ask(request, reply, stored, wanted, true);
+    if (form.get("seen") !== sessions.targetMarkOf(stored, request)) return ask(request, reply, stored, wanted, true);
     try {
       const change = { author: authorOf(request, deps), expected: stored };
       await updateCallback(context, stored, { ...stored, retriesEnabled: isOn }, change);
@@ -79,16 +79,12 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
           counts={await store.calls.count(callback.id)}
           policy={policy}
           formToken={formToken(request)}
-          seen={markOf(request, callback)}
+          seen={sessions.targetMarkOf(callback, request)}
         />
       </>
     );
     const status = hasChanged ? 409 : 200;
     return reply.showPage(callbackPage(callback, record, { title, trail: [], tab: "settings", content, status }));
-  }
-
-  function markOf(request: FastifyRequest, { url, auth, retriesEnabled }: Callback): string {
-    return sessions.markOf(JSON.stringify([url, auth.type, auth.key, retriesEnabled]), request);
   }
 }
 
