@@ -64,7 +64,7 @@ it.each([
     const at = ["--port", new URL(first.url).port];
     const rehearsal = await home.serve([...SERVE, ...at, "--db", copy]);
     const mine = await home.listen(["--status", "503"]);
-    const there = [...command, "--service", rehearsal.url];
+    const there = [...command, "--service", rehearsal.url, "--profile", "local-2"];
     const { stdout } = await home.whcb(kind === "replay" ? [...there, "--to", mine.url] : there);
     const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];
     await end(rehearsal);
