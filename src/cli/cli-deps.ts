@@ -59,7 +59,7 @@ export type ServiceTarget =
       /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
       readonly retriesRefused?: (reason: string) => boolean;
       readonly beginWait?: BeginWait;
-      /** It is known if `serve` has written the profile. */
+      /** It is known if the profile has it. */
       readonly ownDatabase?: OwnDatabase | undefined;
       /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
       readonly readPatienceMs?: () => number | null;

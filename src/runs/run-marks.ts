@@ -55,6 +55,8 @@ interface FoundCalls extends UnusableCalls {
   readonly already: number;
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
+  /** These calls wait for their first attempt, so they can't become FAILED. */
+  readonly waiting: number;
 }
 
 export interface MarkGroup {
@@ -147,13 +149,22 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now(), serviceListedAt: null } as const;
   const markedBy = new Map<RunOverview, number>();
   const staysSuccess = await readStayCheck(marking.undoes, deps, (other) => markedBy.set(other, (markedBy.get(other) ?? 0) + 1));
-  let found: FoundCalls = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
+  let found: FoundCalls = {
+    groups: [],
+    leftOut: 0,
+    withoutId: 0,
+    unlisted: 0,
+    missing: [],
+    already: 0,
+    delivered: 0,
+    waiting: 0,
+  };
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
     const callback = await findById(callbackId, deps.client);
     const callbacks = callback === null ? [] : [callback];
-    const { groups, already, delivered, missing } = await byIds(callbacks, ids, "FAILED", deps, {
+    const { groups, already, delivered, missing, waiting } = await byIds(callbacks, ids, "FAILED", deps, {
       staysSuccess,
       isListedLate: (call) => asMarked.has(callKey(call.callbackId, call.id)),
     });
@@ -163,6 +174,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       missing: [...found.missing, ...missing],
       already: found.already + already,
       delivered: found.delivered + delivered,
+      waiting: found.waiting + waiting,
     };
   }
   const isUnfinished = run.state === "unfinished" || run.state === "running";
@@ -272,7 +284,7 @@ async function byFilter(
     unusable.unlisted += listed.unlisted;
     groups.push(group);
   }
-  return { groups, ...unusable, missing: [], already: 0, delivered: 0 };
+  return { groups, ...unusable, missing: [], already: 0, delivered: 0, waiting: 0 };
 }
 
 const NO_CALL_STAYS = { staysSuccess: () => false, isListedLate: () => false };
@@ -287,15 +299,17 @@ async function byIds(
   const groups = callbacks.map(newGroup);
   let already = 0;
   let delivered = 0;
+  let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
   const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status && !isListedLate(call)) already++;
+      else if (call.status === "PENDING" && status === "FAILED") waiting++;
       else if (staysSuccess(call)) delivered++;
       else addCall(group, call, deps);
     }
   });
-  return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered };
+  return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered, waiting };
 }
 
 interface GrowingGroup extends MarkGroup {

@@ -1,7 +1,8 @@
 /** An unfinished run is finished on the service that it was made with, and a copy of a database is another service. */
 import { once } from "node:events";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { serveHere } from "../support/process/serve-here.js";
 import { userEnv } from "../support/process/served-api.js";
@@ -58,6 +59,10 @@ it.each([
     const at = ["--port", new URL(first.url).port];
     const rehearsal = await serveHere(home, [...OUTAGE_SERVICE, ...at, "--db", copy]);
     const mine = await home.listen(["--status", "503"]);
+    // A profile of an earlier version doesn't know its database.
+    const file = join(home.paths.config, "config.json");
+    const { databaseId: _d, ...local } = JSON.parse(readFileSync(file, "utf8")).profiles.local;
+    writeFileSync(file, JSON.stringify({ current: "local", profiles: { local } }));
     const there = [...command, "--service", rehearsal.url];
     const { stdout } = await home.whcb(kind === "replay" ? [...there, "--to", mine.url] : there);
     const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];

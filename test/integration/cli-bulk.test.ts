@@ -605,6 +605,26 @@ describe("--reason", () => {
   });
 });
 
+test("mark-failed leaves out calls that wait for their first attempt, and doesn't call them missing", async () => {
+  await anOutage(1);
+  const [failed = ""] = await machine.ids("demo");
+  await machine.works(["mark-success", "demo", failed, "--yes"]);
+  await machine.works(["callbacks", "pause", "demo"]);
+  await machine.works(["trigger", "demo"]);
+  const [waiting = ""] = await machine.ids("demo", "--pending");
+  const left = "1 call left out: waiting for its first attempt\n";
+  const error = "error: 1 call can't be marked FAILED yet\n";
+  expect(await machine.whcb(["mark-failed", "demo", waiting, "--yes"])).toEqual({
+    code: 8,
+    stdout: "",
+    stderr: `nothing to mark\n${left}${error}`,
+  });
+  const both = await machine.whcb(["mark-failed", "demo", waiting, failed, "--yes"]);
+  expect([both.code, both.stderr.includes(left), both.stderr.endsWith(error)]).toEqual([8, true, true]);
+  expect(await machine.ids("demo", "--failed")).toEqual([failed]);
+  expect(await machine.whcb(["mark-failed", "demo", waiting, "F".repeat(32), "--yes"])).toMatchObject({ code: 8 });
+});
+
 describe("mark-failed --undo", () => {
   const runIdIn = (json: string): string => JSON.parse(json).runId;
 

@@ -305,7 +305,12 @@ describe("callbacks", () => {
     await once(server, "close");
     expect(await update("/bad")).toMatch(new RegExp(`^warning: GET http://127.0.0.1:${port}/bad failed: refused: `));
     const back = ["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`];
-    expect((await machine.whcb([...back, "--new-key"], { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } })).stderr).toBe("");
+    const newKey = (key: string) => machine.whcb([...back, "--new-key"], { env: { WHCB_CALLBACK_KEY: key } });
+    expect(await newKey("PLANTED-CALLBACK-KEY")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("error: the key of demo is this one already\n"),
+    });
+    expect((await newKey("ANOTHER-CALLBACK-KEY")).stderr).toBe("the auth key is that of WHCB_CALLBACK_KEY\n");
   });
 
   test("update --url succeeds with a warning where this machine can't check the URL", async () => {

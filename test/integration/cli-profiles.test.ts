@@ -78,10 +78,23 @@ describe("serve", () => {
     });
     expect(await machine.works(["runs", "list", "-o", "ids"])).toBe("");
     expect((await failed()).split("\n")).toHaveLength(3);
-    // An address that is typed is what is meant.
-    expect(await machine.works(["mark-success", "demo", "--failed", "--yes", "--service", second.url])).toMatch(
-      /^2 calls marked/,
-    );
+    // The same goes for the profile's address, if it is typed.
+    const mark = ["mark-success", "demo", "--failed", "--yes"];
+    const service = ["--service", second.url];
+    for (const [argv, env] of [
+      [[...mark, ...service], {}],
+      [[...mark, ...service, "--profile", "local"], {}],
+      [mark, { WHCB_URL: second.url }],
+      [["triage", "demo"], {}],
+      [["triage"], {}],
+      [["watch"], {}],
+    ] as const)
+      expect(await machine.whcb(argv, { env: { ...env, NO_COLOR: "1" }, canAsk: true, columns: 80 })).toMatchObject({
+        code: 4,
+        stderr: expect.stringContaining("error: another database than that of profile local ("),
+      });
+    expect((await failed()).split("\n")).toHaveLength(3);
+    expect(await machine.works([...mark, ...service, ...other])).toMatch(/^2 calls marked/);
     await second.stop();
     await machine.serve(["--db", machine.path("a.db"), ...here]);
     expect(await machine.works(["callbacks", "list", "-o", "ids"])).toBe("");
@@ -113,6 +126,48 @@ describe("serve", () => {
 });
 
 describe("login", () => {
+  test("stores which database answers: another one at that address is another service", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const here = ["--port", new URL(first.url).port];
+    const { username = "", password = "", apiKey = "" } = (await settings()).profiles.get("local") ?? {};
+    const env = { WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
+    await machine.works(["login", first.url, "--name", "mine"], { env });
+    await first.stop();
+    const second = await machine.serve(["--db", machine.path("b.db"), ...here]);
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.works(["profiles", "use", "local-2"]);
+    await machine.rehearse("demo", broken.url, 2);
+    await machine.works(["profiles", "use", "mine"]);
+    await machine.works(["config", "set", "callback", "demo"]);
+    const message = `error: another database than that of profile mine answers at ${first.url}\n`;
+    const mark = ["mark-success", "--failed", "--yes"];
+    expect(await machine.whcb(mark)).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(
+        `${message}hint: if you mean that one, add \`--profile local-2\`; else check where that address leads\n`,
+      ),
+    });
+    // Without the profile of `serve`, what is typed next is a login.
+    await storeSettings(machine.world, ({ profiles, ...rest }) => ({
+      ...rest,
+      profiles: new Map([...profiles].filter(([name]) => name === "mine")),
+    }));
+    expect(await machine.whcb(mark)).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(
+        `${message}hint: if you mean that one, log in to it with \`whcb login ${first.url} --name mine\`; else check where that address leads\n`,
+      ),
+    });
+    await machine.works(["login", first.url, "--keep-current"], { env });
+    expect(await profileUrls()).toEqual({ current: "mine", mine: first.url, local: first.url });
+    await machine.works(["login", first.url, "--name", "mine"], { env });
+    expect(await machine.works(mark)).toMatch(/^2 calls marked/);
+    // It is a user's, though it is called local and has the same address.
+    await second.stop();
+    await machine.serve(["--db", machine.path("a.db"), ...here]);
+    expect(await profileUrls()).toEqual({ current: "mine", mine: first.url, local: first.url, "local-2": first.url });
+  });
+
   test("without a name never repoints the profile of another service", async () => {
     const first = await machine.serve(["--db", machine.path("a.db")]);
     const second = await machine.serve(["--db", machine.path("b.db")]);

@@ -1,5 +1,5 @@
 /** Backups beside a service that writes and on a full disk; checks and migrations of a database that version 0.1.0 wrote. */
-import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -54,6 +54,24 @@ describe("db backup", () => {
     expect(await backUp("copy.db")).toMatchObject({ code: 2, stderr: expect.stringContaining("copy.db exists\n") });
     expect(await backUp("--force", "copy.db")).toMatchObject({ code: 0, stdout: "" });
     expect(countsIn(home.path("copy.db"))).toEqual({ rows: 1_500, counted: 1_500 });
+  });
+
+  it("never replaces a file of the database itself, or one that isn't a database", async () => {
+    writeFileSync(home.path("notes.txt"), "not a database\n");
+    writeFileSync(home.path("empty"), "");
+    symlinkSync(home.path("x.db.key"), home.path("link"));
+    const key = readFileSync(home.path("x.db.key"), "utf8");
+    for (const name of ["x.db", "x.db.key", "link", "x.db-wal", "x.db-shm", "x.db-journal", "x.db-serve.lock"]) {
+      const { code, stderr } = await backUp("--force", name);
+      expect([name, code, stderr]).toEqual([name, 2, expect.stringMatching(/ is (a file of )?the database itself\n/)]);
+    }
+    expect(readFileSync(home.path("x.db.key"), "utf8")).toBe(key);
+    expect(await backUp("--force", "notes.txt")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("notes.txt isn't a SQLite database\n"),
+    });
+    expect(readFileSync(home.path("notes.txt"), "utf8")).toBe("not a database\n");
+    expect(await backUp("--force", "empty")).toMatchObject({ code: 0 });
   });
 
   it("leaves nothing of a file that can't be written", async () => {

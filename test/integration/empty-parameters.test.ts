@@ -176,6 +176,20 @@ describe("what would be ignored", () => {
     },
   );
 
+  it.each(["statuscode=503", "From=x", "dryRun=true", "callbackId=other"])(
+    "as the unknown parameter %s beside an id is a 422, and marks nothing",
+    async (parameter) => {
+      const detail = `${parameter.split("=")[0]} is not a parameter here`;
+      for (const path of [`${marks}?id=A&${parameter}`, `${marks}/A?${parameter}`])
+        expect(await ask("PUT", path, SUCCESS)).toEqual({ status: 422, detail });
+    },
+  );
+
+  it("as an id beside that of the path is a 422, and marks nothing", async () => {
+    const detail = "id is in the path: name no other call";
+    expect(await ask("PUT", `${marks}/A?id=B`, SUCCESS)).toEqual({ status: 422, detail });
+  });
+
   it("as a member that a mark doesn't have is a 422, and marks nothing", async () => {
     const detail = "unlessSetled isn't a member of a mark";
     for (const path of [`${marks}?id=A`, `${marks}/A`])

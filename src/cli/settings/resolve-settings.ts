@@ -21,7 +21,7 @@ export interface ResolvedSettings {
   /** `profileService` is the profile's service, as a client of it is named. */
   readonly profileService: string | null;
   readonly address: Sourced<ServiceAddress | null>;
-  /** `ownDatabase` is of the profile's `serve`, and null if the address isn't the profile's, or that isn't known. */
+  /** `ownDatabase` is that of the profile whose address is used, also if the address was typed. It is null if that isn't known. */
   readonly ownDatabase: ProfileDatabase | null;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
@@ -46,9 +46,9 @@ export interface ResolvedSettings {
 export interface ProfileDatabase {
   readonly id: string;
   readonly profile: string;
-  /** `database` is a path, or the name of one on a server. */
-  readonly database: string;
-  /** The names of all profiles by their databases' ids. */
+  /** `database` is a path, or the name of one on a server. It is null if no `serve` has written the profile. */
+  readonly database: string | null;
+  /** The names of this address's profiles by their databases' ids. */
   readonly profiles: ReadonlyMap<string | undefined, string>;
 }
 
@@ -94,7 +94,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     profile: named,
     profileService,
     address: { value: address, from: place?.from ?? "not set" },
-    ownDatabase: given === undefined && named.value !== null ? databaseOf(named.value, settings.profiles) : null,
+    ownDatabase: home === undefined ? null : databaseOf(home, homes),
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
@@ -111,12 +111,15 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   };
 }
 
-function databaseOf(profile: string, profiles: Settings["profiles"]): ProfileDatabase | null {
-  const { databaseId, database, credentialsOrigin } = profiles.get(profile) ?? {};
+function databaseOf([profile, { databaseId, database, credentialsOrigin }]: NamedProfile, homes: readonly NamedProfile[]) {
   // With `credentialsOrigin`, a user has changed the URL since.
-  if (databaseId === undefined || database === undefined || credentialsOrigin !== undefined) return null;
-  const names = new Map([...profiles].map(([name, { databaseId: id }]) => [id, name]));
-  return { id: databaseId, profile, database, profiles: names };
+  if (databaseId === undefined || credentialsOrigin !== undefined) return null;
+  return {
+    id: databaseId,
+    profile,
+    database: database ?? null,
+    profiles: new Map(homes.map(([name, { databaseId: id }]) => [id, name])),
+  };
 }
 
 function isOther(variable: string | undefined, stored: string | undefined): boolean {

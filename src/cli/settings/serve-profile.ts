@@ -48,10 +48,12 @@ export async function writeServeProfile(deps: CliDeps, service: ServedService): 
 }
 
 /** Returns the profile of this database, else `local` of 0.1.0, which has no database, at the same address. */
-function ownProfile({ profiles }: Settings, { database, url }: ServedService): string | null {
+function ownProfile({ profiles }: Settings, { database, databaseId, url }: ServedService): string | null {
   for (const [name, profile] of profiles) if (profile.database === database) return name;
   const local = profiles.get("local");
-  return local !== undefined && local.database === undefined && local.url === url ? "local" : null;
+  if (local === undefined || local.database !== undefined || local.url !== url) return null;
+  // `whcb login` stores which database it is.
+  return local.databaseId === undefined || local.databaseId === databaseId ? "local" : null;
 }
 
 /** Returns `base`, or with the next free number: "local-2". */

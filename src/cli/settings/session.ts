@@ -70,17 +70,16 @@ function ownDatabaseOf({ ownDatabase, address }: ResolvedSettings, screen: Scree
   if (ownDatabase === null || address.value === null) return undefined;
   const { id, profile, database, profiles } = ownDatabase;
   const url = addressText(address.value);
+  const shown = database === null ? profile : `${profile} (${database})`;
   const otherError = (otherId: string | null): WhcbError =>
-    new WhcbError(
-      "config",
-      `another database than that of profile ${profile} (${database}) answers at ${url}`,
-      adviceFor(otherId),
-    );
+    new WhcbError("config", `another database than that of profile ${shown} answers at ${url}`, adviceFor(otherId));
   function adviceFor(otherId: string | null): Advice {
     const other = otherId === null ? undefined : profiles.get(otherId);
-    const meant = other === undefined ? ["--service", url] : ["--profile", other];
-    const serve = commandLine({ command: "serve", flags: ["--db", database] });
-    return { hint: `if you mean that one, add \`${meant.map(shellQuote).join(" ")}\`; else start \`${serve}\`` };
+    // The profile that `serve` has written stays that of its database.
+    const login = commandLine({ command: "login", operands: [url], flags: database === null ? ["--name", profile] : [] });
+    const meant = other === undefined ? `log in to it with \`${login}\`` : `add \`--profile ${shellQuote(other)}\``;
+    const serve = database !== null && commandLine({ command: "serve", flags: ["--db", database] });
+    return { hint: `if you mean that one, ${meant}; else ${serve ? `start \`${serve}\`` : "check where that address leads"}` };
   }
   const onOther = (otherId: string): void => {
     const { message, hint } = otherError(otherId);

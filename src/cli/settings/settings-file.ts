@@ -27,7 +27,7 @@ export interface Profile {
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
-  /** The identity of that database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
+  /** The identity of its database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
   /** `callback` is the id or name of the default callback. */
   readonly callback?: string;

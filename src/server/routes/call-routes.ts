@@ -110,6 +110,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   });
 
   app.put<CallPath & { Querystring: Query }>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
+    if (readIds(request.query).length > 0) throw new WhcbError("invalid", "id is in the path: name no other call");
     return answerMark(request, reply, [request.params.callId]);
   });
 

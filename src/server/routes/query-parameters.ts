@@ -65,10 +65,11 @@ export function rejectUnknown(query: Query): void {
   if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
 }
 
-/** Throws `invalid` for a filter beside ids, which it would not narrow. The `status` of the mark itself is none. */
+/** Throws `invalid` for a filter beside ids, which it would not narrow, and as `rejectUnknown`. The `status` of the mark itself is none. */
 export function rejectFilter(query: Query, status: string): void {
   const filter = FILTER_PARAMETERS.find((name) => query[name] !== undefined && !(name === "status" && query[name] === status));
   if (filter !== undefined) throw new WhcbError("invalid", `id and ${filter} can't be combined`);
+  rejectUnknown(query);
 }
 
 /** A database compares the text that is searched for with a content from each of its characters on. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, fsyncSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
@@ -53,16 +53,41 @@ async function copyPages(database: Database.Database, draft: string, onProgress:
   });
 }
 
+const SIDE_FILES = [".key", "-wal", "-shm", "-journal", "-serve.lock"];
+
 function requireFreeName(file: string, path: string, overwrite: boolean): void {
-  if (!existsSync(file)) return;
-  if (realpathSync(file) === realpathSync(path)) throw new WhcbError("usage", `${file} is the database itself`);
+  const folder = dirname(file);
+  const exists = existsSync(file);
+  const place = exists ? realpathSync(file) : join(existsSync(folder) ? realpathSync(folder) : folder, basename(file));
+  const database = realpathSync(path);
+  if (place === database) throw new WhcbError("usage", `${file} is the database itself`);
+  if (SIDE_FILES.some((end) => place === database + end)) {
+    throw new WhcbError("usage", `${file} is a file of the database itself`, { hint: "name another file" });
+  }
+  if (!exists) return;
   if (statSync(file).isDirectory()) throw new WhcbError("usage", `${file} is a folder`, { hint: "name a file in it" });
   if (!overwrite) throw new WhcbError("usage", `${file} exists`, { hint: "name another file, or add --force to replace it" });
+  if (!isEmptyOrSqlite(file)) {
+    const hint = "name another file, or move that one away: --force replaces only a database";
+    throw new WhcbError("usage", `${file} isn't a SQLite database`, { hint });
+  }
   const side = [`${file}-wal`, `${file}-journal`].find(existsSync);
   if (side === undefined) return;
   throw new WhcbError("usage", `${file} is a database in use, or one that wasn't closed: there is ${side}`, {
     hint: "name another file: SQLite would apply that one to the backup",
   });
+}
+
+/** `mktemp` creates an empty file. */
+function isEmptyOrSqlite(file: string): boolean {
+  const beginning = Buffer.alloc(16);
+  const descriptor = openSync(file, "r");
+  try {
+    const length = readSync(descriptor, beginning);
+    return length === 0 || beginning.toString("latin1") === "SQLite format 3\0";
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Windows flushes only a file that is open to write. */

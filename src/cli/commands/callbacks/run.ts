@@ -128,7 +128,11 @@ export interface CallbackKey {
 /** Takes it from WHCB_CALLBACK_KEY or a prompt, else generates one: other users can read flags. */
 export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<CallbackKey> {
   const given = deps.io.env.WHCB_CALLBACK_KEY;
-  if (given !== undefined && given !== "") return { key: given, isNew: false };
+  if (given !== undefined && given !== "") {
+    // It may be left from another callback.
+    screen.info("the auth key is that of WHCB_CALLBACK_KEY");
+    return { key: given, isNew: false };
+  }
   if (screen.canAsk) {
     const typed = await askSecret(deps.io, "Auth key of the callback (empty: generate one):");
     if (typed.trim() !== "") return { key: typed.trim(), isNew: false };
@@ -164,6 +168,10 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
     // The callback may have changed while the question was open.
     if (chosen !== null) before = await findCallback(client, before.id);
+    if (chosen !== null && chosen.key === before.auth.key)
+      throw new WhcbError("usage", `the key of ${before.name} is this one already`, {
+        hint: "is WHCB_CALLBACK_KEY left from it?",
+      });
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
     const signingSecret = await client.updateCallback(before.id, body, before.raw);

@@ -10,7 +10,7 @@ const ANY_DATABASE = {
   summary: "the SQLite file, or the URL of PostgreSQL without password (default: WHCB_DB, then the profile's)",
 };
 const FLAGS = {
-  backup: { database: DATABASE, force: flag("--force", "replace the file if it exists"), output: OUTPUT_TEXT_JSON },
+  backup: { database: DATABASE, force: flag("--force", "replace the file, if it is a database"), output: OUTPUT_TEXT_JSON },
   copy: {
     from: value("--from <file>", "the SQLite file to copy; nothing may serve it", String),
     database: ANY_DATABASE,

@@ -32,15 +32,17 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
     address.kind === "http" && credentials !== null
       ? httpTarget(invocation, address.url, credentials)
       : await fileTarget(addressText(address));
-  await verifyTarget(invocation, target);
+  const databaseId = await verifyTarget(invocation, target);
   const url = addressText(address);
   let name = values.name ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps, (before) => {
-    if (name === "") name = profileNameFor(before, address);
+    if (name === "") name = profileNameFor(before, address, databaseId);
     const { username: _u, password: _p, apiKey: _k, ...known }: Partial<Profile> = before.profiles.get(name) ?? {};
     // What answers there now is meant.
-    const { credentialsOrigin: _o, databaseId: _d, ...rest } = known;
-    const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
+    const { credentialsOrigin: _o, databaseId: knownId, database, ...rest } = known;
+    const kept = database !== undefined && isSameOrUnknown(knownId, databaseId) && { database };
+    const told = databaseId !== null && { databaseId };
+    const profiles = new Map(before.profiles).set(name, { ...rest, url, ...kept, ...told, ...credentials });
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
@@ -94,11 +96,12 @@ const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
   "malformed",
 ]);
 
-/** Throws the service's error: bad credentials aren't stored. */
-async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promise<void> {
+/** Returns the database's id, or null if the service doesn't say it. Throws the service's error: bad credentials aren't stored. */
+async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promise<string | null> {
   const client = await deps.openClient(target);
   try {
     await client.verify();
+    return target.kind === "http" ? client.databaseId() : null;
   } catch (error) {
     throw target.kind === "http" && isWhcbError(error) ? withConnectionAdvice(error, target.url, "the command line") : error;
   } finally {
@@ -123,13 +126,19 @@ function httpTarget(invocation: Invocation, url: string, credentials: Credential
   };
 }
 
-/** Never returns the name of another service's profile. */
-function profileNameFor(settings: Settings, address: ServiceAddress): string {
+/** Never returns the name of the profile of another service, or of another database at this address. */
+function profileNameFor(settings: Settings, address: ServiceAddress, databaseId: string | null): string {
   const url = addressText(address);
   const base = usualProfileName(address);
-  if (settings.profiles.get(base)?.url === url) return base;
-  const [known] = [...settings.profiles].find(([, profile]) => profile.url === url) ?? [];
+  const own = [...settings.profiles].filter(
+    ([, profile]) => profile.url === url && isSameOrUnknown(profile.databaseId, databaseId),
+  );
+  const [known] = own.find(([name]) => name === base) ?? own[0] ?? [];
   return known ?? freeProfileName(settings, base);
+}
+
+function isSameOrUnknown(known: string | undefined, told: string | null): boolean {
+  return known === undefined || told === null || known === told;
 }
 
 function usualProfileName(address: ServiceAddress): string {

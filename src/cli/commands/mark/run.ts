@@ -173,6 +173,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
+  requireNoneWaiting(plan);
   return true;
 }
 
@@ -180,7 +181,13 @@ function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["scre
   const leftOut = describeUnmarked({ ...plan, missing: [] }, screen.renderOptions);
   const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
   screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
-  if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, plan.waiting > 0 ? "items-failed" : "not-found");
+  requireNoneWaiting(plan);
+}
+
+/** Throws `items-failed` if a call waits for its first attempt. */
+function requireNoneWaiting({ waiting }: MarkPlan): void {
+  if (waiting > 0) throw new WhcbError("items-failed", `${count(waiting, "call")} can't be marked FAILED yet`);
 }
 
 function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[] {
@@ -211,7 +218,7 @@ async function describeSenders(
 }
 
 function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): readonly string[] {
-  const { already, delivered, markedBy, status, toDiscard } = plan;
+  const { already, delivered, waiting, markedBy, status, toDiscard } = plan;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
@@ -222,6 +229,7 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
+    ...(waiting > 0 ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt`] : []),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
     ...byRuns,
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
@@ -254,6 +262,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       unlisted: plan.unlisted,
       already: plan.already,
       delivered: plan.delivered,
+      waiting: plan.waiting,
       missing: plan.missing,
       callbacks,
     };

@@ -34,7 +34,13 @@ export function run(invocation: Invocation): Promise<number> {
   };
   const show = async (session: Session): Promise<number> => {
     const { client, target } = session;
-    const opened = await loadOnScreen(invocation, "whcb triage", () => findNamedCallback(invocation, session));
+    const opened = await loadOnScreen(invocation, "whcb triage", async () => {
+      const named = await findNamedCallback(invocation, session);
+      if (named === null) await client.verify();
+      // The screen hides the warning.
+      client.requireOwnDatabase();
+      return named;
+    });
     if ("code" in opened) return opened.code;
     const callback = opened.loaded;
     const first =

@@ -2,7 +2,7 @@
 import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Client } from "../../../client/client.js";
-import { argvOf, commandLine } from "../../../domain/command-line.js";
+import { argvOf, type CommandWords, commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { FullScreen, ScreenSize } from "../../../platform/full-screen.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -14,7 +14,7 @@ import { type PanelRun, startInPanel } from "./run-panel.js";
 import type { Action } from "./triage-actions.js";
 import { triageFrame } from "./triage-frame.js";
 import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
-import { type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
+import { callTargetOf, type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
 
 const HEADER_AND_FOOTER = 5;
 const TICK_MS = 100;
@@ -219,7 +219,7 @@ export class TriageProgram {
     this.#changeState((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, outcome: null } }));
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
-      argvOf(action.command),
+      argvOf(this.#exactWords(action)),
       { deps, runCommand, client: this.#client, columns, ...(file !== null && { stdout: file.stream }) },
       {
         onLine: (line, isData) => {
@@ -258,6 +258,13 @@ export class TriageProgram {
     }));
     if (runId !== null) this.#changeState((state) => ({ ...state, levels: state.levels.map(withoutSelection) }));
     if (isRun(action)) this.#reload();
+  }
+
+  /** Another callback may have the name by now, so what runs has the id, in place of the name that is shown. */
+  #exactWords({ name, command }: Action): CommandWords {
+    const target = name === "undo" ? null : callTargetOf(topLevel(this.#state));
+    const [, ...calls] = command.operands ?? [];
+    return target === null ? command : { ...command, operands: [target.callback.id, ...calls] };
   }
 
   /** Lists are read again, as what was done has changed them. */

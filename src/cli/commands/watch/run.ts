@@ -25,6 +25,8 @@ export function run(invocation: Invocation): Promise<number> {
       const load = () => openWatch(invocation, session);
       if (!canFillScreen(invocation)) return (await load()).printLines();
       const opened = await loadOnScreen(invocation, "whcb watch", load);
+      // The screen hides the warning.
+      session.client.requireOwnDatabase();
       return "code" in opened ? opened.code : opened.loaded.fillScreen();
     },
     { readPatienceMs: () => SCREEN_PATIENCE_MS },

@@ -56,6 +56,25 @@ describe("the settings in force", () => {
     });
   });
 
+  test("the database is that of the profile whose address is used, also if it was typed", () => {
+    const here = { ...LOCAL, database: "/a.db", databaseId: "A" };
+    const there = { ...LOCAL, databaseId: "B" };
+    const profiles = new Map([...SETTINGS.profiles, ["local", here], ["there", there]]);
+    const ids = (input: Parameters<typeof resolve>[0]) => {
+      const { ownDatabase } = resolve({ ...input, settings: { ...SETTINGS, profiles } });
+      return ownDatabase && [ownDatabase.profile, ownDatabase.database, ownDatabase.id];
+    };
+    const env = { WHCB_URL: `${LOCAL.url}/` };
+    expect(ids({})).toBeNull();
+    expect([ids({ profile: "local" }), ids({ env }), ids({ service: LOCAL.url })]).toEqual(
+      Array(3).fill(["local", "/a.db", "A"]),
+    );
+    expect(ids({ env, profile: "there" })).toEqual(["there", null, "B"]);
+    expect(ids({ service: `${LOCAL.url}/other` })).toBeNull();
+    profiles.set("local", { ...here, credentialsOrigin: "http://127.0.0.1:1" });
+    expect(ids({ profile: "local" })).toBeNull();
+  });
+
   test("the flag beats the environment, which beats the current profile", () => {
     const env = { WHCB_PROFILE: "local" };
     expect(resolve({ env }).profile).toEqual({ value: "local", from: "WHCB_PROFILE" });

@@ -94,3 +94,25 @@ describe("the groups of triage", () => {
     expect(frames.at(-1)).toMatch(/^(?![\s\S]*no answer)[\s\S]* 3 {2}503/);
   });
 });
+
+it("an action has the callback's id, whose name may be another callback's by now, and shows the name", async () => {
+  const ran: (readonly string[])[] = [];
+  const runCommand = async (argv: readonly string[]) => ran.push(argv);
+  const renderOptions = { palette: PLAIN, utc: true, serviceFlags: ["--profile", "p"] };
+  const deps = { clock: new VirtualClock(NOON), io: { env: {} } };
+  const invocation = { deps, runCommand, screen: { renderOptions } };
+  const groups = [{ values: { statusCode: 503, reason: "x" }, count: 30 }];
+  const level = {
+    ...groupsLevel(aListedCallback({ id: "C1", name: "demo" }), 0),
+    counted: { readAt: NOON, groups, calls: 30, otherCalls: 0 },
+  };
+  const program = new TriageProgram(
+    invocation as unknown as ConstructorParameters<typeof TriageProgram>[0],
+    {} as Client,
+    newState(level as unknown as Parameters<typeof newState>[0]),
+    true,
+  );
+  program.press({ name: "character", character: "m" });
+  expect(ran).toEqual([["mark-success", "C1", "--failed", "--status-code", "503", "--reason", "x", "--profile", "p"]]);
+  expect(program.frame({ rows: 12, columns: 90 }).body.join("\n")).toContain("$ whcb mark-success demo --failed");
+});
