@@ -144,7 +144,7 @@ describe("the reason for a call's state", () => {
   });
 
   test("in a pause without an end", () => {
-    const callback = aListedCallback({ pause: { at: NOW, by: "ada", until: null } });
+    const callback = aListedCallback({ pause: { by: "ada", until: null } });
     const facts = { ...NOT_DOWN, call: aListedCall({ nextAttemptAt: NOW }), callback };
     expect(explainCall(facts, OPTIONS)[0]).toBe("The service sends it again once demo is resumed.");
   });
