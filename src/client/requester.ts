@@ -211,7 +211,7 @@ function adviceFor({ reason }: TransportFailure, service: string, method: string
   }
   if (reason === "refused" || reason === "dns")
     return advise`Check the profile's URL: ${{ command: "whcb config get url", when: "to check the URL" }}.`;
-  if ((method === "POST" || method === "DELETE") && reason !== "tls") {
+  if (method !== "GET" && reason !== "tls") {
     return { hint: "The request may have been executed: check before you send it again." };
   }
   return {};

@@ -29,6 +29,7 @@ const library = compileRecorder();
 
 it.skipIf(library === null || SOAK_TRACE !== undefined)(
   `keeps its promises after ${cuts} power cuts (seed ${seed})`,
+  { timeout: 0 },
   async () => {
     const broken: string[] = [];
     for (let done = 0; done < cuts; done += CUTS_PER_TRACE) {
