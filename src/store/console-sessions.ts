@@ -30,6 +30,10 @@ export interface SessionLimits {
 const MAX_CODES_PER_USER = 10;
 
 export function sessionStore(db: Db) {
+  const readCodeIds = sharedRead(async () => {
+    const rows = await db.selectFrom("sign_in_codes").select("id").execute();
+    return new Set(rows.map(({ id }) => id));
+  });
   return {
     /**
      * Creates a session and removes expired ones, in one transaction. The credential is the one that was verified: a later
@@ -131,10 +135,11 @@ export function sessionStore(db: Db) {
     /**
      * Resolves, in one transaction, to the user if the secret is right, and uses the code up. A wrong secret costs a try, and the
      * last one removes the code. Resolves to null if the secret is wrong, the code was used or has expired, or the user has been
-     * removed or has another password.
+     * removed or has another password. Ids that don't exist take no connection each.
      */
-    redeemSignInCode: (id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null> =>
-      transact(db, async (trx) => {
+    async redeemSignInCode(id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null> {
+      if (!(await readCodeIds()).has(id)) return null;
+      return transact(db, async (trx) => {
         const code = await trx
           .selectFrom("sign_in_codes")
           .selectAll()
@@ -152,7 +157,23 @@ export function sessionStore(db: Db) {
             .where("id", "=", id)
             .execute();
         return isRight ? await currentCredential(trx, code) : null;
-      }),
+      });
+    },
+  };
+}
+
+/** Reads once at a time, for all who have asked before it began. */
+function sharedRead<Result>(read: () => Promise<Result>): () => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  let next: Promise<Result> | null = null;
+  return () => {
+    next ??= last.then(() => {
+      const reading = read();
+      last = reading.catch(() => undefined);
+      next = null;
+      return reading;
+    });
+    return next;
   };
 }
 

@@ -1,7 +1,8 @@
 /** A forwarded port may lead to another database while a question is open, whose calls nobody has confirmed. */
 import { afterEach, beforeAll, expect, it } from "vitest";
 import type { Transport } from "../../src/client/transport.js";
-import type { Store } from "../../src/store/open-store.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -15,7 +16,8 @@ const databases: TestDatabase[] = [];
 const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  for (const name of ["one_database", "other_database"]) databases.push(await createDatabase(name));
+  for (const name of ["one_database", "other_database", "one_schema"]) databases.push(await createDatabase(name));
+  await databases[2]?.query("CREATE SCHEMA staging");
 });
 
 afterEach(async () => {
@@ -30,6 +32,13 @@ const OPEN = {
   PostgreSQL: async (at: number): Promise<Store> => {
     const store = await databases[at]?.openStore();
     if (store === undefined) throw new Error(`There is no database ${at}.`);
+    return store;
+  },
+  "a schema of PostgreSQL": async (at: number): Promise<Store> => {
+    if (at === 0) return OPEN.PostgreSQL(2);
+    const url = `${databases[2]?.url}?options=-c%20search_path%3Dstaging`;
+    const store = await openStore({ url, secretKey: new Uint8Array(32), clock: systemClock });
+    closing.push(() => store.close());
     return store;
   },
 };

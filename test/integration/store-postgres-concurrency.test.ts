@@ -44,6 +44,16 @@ describe("at the same time", () => {
     }
   });
 
+  it("wrong sign-in codes take one connection together, so others go on", async () => {
+    const holder = await database.connect();
+    await holder.query("BEGIN; LOCK TABLE sign_in_codes");
+    const guesses = times(50).map((guess) => nodes[0].sessions.redeemSignInCode(`X${guess}`, "guess", 0));
+    expect((await nodes[0].callbacks.list({ limit: 1, offset: 0, sort: [] })).items).toEqual([]);
+    await holder.query("COMMIT");
+    expect(await Promise.all(guesses)).toEqual(Array(50).fill(null));
+    await holder.end();
+  });
+
   it("a response that arrives twice is new once", async () => {
     const callback = await aCallback(nodes[0]);
     const calls = times(50).map((index) => ({ id: `call ${index}`, response: aResponse() }));

@@ -131,14 +131,16 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_CONNECTION_MS = 60_000;
 
-/** Tells which database of which cluster it is. Returns null if the user may not read the cluster's id. */
+/** Tells which schema of which database of which cluster it is. Returns null if the user may not read the cluster's id. */
 export async function readPlace(db: Db): Promise<string | null> {
   const { rows: privileges } = await sql<{ mayRead: number }>`
     SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS "mayRead"`.execute(db);
   if (!privileges[0]?.mayRead) return null;
   const { rows } = await sql<{ place: string }>`
-    SELECT pg_catalog.concat(system_identifier, ' ', oid) AS place
-    FROM pg_control_system(), pg_database WHERE datname = current_database()`.execute(db);
+    SELECT pg_catalog.concat(system_identifier, ' ', pg_database.oid, ' ', pg_namespace.oid) AS place
+    FROM pg_control_system(), pg_database, pg_namespace WHERE datname = current_database() AND nspname = current_schema()`.execute(
+    db,
+  );
   return rows[0]?.place ?? null;
 }
 
