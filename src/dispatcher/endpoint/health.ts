@@ -45,8 +45,14 @@ export interface Failure extends EndpointFailure {
 }
 
 /** Returns when the outage closes, or null if none is open. */
-export function closesAt({ endpoint, outage }: Health, policy: RetryPolicy): number | null {
-  return outage && outageClosesAt(outage, endpoint.state, policy);
+export function closesAt(health: Health, policy: RetryPolicy): number | null {
+  const outage = outageSoFar(health);
+  return outage && outageClosesAt(outage, health.endpoint.state, policy);
+}
+
+/** One call that the endpoint always rejects says nothing of the others, two since its last success do. */
+function outageSoFar({ endpoint, outage }: Health): OpenOutage | null {
+  return endpoint.failedCalls.length > 1 ? outageAfterGoingDown(outage) : outage;
 }
 
 export function healthAfterSuccess(before: Health, at: number, policy: RetryPolicy, maxInFlight: number): HealthChange {
@@ -124,7 +130,7 @@ export function healthByClock(before: Health, now: number, policy: RetryPolicy, 
 /** Closes the outage if none of its calls is FAILED. */
 export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: OutageProgress, at: number): HealthChange {
   if (health.outage === null || hasFailed) return { health, closed: null };
-  return closeOutage(hasDelivered ? healthWith(health, { outage: outageAfterSuccess(health.outage, at) }) : health, at);
+  return closeOutage(health, at, hasDelivered ? outageAfterSuccess(health.outage, at) : outageSoFar(health));
 }
 
 function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthChange {
@@ -133,8 +139,7 @@ function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthCha
 }
 
 /** Without a success since, the endpoint may still fail; after marks, the same outage reopens then. */
-function closeOutage(health: Health, endedAt: number): HealthChange {
-  const { outage } = health;
+function closeOutage(health: Health, endedAt: number, outage = outageSoFar(health)): HealthChange {
   const unrecoveredOutage = outage?.quietSince === null ? outage : null;
   return { health: healthWith(health, { outage: null, unrecoveredOutage }), closed: outage && { ...outage, endedAt } };
 }

@@ -202,6 +202,20 @@ describe("an endpoint that is down again after it accepted one call", () => {
     ]);
   });
 
+  it("hasn't recovered by one call of a few whose retries go on failing; one that is always rejected keeps no outage open", async () => {
+    const callback = await acceptsOne(5);
+    await sim.runFor(30 * MINUTE);
+    expect((await outages())[0]?.endedAt).toBeNull();
+    const failed = new Set<string>();
+    sim.endpoint = (request) => {
+      if (failed.size === 0) failed.add(request.call.id);
+      return failed.has(request.call.id) ? down(request) : up(request);
+    };
+    await sim.runFor(15 * MINUTE);
+    expect([(await sim.store.calls.count(callback.id)).FAILED, (await outages())[0]?.endedAt === null]).toEqual([1, false]);
+    expect([await lastQuietSince(), await states(callback)]).toEqual([expect.any(Number), "up"]);
+  });
+
   it("isn't up with less than ten failed calls whose window is over", async () => {
     sim = await Simulation.open({ policy });
     sim.endpoint = down;

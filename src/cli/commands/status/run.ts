@@ -127,7 +127,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
     );
     if (health?.health === "recovering" && health.since !== null)
       lines.push(
-        `  recovering since ${formatInstant(health.since, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
+        `  recovering since ${formatInstant(health.since, options.utc)}: a call was accepted; the outage ends when none has failed for a while`,
       );
     const notice = describeNotice(outage, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);

@@ -186,7 +186,7 @@ describe("status", () => {
     const [first, ...lines] = String(renderStatus([state], OPTIONS)).split("\n");
     expect(first).toBe("demo  recovering  http://127.0.0.1:9000/hook");
     expect(lines).toContain(
-      "  recovering since 2026-11-24 11:59:00Z: calls are accepted again; the outage ends when none has failed for a while",
+      "  recovering since 2026-11-24 11:59:00Z: a call was accepted; the outage ends when none has failed for a while",
     );
   });
 
