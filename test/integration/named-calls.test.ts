@@ -76,13 +76,26 @@ it.each([
   ["replay", "order-7", { one: { failed: MANY }, two: { failed: [], success: ["order-7"] } }, MANY],
 ])("%s takes no call %s that two callbacks have", async (command, id, calls, ids) => {
   const at = await openPlatform(calls);
-  const { code, stderr } = await at.whcb([command, "-", "--yes"], ids);
+  const { code, stderr } = await at.whcb([command, "-", "--yes", "--all-callbacks"], ids);
   expect({ code, stderr, marks: at.marks(), sent: at.sent }).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(new RegExp(`one and two both have a call ${id}\\n.*name the callback before the ids`)),
     marks: [],
     sent: [],
   });
+});
+
+it.each(["mark-success", "replay"])("%s of listed ids with --yes means all callbacks only if it says so", async (command) => {
+  const at = await openPlatform({ one: { failed: ["a"] }, two: { failed: ["b"] } });
+  const { code, stderr } = await at.whcb([command, "-", "--yes"], ["a", "b"]);
+  expect({ code, stderr, marks: at.marks(), sent: at.sent }).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/no callback is named, and there are 2: one, two\n.*--all-callbacks/),
+    marks: [],
+    sent: [],
+  });
+  const allowed = command === "replay" ? ["--dry-run"] : ["--yes", "--all-callbacks"];
+  expect(await at.whcb([command, "-", ...allowed], ["a", "b"])).toMatchObject({ code: 0 });
 });
 
 it("an id that two callbacks have is the call of the one that is named", async () => {

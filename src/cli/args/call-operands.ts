@@ -12,7 +12,7 @@ import { flagName } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
 import { DRY_RUN } from "./sending-flags.js";
-import { ALL_CALLBACKS, type FILE } from "./shared-flags.js";
+import { ALL_CALLBACKS, FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
@@ -41,8 +41,9 @@ export async function readCallOperands(
   const callback = isCallFirst ? null : first;
   const { file } = values;
   const hasIds = named.length > 0 || file !== undefined;
-  if (args.get(ALL_CALLBACKS) && (callback !== null || hasIds))
-    throw new WhcbError("usage", "a callback or call ids and --all-callbacks can't be combined");
+  const isListed = named.includes("-") || file !== undefined;
+  if (args.get(ALL_CALLBACKS) && (callback !== null || (hasIds && !isListed)))
+    throw new WhcbError("usage", "a callback or typed call ids and --all-callbacks can't be combined");
   if (hasIds && (selectors.isFiltered || isNarrowed(values))) {
     throw new WhcbError("usage", "call ids and a filter can't be combined");
   }
@@ -93,7 +94,7 @@ export async function toCallScope(
 
 /**
  * Returns the invocation, whose line to type says that it means all callbacks if that isn't sure. Throws `usage` for --yes then: a script's
- * variable that isn't set leaves out the callback.
+ * variable that isn't set leaves out the callback, also of the command that lists the ids.
  */
 export async function sureOfCallbacks<Given extends Invocation>(
   invocation: Given,
@@ -101,7 +102,8 @@ export async function sureOfCallbacks<Given extends Invocation>(
   client: Client,
 ): Promise<Given> {
   const { args, argv } = invocation;
-  if (callbacks !== null || "callIds" in calls || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
+  const isTyped = "callIds" in calls && !args.operands.includes("-") && args.get(FILE) === undefined;
+  if (callbacks !== null || isTyped || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
   const names = (await client.listCallbacks()).map(({ id, name }) => name || id);
   if (names.length < 2) return invocation;
   if (!args.get(YES)) return { ...invocation, argv: [...argv, flagName(ALL_CALLBACKS.syntax)] };

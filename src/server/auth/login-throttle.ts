@@ -70,7 +70,7 @@ export class LoginThrottle {
     if (knownWaitMs > 0) return knownWaitMs;
     const place = placeOf(login);
     this.#present.push(place);
-    await this.#takeTurn(login.shows !== undefined);
+    await this.#takeTurn(login.shows !== undefined || !isLimited);
     try {
       const { waitMs, isChecked } = await this.#spendBudgets(login, isLimited);
       if (waitMs === 0) await this.#recordResult(login, isChecked && (await check()));
@@ -111,7 +111,7 @@ export class LoginThrottle {
     );
   }
 
-  /** A login that shows something goes before the others. */
+  /** A login that shows something, or was right before, goes before the others. */
   #takeTurn(isFirst: boolean): Promise<void> {
     if (this.#running >= MAX_CONCURRENT) {
       return new Promise((resolve) => (isFirst ? this.#waiting.unshift(resolve) : this.#waiting.push(resolve)));

@@ -127,8 +127,8 @@ export function endSlowBodies(app: FastifyInstance): void {
 /** An NDJSON stream takes as much while it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
 export const STREAM_BYTES = 512 * 1024;
 
-/** The forms of visitors who aren't signed in have this room of their own. */
-const VISITORS_BYTES = 4 * 1024 * 1024;
+/** The forms of visitors who aren't signed in have this room of their own: enough for a sign-in on each connection. */
+const VISITORS_BYTES = 32 * 1024 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
 

@@ -95,7 +95,10 @@ export async function pruneRuns(invocation: Invocation<RunsFlags["prune"]>): Pro
 export async function showRun({ args, screen, deps }: Invocation): Promise<void> {
   if (screen.format === "ndjson" && screen.jsonFields !== null)
     throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
-  const record = await readRun(runFolder(deps), args.operands[0] ?? null);
+  const [runId = null] = args.operands;
+  // A script's variable that isn't set leaves out the run, and its calls are marked next.
+  if (screen.format === "ids" && runId === null) throw new WhcbError("usage", "-o ids needs the run's id");
+  const record = await readRun(runFolder(deps), runId);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "ids") {
     // The ids of a run that only marks are read back to undo it.

@@ -61,10 +61,16 @@ export function undoCommand(
   if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
   if (kind !== "mark-failed") return null;
   const [first, ...others] = callbacks;
-  const operands = first === undefined || others.length > 0 ? ["-"] : [callbackOperand(first), "-"];
+  const isOfOne = first !== undefined && others.length === 0;
+  const operands = isOfOne ? [callbackOperand(first), "-"] : ["-"];
   const ids = commandLine({ command: "runs show", operands: [runId], flags: ["-o", "ids"] });
   // It asks nothing, and another terminal may have another service.
-  const flags = ["--yes", ...(serviceFlags.includes("--service") ? [] : ["--service", service]), ...serviceFlags];
+  const flags = [
+    "--yes",
+    ...(isOfOne ? [] : ["--all-callbacks"]),
+    ...(serviceFlags.includes("--service") ? [] : ["--service", service]),
+    ...serviceFlags,
+  ];
   return `${ids} | ${commandLine({ command: "mark-success", operands, flags })}`;
 }
 

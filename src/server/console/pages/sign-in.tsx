@@ -19,7 +19,7 @@ interface SignInTry {
 }
 
 /** A visitor who isn't signed in sends short forms only. */
-const FORM_LIMIT = 16_384;
+const FORM_LIMIT = 8_192;
 
 export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
   const open = { config: { isOpen: true, takesNoReadSlot: true }, bodyLimit: FORM_LIMIT } as const;

@@ -212,26 +212,32 @@ describe("LoginThrottle", () => {
     expect([mostAtOnce, waits.slice(28)]).toEqual([8, Array(72).fill(0)]);
   });
 
-  it("lets who shows the user's key go before strangers, however many wait", async () => {
+  it("lets who shows the user's key, or was right before, go before strangers, however many wait", async () => {
     const throttle = newThrottle();
     const ends: (() => void)[] = [];
     const started: string[] = [];
-    const start = (login: LoginAttempt) =>
-      attempt(throttle, login, () => {
-        started.push(login.address);
-        return new Promise((resolve) => ends.push(() => resolve(true)));
-      });
+    const start = (login: LoginAttempt, isLimited = true) =>
+      throttle.attemptLogin(
+        login,
+        () => {
+          started.push(login.address);
+          return new Promise((resolve) => ends.push(() => resolve(true)));
+        },
+        { isLimited },
+      );
     const running = Array.from({ length: 72 }, (_, index) => start({ ...LOGIN, address: `192.0.2.${index + 2}` }));
     await new Promise(setImmediate);
     const owner: LoginAttempt = { ...LOGIN, address: "owner", shows: "the user's key" };
     expect([waitMs(throttle, { ...LOGIN, address: "stranger" }, 0), waitMs(throttle, owner, 0)]).toEqual([1000, 0]);
-    running.push(start(owner));
+    running.push(start(owner), start({ ...LOGIN, address: "known" }, false));
     await new Promise(setImmediate);
-    ends[0]?.();
-    await running[0];
-    await new Promise(setImmediate);
-    expect(started.slice(8)).toEqual(["owner"]);
-    for (let index = 1; index < 73; index += 1) {
+    for (const index of [0, 1]) {
+      ends[index]?.();
+      await running[index];
+      await new Promise(setImmediate);
+    }
+    expect(started.slice(8).sort()).toEqual(["known", "owner"]);
+    for (let index = 2; index < 74; index += 1) {
       ends[index]?.();
       await new Promise(setImmediate);
     }
@@ -243,10 +249,14 @@ describe("LoginThrottle", () => {
     const ends: (() => void)[] = [];
     const started: string[] = [];
     const running = Array.from({ length: 11 }, (_, index) =>
-      attempt(throttle, { ...LOGIN, address: `192.0.2.${index}` }, () => {
-        started.push(`192.0.2.${index}`);
-        return new Promise((resolve) => ends.push(() => resolve(true)));
-      }),
+      throttle.attemptLogin(
+        { ...LOGIN, address: `192.0.2.${index}` },
+        () => {
+          started.push(`192.0.2.${index}`);
+          return new Promise((resolve) => ends.push(() => resolve(true)));
+        },
+        { isLimited: true },
+      ),
     );
     for (let index = 0; index < 11; index += 1) {
       await new Promise(setImmediate);
