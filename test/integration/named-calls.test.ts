@@ -94,7 +94,7 @@ it.each(["mark-success", "replay"])("%s of listed ids with --yes means all callb
     marks: [],
     sent: [],
   });
-  const allowed = command === "replay" ? ["--dry-run"] : ["--yes", "--all-callbacks"];
+  const allowed = command === "replay" ? ["--dry-run", "--allow-network", "127.0.0.1"] : ["--yes", "--all-callbacks"];
   expect(await at.whcb([command, "-", ...allowed], ["a", "b"])).toMatchObject({ code: 0 });
 });
 
