@@ -103,6 +103,18 @@ test("a list with a column that isn't compared, unless it is named or says that 
   expect(await reconcile(received, "--dry-run")).toMatchObject({ code: 0, stderr: expect.not.stringContaining("compared:") });
 });
 
+test("a list with a line that lacks what says of the others that they were received", async () => {
+  const list = '{"callId":"order-17","receivedAt":"2026-11-29T10:00:00Z"}\n{"callId":"order-18"}\n';
+  expect(await stops(list)).toBe(
+    "error: receivedat=(missing) on line 2 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; --ignore NAME if a column means something else; nothing was done\n",
+  );
+  expect(await reconcile(list, "--dry-run", "--ignore", "receivedAt")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+  });
+});
+
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },

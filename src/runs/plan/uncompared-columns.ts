@@ -13,24 +13,33 @@ interface Column {
   readonly mentionsRefusal: boolean;
 }
 
+/** Programs leave out what has no value. */
+const MISSING = "(missing)";
 const NAMELESS = "unnamed";
 
 /** Collects the columns of a list that don't say that their line was received. */
 export class UncomparedColumns {
   readonly #ignored: ReadonlySet<string>;
   readonly #columns = new Map<string, Column>();
-  readonly #receivedNames = new Set<string>();
+  readonly #lines: number[] = [];
+  /** The value is the index of the first line that lacks the column. */
+  readonly #received = new Map<string, number>();
 
   constructor(ignored: ReadonlySet<string>) {
     this.#ignored = ignored;
   }
 
+  /** What is added next is of this line. */
+  beginLine(line: number): void {
+    this.#lines.push(line);
+  }
+
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
-  add(line: number, name: string, value: unknown): void {
+  add(name: string, value: unknown): void {
     if (this.ignores(name)) return;
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0) this.#addValue(line, name || NAMELESS, textOf(value));
+    if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
     // A log may have the body that was received.
     const isBody = members.some(([member]) => ID_COLUMNS.has(columnName(member)));
     const isOfBody = isBody ? bodyMembers(inner) : () => false;
@@ -38,13 +47,19 @@ export class UncomparedColumns {
       const column = columnName(member);
       const isDate = typeof memberValue === "object" || isArrivalDate(String(memberValue));
       if (!isOfBody(column, memberValue) || (DATE_FIELDS.has(column) && !isDate))
-        this.add(line, `${name}.${column}`.slice(-MAX_NAME), memberValue);
+        this.add(`${name}.${column}`.slice(-MAX_NAME), memberValue);
     }
   }
 
-  #addValue(line: number, name: string, value: string): void {
-    if (saysReceived(name, value)) this.#receivedNames.add(name);
-    else if (this.#columns.get(name)?.mentionsRefusal !== true) {
+  #addValue(name: string, value: string): void {
+    const index = this.#lines.length - 1;
+    const firstWithout = this.#received.get(name) ?? 0;
+    if (saysReceived(name, value)) this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
+    else this.#addColumn(name, this.#lines[index] ?? 0, value);
+  }
+
+  #addColumn(name: string, line: number, value: string): void {
+    if (this.#columns.get(name)?.mentionsRefusal !== true) {
       const column = { name, line, value, mentionsRefusal: mentionsRefusal(name, value) };
       if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
     }
@@ -64,8 +79,12 @@ export class UncomparedColumns {
       throw new WhcbError("usage", `--ignore: the list has no ${missing.join(", ")}`, { hint: `it has ${shown}` });
   }
 
-  /** Throws `malformed` with each column that was added. */
+  /** Throws `malformed` with each column that was added, and those that only some lines have. */
   requireNone(): void {
+    for (const [name, firstWithout] of this.#received) {
+      const line = this.#lines[firstWithout];
+      if (line !== undefined) this.#addColumn(name, line, MISSING);
+    }
     if (this.#columns.size === 0) return;
     const columns = [...this.#columns.values()];
     const refusals = columns.filter((column) => column.mentionsRefusal);
@@ -89,7 +108,7 @@ export class UncomparedColumns {
 
   /** A prefix stands for several columns, but for none that says whether a line was received. */
   #flagFor(columns: readonly Column[], refusals: readonly Column[]): string {
-    const taken = new Set([...refusals.map(({ name }) => name), ...this.#receivedNames].flatMap(prefixesOf));
+    const taken = new Set([...refusals.map(({ name }) => name), ...this.#received.keys()].flatMap(prefixesOf));
     const numbers = new Map<string, number>();
     for (const { name } of columns) for (const prefix of prefixesOf(name)) numbers.set(prefix, (numbers.get(prefix) ?? 0) + 1);
     const shortest = ({ name }: Column): string =>

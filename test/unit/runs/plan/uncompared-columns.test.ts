@@ -105,6 +105,35 @@ describe("a log of accepted requests is a list of what was received if its other
   });
 });
 
+describe("a line that lacks a column by which others say that they were received", () => {
+  const xml = (status: string) => `<deliveryResponse><messageid>${MESSAGE}</messageid>${status}</deliveryResponse>\n`;
+
+  test.each([
+    [line({ receivedAt: "2026-11-29T10:00:00Z" }) + line({}) + line({}), "receivedat=(missing) on line 2"],
+    [line({ name: "Ada" }) + line({ status: 200 }), "status=(missing) on line 1"],
+    [
+      `${line({ res: { statusCode: 200 } })}\n${line({ res: '{"statusCode":200}' })}${line({ res: '{"body":{}}' })}`,
+      "res.statuscode=(missing) on line 4",
+    ],
+    [
+      line({ status: 200, Status: 200 }) + line({ status: 200 }) + line({ state: "OK" }) + line({ status: 200 }),
+      "status=(missing) on line 3",
+    ],
+    [xml("<status>200</status>") + xml("<status>200</status>") + xml(""), "status=(missing) on line 3"],
+    [line({ ok: true }) + line({}) + line({ ok: null }), "ok=(empty) on line 3"],
+  ])("stops the command: %j", (text, message) => {
+    expect(thrownBy(text, ...(text.includes("body") ? ["res.body"] : [])).message).toContain(message);
+    expect(thrownBy(text, ...(text.includes("body") ? ["res.body"] : [])).message).toContain(
+      " may say that the line wasn't received",
+    );
+  });
+
+  it("is read if the column is ignored, or the other name says it, too", () => {
+    expect(read(line({ res: { status: 200 } }) + line({}), "res").read).toBe(2);
+    expect(read(line({ status: 200 }) + line({ status: "OK", ok: 1 }), "ok").read).toBe(2);
+  });
+});
+
 describe("a column that means something else", () => {
   it("is ignored if it is named, with all that is in it", () => {
     const tested = line({ is_test: false, Request: { tls: { resumed: false } }, "res.x": 1, state: "NSW" });
