@@ -207,6 +207,38 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
     });
 });
 
+test("a list of ids in several columns, as comm writes what only one of two lists has, or both", async () => {
+  const file = machine.path("ids");
+  const line = "can't be read: its id is indented, as comm writes the lines of one of two lists\n";
+  const stopsAt = async (list: string, number: number): Promise<void> => {
+    writeFileSync(file, list);
+    expect(await stops(list)).toContain(`error: line ${number} ${line}hint: give one list of ids, without tabs: `);
+    for (const [args, source] of [
+      [["mark-success", "demo", "-"], "stdin"],
+      [["mark-success", "demo", "--file", file], file],
+      [["replay", "demo", "-"], "stdin"],
+    ] as const) {
+      const { code, stderr } = await machine.whcb([...args, "--yes"], { stdin: list });
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringContaining(`${source}: line ${number} ${line}`),
+      });
+    }
+    expect([await failed(), received()]).toEqual([IDS, 0]);
+  };
+  await stopsAt("order-17\n\torder-171\n\t\torder-18\n", 2);
+  await stopsAt("# received\n\n\torder-17\r\n\torder-18\r\n", 3);
+  await stopsAt("order-17\norder-171\n  order-18\n", 3);
+  for (const list of ["\uFEFF# psql -t\n order-17\n\n order-18 \t\n  # end\n", "order-17  \norder-18\n"]) {
+    expect(await machine.whcb(["mark-success", "demo", "-", "--dry-run"], { stdin: list })).toMatchObject({ code: 0 });
+    expect(await reconcile(list.replace("  # end\n", ""), "--dry-run")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+    });
+  }
+});
+
 describe("a list of ids that ends without a line break", () => {
   const cut = "order-18\norder-17";
   const problem = "has no line break: if it is cut off, order-17 is the beginning of another id\n";

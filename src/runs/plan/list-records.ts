@@ -1,4 +1,5 @@
 /** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
+import { findIndented, INDENTED, UNINDENTED_HINT } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import { COMPARED, COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
@@ -112,7 +113,10 @@ const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 /** Ids may be quoted. Skips blank lines, and comments (#) before the first id. */
 function idRecords(text: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
-  for (const [index, source] of text.split(/\r?\n/).entries()) {
+  const lines = text.split(/\r?\n/);
+  const indented = findIndented(lines);
+  if (indented !== -1) throw unreadableLine(indented + 1, INDENTED, UNINDENTED_HINT);
+  for (const [index, source] of lines.entries()) {
     const line = index + 1;
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "") continue;
