@@ -3,6 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
+import { isArrivalDate } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -22,6 +23,8 @@ export const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeli
 export const OTHER_SENDER = "OTHER SENDER";
 
 export const COMPARED: ReadonlySet<string> = new Set([...COMPARED_FIELDS, OTHER_SENDER]);
+
+const MESSAGE_NAMES: ReadonlySet<string> = new Set(["channel", ...PARTS.responsemessage]);
 
 const LOCATIONS: ReadonlySet<string> = new Set(["messagelocation", "location"]);
 
@@ -51,13 +54,16 @@ export function readDocument(text: string): { readonly root: string | null; read
 function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
   const top = membersByName(body);
   if (top === null) return null;
-  const isOfBody = bodyMembers(body);
-  const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
-    const column = columnName(name);
-    if (COMPARED.has(column) && isText(value)) return [[column, String(value)]];
-    if (isOfBody(column, value) || (value === null && isCompared(column))) return [];
-    return [[column, isText(value) ? String(value) : value === null ? "" : JSON.stringify(value)]];
-  });
+  const isField = (column: string, value: unknown): value is string | number => COMPARED.has(column) && isText(value);
+  const fields = columnsOf(body).flatMap(([column, value]): Fields => (isField(column, value) ? [[column, String(value)]] : []));
+  for (const [column, value] of otherMembers(body)) {
+    if (isField(column, value) || (value === null && isCompared(column))) continue;
+    // What isn't text can't be compared.
+    fields.push([
+      COMPARED.has(column) ? `${column}.value` : column,
+      isText(value) ? String(value) : value === null ? "" : JSON.stringify(value),
+    ]);
+  }
   const other = otherSenderOf(top.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
@@ -71,16 +77,37 @@ function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fie
   return fields;
 }
 
-/** Returns what tells whether a member is one that this body has by its contract. What a sender has written in it says nothing of the receiver. */
-export function bodyMembers(body: unknown): (column: string, value: unknown) => boolean {
-  const message = membersByName(membersByName(body)?.get("responsemessage"));
-  const isDelivered = PARTS.responsemessage.some((name) => message?.has(name));
-  return (column, value) => {
-    if (DATE_FIELDS.has(column)) return typeof value !== "boolean";
-    if (LOCATIONS.has(column)) return isDelivered || value === null;
-    if (column === "responsemessage") return isDelivered || value === null;
-    return COMPARED.has(column) || (column === "customparameters" && typeof value === "object");
-  };
+type Column = readonly [name: string, value: unknown];
+
+/** Returns what a body doesn't have by its contract. What a sender has written in it says nothing of the receiver. */
+export function otherMembers(body: unknown): readonly Column[] {
+  const isDelivered = isDeliveredBody(body);
+  return columnsOf(body).flatMap(([column, value]): readonly Column[] => {
+    if (column === "responsemessage" && isMessage(value))
+      return columnsOf(value).flatMap(([name, member]) => (MESSAGE_NAMES.has(name) ? [] : [[`${column}.${name}`, member]]));
+    return isOfBody(column, value) || (LOCATIONS.has(column) && isDelivered) ? [] : [[column, value]];
+  });
+}
+
+function isOfBody(column: string, value: unknown): boolean {
+  if (column === "customparameters") return typeof value === "object";
+  if (value === null) return COMPARED.has(column) || LOCATIONS.has(column) || column === "responsemessage";
+  if (DATE_FIELDS.has(column)) return value === "" || (isText(value) && isArrivalDate(String(value)));
+  return COMPARED.has(column) && (isText(value) || (column === "from" && typeof value === "object"));
+}
+
+/** Only a body that a callback receives has such an object. */
+export function isDeliveredBody(body: unknown): boolean {
+  return isMessage(membersByName(body)?.get("responsemessage"));
+}
+
+function isMessage(value: unknown): boolean {
+  const members = membersByName(value);
+  return PARTS.responsemessage.some((name) => members?.has(name));
+}
+
+export function columnsOf(value: unknown): readonly Column[] {
+  return Object.entries(objectOf(value)).map(([name, member]) => [columnName(name), member]);
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

@@ -91,7 +91,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
     const hasOnlyIds = fields.every((field) => isId(field) || !isCompared(field));
-    columns.beginLine(line);
+    const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
+    columns.beginLine(line, renamed);
     for (const field of fields) {
       const [name, value] = field;
       if (hasOnlyIds && isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
@@ -99,7 +100,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
       if (name === "id" && !isCompared(field) && /\d/.test(value) && !columns.ignores(name)) otherIds.add(idKey(value));
       else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);
     }
-    return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
+    return { line, fields: renamed };
   });
   const order = dateOrder ?? requireOrder(named, areBodies);
   const distinct = new Map<string, SeenLine>();

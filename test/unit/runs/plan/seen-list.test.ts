@@ -61,7 +61,8 @@ describe("a list of what the receiver has", () => {
     const response = readResponse({ messageId: MESSAGE, ...hostile });
     const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
     expect(body).toContain("webhook-id");
-    expect(readSeenList(body, "UTC").lines).toEqual([
+    expect(() => readSeenList(body, "UTC")).toThrow("responsemessage.mobile=3 on line 1, responsemessage.webhookid=W on line 1");
+    expect(readSeenList(body, "UTC", { ignored: new Set(["responsemessage"]) }).lines).toEqual([
       { ...FROM_BODY, name: null, otherSender: '[["callid","C"],["content","No"],["messageid","M"]]' },
     ]);
   });
@@ -537,7 +538,8 @@ test.each([
   [`callid,status\n${MESSAGE},200\n${MESSAGE},NULL\n`, "status=NULL on line 3 may"],
   [`callid\treceived\n${MESSAGE}\tt\n${MESSAGE}\t\\N\n`, "received=\\N on line 3 may"],
   [`callid,delivered_at\n${MESSAGE},\n`, "deliveredat=(empty) on line 2 may"],
-  [`{"messageid":"${MESSAGE}","acknowledged":false}\n`, "line 1 can't be read: \"false\" isn't a date"],
+  [`{"messageid":"${MESSAGE}","acknowledged":false}\n`, "acknowledged.value=false on line 1 may say that"],
+  [`{"messageid":"${MESSAGE}","acknowledged":"no"}\n`, "line 1 can't be read: \"no\" isn't a date"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],

@@ -75,6 +75,54 @@ it.each([BODY, FLAT, JSON.stringify(BODY), XML_BODY])("takes what a sender wrote
   expect(read(`messageid,content,name\n${MESSAGE},my order failed,No\n`).read).toBe(1);
 });
 
+describe("beside a body or in it,", () => {
+  const FIELDS = { messageId: MESSAGE, mobile: "61491570101", content: "answer 1" };
+  const { content, ...WITHOUT_CONTENT } = FIELDS;
+  const reply = (message: object) => ({ ...WITHOUT_CONTENT, responseMessage: { channel: "SMS", content, ...message } });
+
+  test.each<[object, string]>([
+    [
+      { ...FIELDS, error: { messageId: "E100", name: "ValidationError", content: "rejected" } },
+      "error.name=ValidationError on line 1",
+    ],
+    [{ ...FIELDS, status: { messageId: "x", content: "FAILED" } }, "status.content=FAILED on line 1"],
+    [{ ...FIELDS, body: { messageId: "E100", content: "rejected" } }, "body.content=rejected on line 1"],
+    [{ ...FIELDS, body: { ...BODY, messageid: "other" } }, "body.responsemessage.content=failed on line 1"],
+    [{ callId: "c-1", data: { messageId: "E100", content: "rejected" } }, "data.content=rejected on line 1"],
+    [{ ...FIELDS, rejected: FIELDS }, "rejected=(body) on line 1"],
+    [{ ...FIELDS, deadLetter: JSON.stringify({ body: FIELDS }) }, "deadletter.body=(body) on line 1"],
+    [{ callId: "c-1", log: BODY }, "log=(body) on line 1"],
+    [{ ...WITHOUT_CONTENT, content: { error: "rejected" } }, "content.value.error=rejected on line 1"],
+    [{ ...FIELDS, voice: false }, "voice.value=false on line 1"],
+    [{ ...FIELDS, mri: { error: 1 } }, "mri.value.error=1 on line 1"],
+    [{ ...FIELDS, email: ["rejected"] }, "email.value.0=rejected on line 1"],
+    [{ ...FIELDS, acknowledged: { by: "nobody" } }, "acknowledged.value.by=nobody on line 1"],
+    [{ callId: "c-1", messageId: false }, "messageid.value=false on line 1"],
+    [{ ...FIELDS, from: false }, "from.value=false on line 1"],
+    [reply({ status: 503 }), "responsemessage.status=503 on line 1"],
+    [reply({ Error: { text: "not stored" } }), "responsemessage.error.text=not stored on line 1"],
+    [
+      { callId: "c-1", body: { ...BODY, ...reply({ stored: "no" }), messageId: MESSAGE } },
+      "body.responsemessage.stored=no on line 1",
+    ],
+  ])("%j has a column that isn't compared", (fields, column) => {
+    const { message } = thrownBy(`${JSON.stringify(fields)}\n`);
+    expect(message).toContain(column);
+    expect(read(`${JSON.stringify(fields)}\n`, column.split(/[.=]/, 1)[0] ?? "").read).toBe(1);
+  });
+
+  test.each<object>([
+    { ...FIELDS, body: { ...BODY, messageid: MESSAGE.toLowerCase() } },
+    { callId: "c-1", req: { body: BODY } },
+    { callId: "c-1", httpRequest: { rawBody: JSON.stringify(BODY) } },
+    { callId: "c-1", jsonPayload: { callId: "c-1", content: "failed", acknowledged: null } },
+    { ...FIELDS, email: null, voice: "", from: { whatsapp: "1" } },
+    reply({ Acknowledged: "29/11/26 18:18", undeliverable: null }),
+  ])("%j has none", (fields) => {
+    expect(read(`${JSON.stringify(fields)}\n`).read).toBe(1);
+  });
+});
+
 describe("a log of accepted requests is a list of what was received if its other columns are named:", () => {
   it.each<[string, object, proposed: string, others: string]>([
     [
