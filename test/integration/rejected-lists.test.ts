@@ -115,6 +115,18 @@ test("a list with a line that lacks what says of the others that they were recei
   });
 });
 
+test("a table with a row whose compared columns are empty, as one that a join hasn't found", async () => {
+  const list = "callid,messageid,content\norder-17,m-order-17,order-17\norder-18,NULL,NULL\n";
+  expect(await stops(list)).toBe(
+    "error: messageid=(empty) on line 3, content=(empty) on line 3 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; --ignore NAME if a column means something else; nothing was done\n",
+  );
+  expect(await reconcile(list, "--dry-run", "--ignore", "messageid,content")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+  });
+});
+
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },
@@ -147,8 +159,11 @@ test("the error names every such column of the list, and the flag for those that
 describe("a list of ids with a heading", () => {
   test("stops, unless it is an id", async () => {
     for (const heading of ["503", "503:", "5xx:", "rejected(2):", "todo:", "lost:", "failed:", "Denied", "undefined", "lost"])
-      for (const list of [`order-17\n\n${heading}\norder-18\n`, `callid,content\norder-17,\n${heading},\norder-18,\n`])
-        expect(await stops(list)).toMatch(
+      for (const [list, ...flags] of [
+        [`order-17\n\n${heading}\norder-18\n`],
+        [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
+      ] as const)
+        expect(await stops(list, ...flags)).toMatch(
           /error: line [34] can't be read: no call or message has the id .*, so it may be a heading\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/,
         );
     for (const comment of ["# rejected", "# the end"])
@@ -273,10 +288,10 @@ describe("a list of ids that ends without a line break", () => {
     const rows = (last: string) => `mobile;content;messageid\n61491570100;order-17;m-order-17\n61491570100;order-18;${last}`;
     const tables = [rows("m-order-1"), rows("m-order-1").replaceAll(";", "\t"), "callid,content\norder-17,order-17\norder-18,"];
     for (const table of tables) {
-      expect(await stops(table)).toMatch(
+      expect(await stops(table, "--ignore", "content")).toMatch(
         /^error: the last line of --seen has no line break: if it is cut off, (?:m-order-1|\(empty\)) is the beginning of another value\n/,
       );
-      expect(await reconcile(table, "--dry-run", "--allow-empty")).toMatchObject({
+      expect(await reconcile(table, "--dry-run", "--allow-empty", "--ignore", "content")).toMatchObject({
         code: 0,
         stderr: expect.stringContaining("warning: the last line of --seen has no line break: "),
       });

@@ -34,10 +34,11 @@ export const MAX_NAME = 200;
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
-/** Returns null if it can't be read. What has no value is left out, but for columns that aren't compared. */
-export function fieldsOfBody(body: string, isCompared: (column: string) => boolean = () => true): Fields | null {
+/** Returns null if it can't be read, or isn't an object. */
+export function readBody(body: string): object | null {
   const read = readDocument(body);
-  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value, isCompared);
+  if (read === null || (read.root !== null && read.root !== "deliveryResponse")) return null;
+  return typeof read.value === "object" && !Array.isArray(read.value) ? read.value : null;
 }
 
 /** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
@@ -50,10 +51,12 @@ export function readDocument(text: string): { readonly root: string | null; read
   }
 }
 
-/** The body is one that a callback receives, or has all fields in one object. */
-function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
+/**
+ * The body is one that a callback receives, or has all fields in one object. What has no value is left out, but for columns that aren't
+ * compared.
+ */
+export function fieldsOfBody(body: object, isCompared: (column: string) => boolean = () => true): Fields {
   const top = membersByName(body);
-  if (top === null) return null;
   const isField = (column: string, value: unknown): value is string | number => COMPARED.has(column) && isText(value);
   const fields = columnsOf(body).flatMap(([column, value]): Fields => (isField(column, value) ? [[column, String(value)]] : []));
   for (const [column, value] of otherMembers(body)) {
@@ -64,10 +67,10 @@ function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fie
       isText(value) ? String(value) : value === null ? "" : JSON.stringify(value),
     ]);
   }
-  const other = otherSenderOf(top.get("from"));
+  const other = otherSenderOf(top?.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
-    const given = objectOf(top.get(part));
+    const given = objectOf(top?.get(part));
     const spelled = membersByName(given);
     for (const name of names) {
       const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
@@ -75,6 +78,26 @@ function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fie
     }
   }
   return fields;
+}
+
+/** Returns the columns without a value. A body that a callback receives has what its sender gave. */
+export function emptyColumns(body: object): readonly string[] {
+  if (isDeliveredBody(body)) return [];
+  return columnsOf(body).flatMap(([column, value]) => (String(value ?? "").trim() === "" ? [column] : []));
+}
+
+/** Of those in one list, a line needs one. */
+const ALTERNATIVES: readonly ReadonlySet<string>[] = [
+  ...[...ID_COLUMNS, "content"].map((name) => new Set([name])),
+  new Set(["from", ...PARTS.from]),
+  DATE_FIELDS,
+];
+
+/** Tells whether a line with these fields has neither a value in this column nor another in its place. */
+export function lacksValue(column: string, fields: Fields): boolean {
+  const names = ALTERNATIVES.find((alternatives) => alternatives.has(column));
+  if (names === undefined) return false;
+  return ID_COLUMNS.has(column) || !fields.some(([name, value]) => names.has(name) && value.trim() !== "");
 }
 
 type Column = readonly [name: string, value: unknown];
