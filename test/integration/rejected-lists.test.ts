@@ -158,7 +158,19 @@ test("the error names every such column of the list, and the flag for those that
 
 describe("a list of ids with a heading", () => {
   test("stops, unless it is an id", async () => {
-    for (const heading of ["503", "503:", "5xx:", "rejected(2):", "todo:", "lost:", "failed:", "Denied", "undefined", "lost"])
+    for (const heading of [
+      "503",
+      "503:",
+      "5xx:",
+      "rejected(2):",
+      "todo:",
+      "lost:",
+      "failed:",
+      "Denied",
+      "undefined",
+      "lost",
+      "failed_2",
+    ])
       for (const [list, ...flags] of [
         [`order-17\n\n${heading}\norder-18\n`],
         [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
