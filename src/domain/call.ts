@@ -96,6 +96,19 @@ export function isOneId(text: string): boolean {
   return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
 }
 
+/**
+ * Returns the index of the first line whose id is behind a tab, or is indented otherwise than the first id, or -1. comm(1) writes the lines
+ * of one file in the first column, those of the other behind a tab, and those of both behind two. Comments don't count.
+ */
+export function findIndented(lines: readonly string[]): number {
+  const indents = lines.map((line) => /^\s*(?=[^\s#])/.exec(line)?.[0]);
+  const first = indents.find((indent) => indent !== undefined);
+  return indents.findIndex((indent) => indent !== undefined && (indent !== first || indent.includes("\t")));
+}
+
+export const INDENTED = "its id is indented, as comm writes the lines of one of two lists";
+export const UNINDENTED_HINT = "give one list of ids, without tabs: comm -12 writes what two have in common; nothing was done";
+
 export const SHORTEST_PREFIX = 6;
 
 /** Says what `isIdPrefix` accepts. */

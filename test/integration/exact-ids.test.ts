@@ -127,7 +127,7 @@ describe.each(KINDS)("on %s", (_, open) => {
       ...failed.map((id) => ({ id, messageId: "b" })),
     ]);
     const [ids, table] = [`${received.join("\n")}\n`, `callid,from\n${received.join(",\n")},\n`];
-    const dryRun = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], table);
+    const dryRun = await scene.whcb(["reconcile", "demo", "--seen", "-", "--ignore", "from", "--dry-run", "-o", "json"], table);
     expect(JSON.parse(dryRun.stdout)).toMatchObject({ failed: 3, seen: 0, ambiguous: [], unmatched: 0, replay: { calls: 3 } });
     const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], ids);
     expect({ code, stderr, sent: scene.sent() }).toMatchObject({ code: 0, sent: failed });

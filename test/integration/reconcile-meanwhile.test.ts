@@ -4,6 +4,7 @@ import type { Client } from "../../src/client/client.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { readSeenList } from "../../src/runs/plan/seen-list.js";
+import { deliveryBody } from "../../src/wire/delivery-request.js";
 import { aGroup } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
@@ -94,8 +95,7 @@ it("finds a call whose place is taken by others, though as many calls are listed
   };
   const desk = openDesk({ client: { ...client, listCalls } });
   closing.push(() => closeService(service), desk.leave);
-  const { from, responseMessage } = aResponse({ messageId: "equal" });
-  const line = JSON.stringify({ messageid: "equal", from, responseMessage });
+  const line = deliveryBody({ contentType: "json", removeHtml: false }, aResponse({ messageId: "equal" }));
   const plan = await planReconcile(
     { callback, seen: readSeenList(line, "UTC"), timezone: "UTC", country: null, sendAmbiguous: false },
     desk.deps,

@@ -103,6 +103,30 @@ test("a list with a column that isn't compared, unless it is named or says that 
   expect(await reconcile(received, "--dry-run")).toMatchObject({ code: 0, stderr: expect.not.stringContaining("compared:") });
 });
 
+test("a list with a line that lacks what says of the others that they were received", async () => {
+  const list = '{"callId":"order-17","receivedAt":"2026-11-29T10:00:00Z"}\n{"callId":"order-18"}\n';
+  expect(await stops(list)).toBe(
+    "error: receivedat=(missing) on line 2 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; --ignore NAME if a column means something else; nothing was done\n",
+  );
+  expect(await reconcile(list, "--dry-run", "--ignore", "receivedAt")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+  });
+});
+
+test("a table with a row whose compared columns are empty, as one that a join hasn't found", async () => {
+  const list = "callid,messageid,content\norder-17,m-order-17,order-17\norder-18,NULL,NULL\n";
+  expect(await stops(list)).toBe(
+    "error: messageid=(empty) on line 3, content=(empty) on line 3 may say that the line wasn't received\n" +
+      "hint: give only the lines that were received; --ignore NAME if a column means something else; nothing was done\n",
+  );
+  expect(await reconcile(list, "--dry-run", "--ignore", "messageid,content")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+  });
+});
+
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },
@@ -134,9 +158,24 @@ test("the error names every such column of the list, and the flag for those that
 
 describe("a list of ids with a heading", () => {
   test("stops, unless it is an id", async () => {
-    for (const heading of ["503", "503:", "5xx:", "rejected(2):", "todo:", "lost:", "failed:", "Denied", "undefined", "lost"])
-      for (const list of [`order-17\n\n${heading}\norder-18\n`, `callid,content\norder-17,\n${heading},\norder-18,\n`])
-        expect(await stops(list)).toMatch(
+    for (const heading of [
+      "503",
+      "503:",
+      "5xx:",
+      "rejected(2):",
+      "todo:",
+      "lost:",
+      "failed:",
+      "Denied",
+      "undefined",
+      "lost",
+      "failed_2",
+    ])
+      for (const [list, ...flags] of [
+        [`order-17\n\n${heading}\norder-18\n`],
+        [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
+      ] as const)
+        expect(await stops(list, ...flags)).toMatch(
           /error: line [34] can't be read: no call or message has the id .*, so it may be a heading\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/,
         );
     for (const comment of ["# rejected", "# the end"])
@@ -195,6 +234,38 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
     });
 });
 
+test("a list of ids in several columns, as comm writes what only one of two lists has, or both", async () => {
+  const file = machine.path("ids");
+  const line = "can't be read: its id is indented, as comm writes the lines of one of two lists\n";
+  const stopsAt = async (list: string, number: number): Promise<void> => {
+    writeFileSync(file, list);
+    expect(await stops(list)).toContain(`error: line ${number} ${line}hint: give one list of ids, without tabs: `);
+    for (const [args, source] of [
+      [["mark-success", "demo", "-"], "stdin"],
+      [["mark-success", "demo", "--file", file], file],
+      [["replay", "demo", "-"], "stdin"],
+    ] as const) {
+      const { code, stderr } = await machine.whcb([...args, "--yes"], { stdin: list });
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringContaining(`${source}: line ${number} ${line}`),
+      });
+    }
+    expect([await failed(), received()]).toEqual([IDS, 0]);
+  };
+  await stopsAt("order-17\n\torder-171\n\t\torder-18\n", 2);
+  await stopsAt("# received\n\n\torder-17\r\n\torder-18\r\n", 3);
+  await stopsAt("order-17\norder-171\n  order-18\n", 3);
+  for (const list of ["\uFEFF# psql -t\n order-17\n\n order-18 \t\n  # end\n", "order-17  \norder-18\n"]) {
+    expect(await machine.whcb(["mark-success", "demo", "-", "--dry-run"], { stdin: list })).toMatchObject({ code: 0 });
+    expect(await reconcile(list.replace("  # end\n", ""), "--dry-run")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
+    });
+  }
+});
+
 describe("a list of ids that ends without a line break", () => {
   const cut = "order-18\norder-17";
   const problem = "has no line break: if it is cut off, order-17 is the beginning of another id\n";
@@ -229,10 +300,10 @@ describe("a list of ids that ends without a line break", () => {
     const rows = (last: string) => `mobile;content;messageid\n61491570100;order-17;m-order-17\n61491570100;order-18;${last}`;
     const tables = [rows("m-order-1"), rows("m-order-1").replaceAll(";", "\t"), "callid,content\norder-17,order-17\norder-18,"];
     for (const table of tables) {
-      expect(await stops(table)).toMatch(
+      expect(await stops(table, "--ignore", "content")).toMatch(
         /^error: the last line of --seen has no line break: if it is cut off, (?:m-order-1|\(empty\)) is the beginning of another value\n/,
       );
-      expect(await reconcile(table, "--dry-run", "--allow-empty")).toMatchObject({
+      expect(await reconcile(table, "--dry-run", "--allow-empty", "--ignore", "content")).toMatchObject({
         code: 0,
         stderr: expect.stringContaining("warning: the last line of --seen has no line break: "),
       });

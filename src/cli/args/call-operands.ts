@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.js";
-import { isIdPrefix, isOneId } from "../../domain/call.js";
+import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
@@ -128,10 +128,11 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
 }
 
 function splitIds(text: string, source: string, invocation: Invocation): readonly string[] {
-  const lines = text
-    .replace(/^\uFEFF/, "")
-    .split(/\r?\n/)
-    .map((line) => line.trim());
+  const written = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  const indented = findIndented(written);
+  if (indented !== -1)
+    throw new WhcbError("malformed", `${source}: line ${indented + 1} can't be read: ${INDENTED}`, { hint: UNINDENTED_HINT });
+  const lines = written.map((line) => line.trim());
   const ids = lines.filter((line) => line !== "" && !line.startsWith("#"));
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);

@@ -3,6 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
+import { isArrivalDate } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -23,6 +24,8 @@ export const OTHER_SENDER = "OTHER SENDER";
 
 export const COMPARED: ReadonlySet<string> = new Set([...COMPARED_FIELDS, OTHER_SENDER]);
 
+const MESSAGE_NAMES: ReadonlySet<string> = new Set(["channel", ...PARTS.responsemessage]);
+
 const LOCATIONS: ReadonlySet<string> = new Set(["messagelocation", "location"]);
 
 /** Names are looked at for each line. */
@@ -31,10 +34,11 @@ export const MAX_NAME = 200;
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
-/** Returns null if it can't be read. What has no value is left out, but for columns that aren't compared. */
-export function fieldsOfBody(body: string, isCompared: (column: string) => boolean = () => true): Fields | null {
+/** Returns null if it can't be read, or isn't an object. */
+export function readBody(body: string): object | null {
   const read = readDocument(body);
-  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value, isCompared);
+  if (read === null || (read.root !== null && read.root !== "deliveryResponse")) return null;
+  return typeof read.value === "object" && !Array.isArray(read.value) ? read.value : null;
 }
 
 /** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
@@ -47,21 +51,26 @@ export function readDocument(text: string): { readonly root: string | null; read
   }
 }
 
-/** The body is one that a callback receives, or has all fields in one object. */
-function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fields | null {
+/**
+ * The body is one that a callback receives, or has all fields in one object. What has no value is left out, but for columns that aren't
+ * compared.
+ */
+export function fieldsOfBody(body: object, isCompared: (column: string) => boolean = () => true): Fields {
   const top = membersByName(body);
-  if (top === null) return null;
-  const isOfBody = bodyMembers(body);
-  const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
-    const column = columnName(name);
-    if (COMPARED.has(column) && isText(value)) return [[column, String(value)]];
-    if (isOfBody(column, value) || (value === null && isCompared(column))) return [];
-    return [[column, isText(value) ? String(value) : value === null ? "" : JSON.stringify(value)]];
-  });
-  const other = otherSenderOf(top.get("from"));
+  const isField = (column: string, value: unknown): value is string | number => COMPARED.has(column) && isText(value);
+  const fields = columnsOf(body).flatMap(([column, value]): Fields => (isField(column, value) ? [[column, String(value)]] : []));
+  for (const [column, value] of otherMembers(body)) {
+    if (isField(column, value) || (value === null && isCompared(column))) continue;
+    // What isn't text can't be compared.
+    fields.push([
+      COMPARED.has(column) ? `${column}.value` : column,
+      isText(value) ? String(value) : value === null ? "" : JSON.stringify(value),
+    ]);
+  }
+  const other = otherSenderOf(top?.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
-    const given = objectOf(top.get(part));
+    const given = objectOf(top?.get(part));
     const spelled = membersByName(given);
     for (const name of names) {
       const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
@@ -71,16 +80,57 @@ function bodyFields(body: unknown, isCompared: (column: string) => boolean): Fie
   return fields;
 }
 
-/** Returns what tells whether a member is one that this body has by its contract. What a sender has written in it says nothing of the receiver. */
-export function bodyMembers(body: unknown): (column: string, value: unknown) => boolean {
-  const message = membersByName(membersByName(body)?.get("responsemessage"));
-  const isDelivered = PARTS.responsemessage.some((name) => message?.has(name));
-  return (column, value) => {
-    if (DATE_FIELDS.has(column)) return typeof value !== "boolean";
-    if (LOCATIONS.has(column)) return isDelivered || value === null;
-    if (column === "responsemessage") return isDelivered || value === null;
-    return COMPARED.has(column) || (column === "customparameters" && typeof value === "object");
-  };
+/** Returns the columns without a value. A body that a callback receives has what its sender gave. */
+export function emptyColumns(body: object): readonly string[] {
+  if (isDeliveredBody(body)) return [];
+  return columnsOf(body).flatMap(([column, value]) => (String(value ?? "").trim() === "" ? [column] : []));
+}
+
+/** Of those in one list, a line needs one. */
+const ALTERNATIVES: readonly ReadonlySet<string>[] = [
+  ...[...ID_COLUMNS, "content"].map((name) => new Set([name])),
+  new Set(["from", ...PARTS.from]),
+  DATE_FIELDS,
+];
+
+/** Tells whether a line with these fields has neither a value in this column nor another in its place. */
+export function lacksValue(column: string, fields: Fields): boolean {
+  const names = ALTERNATIVES.find((alternatives) => alternatives.has(column));
+  if (names === undefined) return false;
+  return ID_COLUMNS.has(column) || !fields.some(([name, value]) => names.has(name) && value.trim() !== "");
+}
+
+type Column = readonly [name: string, value: unknown];
+
+/** Returns what a body doesn't have by its contract. What a sender has written in it says nothing of the receiver. */
+export function otherMembers(body: unknown): readonly Column[] {
+  const isDelivered = isDeliveredBody(body);
+  return columnsOf(body).flatMap(([column, value]): readonly Column[] => {
+    if (column === "responsemessage" && isMessage(value))
+      return columnsOf(value).flatMap(([name, member]) => (MESSAGE_NAMES.has(name) ? [] : [[`${column}.${name}`, member]]));
+    return isOfBody(column, value) || (LOCATIONS.has(column) && isDelivered) ? [] : [[column, value]];
+  });
+}
+
+function isOfBody(column: string, value: unknown): boolean {
+  if (column === "customparameters") return typeof value === "object";
+  if (value === null) return COMPARED.has(column) || LOCATIONS.has(column) || column === "responsemessage";
+  if (DATE_FIELDS.has(column)) return value === "" || (isText(value) && isArrivalDate(String(value)));
+  return COMPARED.has(column) && (isText(value) || (column === "from" && typeof value === "object"));
+}
+
+/** Only a body that a callback receives has such an object. */
+export function isDeliveredBody(body: unknown): boolean {
+  return isMessage(membersByName(body)?.get("responsemessage"));
+}
+
+function isMessage(value: unknown): boolean {
+  const members = membersByName(value);
+  return PARTS.responsemessage.some((name) => members?.has(name));
+}
+
+export function columnsOf(value: unknown): readonly Column[] {
+  return Object.entries(objectOf(value)).map(([name, member]) => [columnName(name), member]);
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

@@ -4,7 +4,7 @@ import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
+import { columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
 import { contentKey, looseContentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
 
@@ -54,7 +54,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   const { id, status, response } = call;
   const fields = new Map<string, Set<string>>();
   for (const body of bodiesOf(response))
-    for (const [name, value] of fieldsOfBody(body) ?? []) fields.set(name, (fields.get(name) ?? new Set()).add(value));
+    for (const [name, value] of fieldsOfBody(readBody(body) ?? {})) fields.set(name, (fields.get(name) ?? new Set()).add(value));
   const valuesOf = (name: string): readonly string[] => [...(fields.get(name) ?? [])];
   const textsOf = (name: string): readonly string[] => valuesOf(name).filter((value) => value.trim() !== "");
   const dates = { undeliverable: textsOf("undeliverable"), reply: textsOf("acknowledged") };

@@ -1,6 +1,17 @@
 /** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
+import { findIndented, INDENTED, UNINDENTED_HINT } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
-import { COMPARED, COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
+import {
+  COMPARED,
+  COMPARED_FIELDS,
+  columnName,
+  emptyColumns,
+  type Fields,
+  fieldsOfBody,
+  ID_COLUMNS,
+  OTHER_SENDER,
+  readBody,
+} from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
 import { mentionsRefusal, saysWhetherReceived } from "./received-field.js";
 
@@ -10,6 +21,8 @@ export interface SeenRecord {
   readonly line: number;
   /** The fields have the list's names. */
   readonly fields: Fields;
+  /** These columns have no value. */
+  readonly empty: readonly string[];
 }
 
 export interface SeenRecords {
@@ -29,7 +42,7 @@ export function readRecords(text: string, nameField: NameField): SeenRecords {
   const format = detectFormat(list, nameField);
   if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
   const records = RECORDS[format](list, (column) => isCompared(column, nameField));
-  const names = new Set(records.flatMap(({ fields }) => fields.map(([name]) => name)));
+  const names = new Set(records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]));
   return { format, names: format === "ids" ? [] : [...names].filter((name) => name !== OTHER_SENDER), records };
 }
 
@@ -56,30 +69,30 @@ function detectFormat(text: string, nameField: NameField): SeenFormat {
 function jsonRecords(text: string, isCompared: (column: string) => boolean): readonly SeenRecord[] {
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
-    const fields = fieldsOfBody(source, isCompared);
-    if (fields === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line)");
-    return [{ line: index + 1, fields }];
+    const body = readBody(source);
+    if (body === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line)");
+    return [{ line: index + 1, fields: fieldsOfBody(body, isCompared), empty: emptyColumns(body) }];
   });
 }
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 
 /** Documents follow one another, on one line or several. */
-function xmlRecords(text: string): readonly SeenRecord[] {
+function xmlRecords(list: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
   let line = 1;
   let start = 0;
-  for (const end of [...text.matchAll(END_OF_BODY), null]) {
-    const stop = end === null ? text.length : end.index + end[0].length;
-    const source = text.slice(start, stop);
-    const body = source.trimStart();
-    const firstLine = line + lineFeeds(source.slice(0, source.length - body.length));
+  for (const end of [...list.matchAll(END_OF_BODY), null]) {
+    const stop = end === null ? list.length : end.index + end[0].length;
+    const source = list.slice(start, stop);
+    const text = source.trimStart();
+    const firstLine = line + lineFeeds(source.slice(0, source.length - text.length));
     line += lineFeeds(source);
     start = stop;
-    if (body.trimEnd() === "") continue;
-    const fields = fieldsOfBody(body.trimEnd());
-    if (fields === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
-    records.push({ line: firstLine, fields });
+    if (text.trimEnd() === "") continue;
+    const body = readBody(text.trimEnd());
+    if (body === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
+    records.push({ line: firstLine, fields: fieldsOfBody(body), empty: emptyColumns(body) });
   }
   return records;
 }
@@ -98,7 +111,8 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
   const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
   const records = values.map(({ cells, line }) => {
     const fields = cells.map((value, index): Fields[number] => [columns[index] ?? "", value.trim()]);
-    return { line, fields: fields.filter(([name, value]) => isGiven(value) || !isCompared(name, nameField)) };
+    const given = fields.filter(([name, value]) => isGiven(value) || !isCompared(name, nameField));
+    return { line, fields: given, empty: fields.flatMap(([name, value]) => (isGiven(value) ? [] : [name])) };
   });
   return { format, names, records };
 }
@@ -112,7 +126,10 @@ const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 /** Ids may be quoted. Skips blank lines, and comments (#) before the first id. */
 function idRecords(text: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
-  for (const [index, source] of text.split(/\r?\n/).entries()) {
+  const lines = text.split(/\r?\n/);
+  const indented = findIndented(lines);
+  if (indented !== -1) throw unreadableLine(indented + 1, INDENTED, UNINDENTED_HINT);
+  for (const [index, source] of lines.entries()) {
     const line = index + 1;
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "") continue;
@@ -121,7 +138,7 @@ function idRecords(text: string): readonly SeenRecord[] {
       throw unreadableLine(line, "its comment may be a heading of what wasn't received", COMMENT_HINT);
     }
     if (!ID.test(id)) throw unreadableLine(line, "it isn't an id");
-    records.push({ line, fields: [["id", id]] });
+    records.push({ line, fields: [["id", id]], empty: [] });
   }
   return records;
 }

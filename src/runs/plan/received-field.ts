@@ -1,4 +1,5 @@
 /** What a field says by its name and its value alone (docs/cli.md, Reconcile). */
+import { idKey, isGeneratedId } from "../../domain/call.js";
 import { DATE_ORDERS, readListDate } from "./list-dates.js";
 
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
@@ -54,23 +55,29 @@ function epochMs(epoch: number): number {
   return epoch < MOST_SECONDS ? epoch * 1_000 : epoch;
 }
 
-const REFUSAL = new RegExp(
+const WORDS_OF_REFUSAL = new RegExp(
   [
     String.raw`(?<!\p{L})err|err(?:or|no|code|msg|(?!\p{L}))|exception|reject|fail|refuse|declin|den(?:y|ied)|drop|discard|skip|invalid`,
     String.raw`time[ds]?[\W_]*out|dead[\W_]*letter|roll(?:ed)?[\W_]*back|nack|fatal|abort|blocked|cancel|quarantin|deleted|missing`,
-    String.raw`unauthori|forbidden|unavailable|unprocessable|(?<!\p{L})bad(?!\p{L})|(?<!\d)[45](?:\d\d|xx)(?![\d\p{L}])`,
+    String.raw`unauthori|forbidden|unavailable|unprocessable|(?<!\p{L})bad(?!\p{L})`,
     String.raw`(?:un|(?:not|never)[\W_]*(?:yet[\W_]*)?)(?:${WORDS_OF_ARRIVAL}|seen)`,
   ].join("|"),
   "iu",
 );
+const REFUSAL = [WORDS_OF_REFUSAL, /(?<!\d)[45](?:\d\d|xx)(?![\d\p{L}])/iu];
 const NO = /^(?:f|false|no|never|n|0)?$/i;
 
 /** What this misses is rejected all the same, but a hint proposes to ignore the column. */
 export function mentionsRefusal(name: string, value: string): boolean {
-  return saysWhetherReceived(name) || NO.test(value.trim()) || [name, value].some((text) => REFUSAL.test(text));
+  return (
+    saysWhetherReceived(name) ||
+    NO.test(value.trim()) ||
+    [name, value].some((text) => REFUSAL.some((pattern) => pattern.test(text)))
+  );
 }
 
-/** Other lines may be headings, such as `failed:` or `503`. */
+/** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
+  if (WORDS_OF_REFUSAL.test(text) && !isGeneratedId(idKey(text))) return false;
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }

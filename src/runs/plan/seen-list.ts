@@ -4,7 +4,7 @@ import { idKey } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
-import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
+import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, lacksValue, OTHER_SENDER } from "./body-fields.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
 import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
 import { looksLikeId, saysWhetherReceived } from "./received-field.js";
@@ -86,19 +86,22 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const areBodies = format === "ndjson" || format === "xml";
   const headings: Heading[] = [];
   const otherIds = new Set<string>();
-  const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
+  const named: readonly SeenRecord[] = records.map(({ line, fields, empty }) => {
     const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
     const hasOnlyIds = fields.every((field) => isId(field) || !isCompared(field));
+    const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
+    columns.beginLine(line, renamed);
     for (const field of fields) {
       const [name, value] = field;
       if (hasOnlyIds && isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
       // Its value is compared with the ids of the FAILED calls.
       if (name === "id" && !isCompared(field) && /\d/.test(value) && !columns.ignores(name)) otherIds.add(idKey(value));
-      else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(line, name, value);
+      else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);
     }
-    return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
+    for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
+    return { line, fields: renamed, empty };
   });
   const order = dateOrder ?? requireOrder(named, areBodies);
   const distinct = new Map<string, SeenLine>();

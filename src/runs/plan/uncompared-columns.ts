@@ -1,9 +1,20 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
+import { idKey } from "../../domain/call.js";
 import { shellQuote } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
-import { bodyMembers, COMPARED_FIELDS, columnName, DATE_FIELDS, ID_COLUMNS, MAX_NAME, readDocument } from "./body-fields.js";
-import { isArrivalDate, mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
+import {
+  COMPARED_FIELDS,
+  columnName,
+  columnsOf,
+  type Fields,
+  ID_COLUMNS,
+  isDeliveredBody,
+  MAX_NAME,
+  otherMembers,
+  readDocument,
+} from "./body-fields.js";
+import { mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
 
 interface Column {
   /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
@@ -13,38 +24,61 @@ interface Column {
   readonly mentionsRefusal: boolean;
 }
 
+/** Programs leave out what has no value. */
+const MISSING = "(missing)";
+/** A body in a column `rejected` wasn't received. */
+const BODY = "(body)";
 const NAMELESS = "unnamed";
 
 /** Collects the columns of a list that don't say that their line was received. */
 export class UncomparedColumns {
   readonly #ignored: ReadonlySet<string>;
   readonly #columns = new Map<string, Column>();
-  readonly #receivedNames = new Set<string>();
+  readonly #lines: number[] = [];
+  #ids: Fields = [];
+  /** The value is the index of the first line that lacks the column. */
+  readonly #received = new Map<string, number>();
 
   constructor(ignored: ReadonlySet<string>) {
     this.#ignored = ignored;
   }
 
+  /** What is added next is of this line. Its fields have our names. */
+  beginLine(line: number, fields: Fields): void {
+    this.#lines.push(line);
+    this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
+  }
+
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
-  add(line: number, name: string, value: unknown): void {
+  add(name: string, value: unknown): void {
     if (this.ignores(name)) return;
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0) this.#addValue(line, name || NAMELESS, textOf(value));
-    // A log may have the body that was received.
-    const isBody = members.some(([member]) => ID_COLUMNS.has(columnName(member)));
-    const isOfBody = isBody ? bodyMembers(inner) : () => false;
-    for (const [member, memberValue] of members) {
-      const column = columnName(member);
-      const isDate = typeof memberValue === "object" || isArrivalDate(String(memberValue));
-      if (!isOfBody(column, memberValue) || (DATE_FIELDS.has(column) && !isDate))
-        this.add(line, `${name}.${column}`.slice(-MAX_NAME), memberValue);
-    }
+    if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
+    const isBody = this.#isBodyOfLine(inner);
+    if (isBody && !saysThatItIsABody(name)) this.#addValue(name, BODY);
+    for (const [member, memberValue] of isBody ? otherMembers(inner) : members)
+      this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
   }
 
-  #addValue(line: number, name: string, value: string): void {
-    if (saysReceived(name, value)) this.#receivedNames.add(name);
-    else if (this.#columns.get(name)?.mentionsRefusal !== true) {
+  /** A log may have the body that was received. If the line has only the call's id, its form tells. */
+  #isBodyOfLine(value: unknown): boolean {
+    const ids = columnsOf(value).filter(([name]) => ID_COLUMNS.has(name));
+    const isOfLine = ([, id]: readonly [string, unknown]): boolean =>
+      this.#ids.some(([, known]) => idKey(known.trim()) === idKey(String(id).trim()));
+    const lacksMessage = this.#ids.every(([name]) => name !== "messageid");
+    return ids.length > 0 && (ids.every(isOfLine) || (lacksMessage && isDeliveredBody(value)));
+  }
+
+  #addValue(name: string, value: string): void {
+    const index = this.#lines.length - 1;
+    const firstWithout = this.#received.get(name) ?? 0;
+    if (saysReceived(name, value)) this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
+    else this.#addColumn(name, this.#lines[index] ?? 0, value);
+  }
+
+  #addColumn(name: string, line: number, value: string): void {
+    if (this.#columns.get(name)?.mentionsRefusal !== true) {
       const column = { name, line, value, mentionsRefusal: mentionsRefusal(name, value) };
       if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
     }
@@ -64,8 +98,12 @@ export class UncomparedColumns {
       throw new WhcbError("usage", `--ignore: the list has no ${missing.join(", ")}`, { hint: `it has ${shown}` });
   }
 
-  /** Throws `malformed` with each column that was added. */
+  /** Throws `malformed` with each column that was added, and those that only some lines have. */
   requireNone(): void {
+    for (const [name, firstWithout] of this.#received) {
+      const line = this.#lines[firstWithout];
+      if (line !== undefined) this.#addColumn(name, line, MISSING);
+    }
     if (this.#columns.size === 0) return;
     const columns = [...this.#columns.values()];
     const refusals = columns.filter((column) => column.mentionsRefusal);
@@ -89,13 +127,17 @@ export class UncomparedColumns {
 
   /** A prefix stands for several columns, but for none that says whether a line was received. */
   #flagFor(columns: readonly Column[], refusals: readonly Column[]): string {
-    const taken = new Set([...refusals.map(({ name }) => name), ...this.#receivedNames].flatMap(prefixesOf));
+    const taken = new Set([...refusals.map(({ name }) => name), ...this.#received.keys()].flatMap(prefixesOf));
     const numbers = new Map<string, number>();
     for (const { name } of columns) for (const prefix of prefixesOf(name)) numbers.set(prefix, (numbers.get(prefix) ?? 0) + 1);
     const shortest = ({ name }: Column): string =>
       prefixesOf(name).find((prefix) => !taken.has(prefix) && (numbers.get(prefix) ?? 0) > 1) ?? name;
     return [...new Set(columns.map(shortest))].slice(0, MAX_PROPOSED).join(",");
   }
+}
+
+function saysThatItIsABody(name: string): boolean {
+  return name.split(".").every((part) => /^(?:http|raw|json|text)*(?:request|req|body|payload|data)+$/.test(part));
 }
 
 /** An empty object or list isn't an empty text. */

@@ -61,7 +61,8 @@ describe("a list of what the receiver has", () => {
     const response = readResponse({ messageId: MESSAGE, ...hostile });
     const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
     expect(body).toContain("webhook-id");
-    expect(readSeenList(body, "UTC").lines).toEqual([
+    expect(() => readSeenList(body, "UTC")).toThrow("responsemessage.mobile=3 on line 1, responsemessage.webhookid=W on line 1");
+    expect(readSeenList(body, "UTC", { ignored: new Set(["responsemessage"]) }).lines).toEqual([
       { ...FROM_BODY, name: null, otherSender: '[["callid","C"],["content","No"],["messageid","M"]]' },
     ]);
   });
@@ -80,7 +81,7 @@ describe("a list of what the receiver has", () => {
 
   it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
     const rows = `message_id,From,"Content",acknowledged\n${MESSAGE},ada@example.com,"one\ntwo",24/11/26 09:30\n${MESSAGE},,,\n`;
-    expect(readSeenList(rows, "UTC")).toEqual({
+    expect(readSeenList(rows, "UTC", { ignored: new Set(["from", "content", "acknowledged"]) })).toEqual({
       format: "csv",
       read: 2,
       headings: [],
@@ -122,9 +123,10 @@ describe("a list of what the receiver has", () => {
       [3, keyOf("Yes")],
       [4, keyOf("")],
     ]);
-    expect(readSeenList(`callid\tmessageid\tcontent\n\\N\t${MESSAGE}\t\\N\n`, "UTC").lines).toEqual([
-      aLine({ line: 2, messageId: MESSAGE }),
-    ]);
+    expect(
+      readSeenList(`callid\tmessageid\tcontent\n\\N\t${MESSAGE}\t\\N\n`, "UTC", { ignored: new Set(["callid", "content"]) })
+        .lines,
+    ).toEqual([aLine({ line: 2, messageId: MESSAGE })]);
   });
 
   it("may be TSV of a spreadsheet, where a value with a quote, a tab or a line break is quoted", () => {
@@ -160,9 +162,9 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be a table of a database, whose NULL is no value", () => {
-    expect(readSeenList(`messageid,content,from\n${MESSAGE},Null,NULL\n`, "UTC").lines).toEqual([
-      aLine({ line: 2, messageId: MESSAGE }),
-    ]);
+    expect(
+      readSeenList(`messageid,content,from\n${MESSAGE},Null,NULL\n`, "UTC", { ignored: new Set(["content", "from"]) }).lines,
+    ).toEqual([aLine({ line: 2, messageId: MESSAGE })]);
     expect(() => readSeenList("messageid,callid\nNULL,null\n", "UTC")).toThrow("neither a call id nor a message id");
   });
 
@@ -319,7 +321,7 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(list, "UTC").lines).toEqual([
       aLine({ callId: "C", kind: "reply", minute, content: keyOf("Yes"), mobile: "61400000001", name: "Ada" }),
     ]);
-    expect(readSeenList('callid,mobile\n" C "," 1 "\n\nD, null \n', "UTC").lines).toEqual([
+    expect(readSeenList('callid,mobile\n" C "," 1 "\n\nD, null \n', "UTC", { ignored: new Set(["mobile"]) }).lines).toEqual([
       aLine({ line: 2, callId: "C", mobile: "1" }),
       aLine({ line: 4, callId: "D" }),
     ]);
@@ -537,7 +539,8 @@ test.each([
   [`callid,status\n${MESSAGE},200\n${MESSAGE},NULL\n`, "status=NULL on line 3 may"],
   [`callid\treceived\n${MESSAGE}\tt\n${MESSAGE}\t\\N\n`, "received=\\N on line 3 may"],
   [`callid,delivered_at\n${MESSAGE},\n`, "deliveredat=(empty) on line 2 may"],
-  [`{"messageid":"${MESSAGE}","acknowledged":false}\n`, "line 1 can't be read: \"false\" isn't a date"],
+  [`{"messageid":"${MESSAGE}","acknowledged":false}\n`, "acknowledged.value=false on line 1 may say that"],
+  [`{"messageid":"${MESSAGE}","acknowledged":"no"}\n`, "line 1 can't be read: \"no\" isn't a date"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],

@@ -75,6 +75,54 @@ it.each([BODY, FLAT, JSON.stringify(BODY), XML_BODY])("takes what a sender wrote
   expect(read(`messageid,content,name\n${MESSAGE},my order failed,No\n`).read).toBe(1);
 });
 
+describe("beside a body or in it,", () => {
+  const FIELDS = { messageId: MESSAGE, mobile: "61491570101", content: "answer 1" };
+  const { content, ...WITHOUT_CONTENT } = FIELDS;
+  const reply = (message: object) => ({ ...WITHOUT_CONTENT, responseMessage: { channel: "SMS", content, ...message } });
+
+  test.each<[object, string]>([
+    [
+      { ...FIELDS, error: { messageId: "E100", name: "ValidationError", content: "rejected" } },
+      "error.name=ValidationError on line 1",
+    ],
+    [{ ...FIELDS, status: { messageId: "x", content: "FAILED" } }, "status.content=FAILED on line 1"],
+    [{ ...FIELDS, body: { messageId: "E100", content: "rejected" } }, "body.content=rejected on line 1"],
+    [{ ...FIELDS, body: { ...BODY, messageid: "other" } }, "body.responsemessage.content=failed on line 1"],
+    [{ callId: "c-1", data: { messageId: "E100", content: "rejected" } }, "data.content=rejected on line 1"],
+    [{ ...FIELDS, rejected: FIELDS }, "rejected=(body) on line 1"],
+    [{ ...FIELDS, deadLetter: JSON.stringify({ body: FIELDS }) }, "deadletter.body=(body) on line 1"],
+    [{ callId: "c-1", log: BODY }, "log=(body) on line 1"],
+    [{ ...WITHOUT_CONTENT, content: { error: "rejected" } }, "content.value.error=rejected on line 1"],
+    [{ ...FIELDS, voice: false }, "voice.value=false on line 1"],
+    [{ ...FIELDS, mri: { error: 1 } }, "mri.value.error=1 on line 1"],
+    [{ ...FIELDS, email: ["rejected"] }, "email.value.0=rejected on line 1"],
+    [{ ...FIELDS, acknowledged: { by: "nobody" } }, "acknowledged.value.by=nobody on line 1"],
+    [{ callId: "c-1", messageId: false }, "messageid.value=false on line 1"],
+    [{ ...FIELDS, from: false }, "from.value=false on line 1"],
+    [reply({ status: 503 }), "responsemessage.status=503 on line 1"],
+    [reply({ Error: { text: "not stored" } }), "responsemessage.error.text=not stored on line 1"],
+    [
+      { callId: "c-1", body: { ...BODY, ...reply({ stored: "no" }), messageId: MESSAGE } },
+      "body.responsemessage.stored=no on line 1",
+    ],
+  ])("%j has a column that isn't compared", (fields, column) => {
+    const { message } = thrownBy(`${JSON.stringify(fields)}\n`);
+    expect(message).toContain(column);
+    expect(read(`${JSON.stringify(fields)}\n`, column.split(/[.=]/, 1)[0] ?? "").read).toBe(1);
+  });
+
+  test.each<object>([
+    { ...FIELDS, body: { ...BODY, messageid: MESSAGE.toLowerCase() } },
+    { callId: "c-1", req: { body: BODY } },
+    { callId: "c-1", httpRequest: { rawBody: JSON.stringify(BODY) } },
+    { callId: "c-1", jsonPayload: { callId: "c-1", content: "failed", acknowledged: null } },
+    { ...FIELDS, email: null, voice: "", from: { whatsapp: "1" } },
+    reply({ Acknowledged: "29/11/26 18:18", undeliverable: null }),
+  ])("%j has none", (fields) => {
+    expect(read(`${JSON.stringify(fields)}\n`).read).toBe(1);
+  });
+});
+
 describe("a log of accepted requests is a list of what was received if its other columns are named:", () => {
   it.each<[string, object, proposed: string, others: string]>([
     [
@@ -102,6 +150,66 @@ describe("a log of accepted requests is a list of what was received if its other
     const { hint } = thrownBy(line(fields));
     expect(hint).toContain(`for columns that don't say whether a line was: --ignore ${proposed}; `);
     expect(read(line(fields), ...`${proposed},${others}`.split(",")).read).toBe(1);
+  });
+});
+
+describe("an empty value of a column that is compared", () => {
+  const join = "callid,messageid,mobile,content\nc-1,M1,61491570101,yes\n";
+
+  test.each([
+    [`${join}c-2,NULL,NULL,NULL\n`, "content=(empty) on line 3"],
+    [`${join}c-2,M2,\\N,yes\n`, "mobile=(empty) on line 3"],
+    [`${join}c-2,,61491570102,yes\n`, "messageid=(empty) on line 3"],
+    ["callid,content\nc-1,\n", "content=(empty) on line 2"],
+    ["callid\twebhookid\nc-1\t\n", "webhookid=(empty) on line 2"],
+    ["callid,callid\nc-1,\n", "callid=(empty) on line 2"],
+    ["messageid,mobile,content,acknowledged\nM1,1,a,\nM1,2,b,2026-11-29 12:01\n", "acknowledged=(empty) on line 2"],
+    ["messageid,mobile,content,acknowledged,undeliverable\nM1,1,a,,\n", "acknowledged=(empty) on line 2"],
+    ['{"messageId":"M1","mobile":"1","content":"a","acknowledged":null}\n', "acknowledged=(empty) on line 1"],
+    ['{"callId":"c-1","messageId":"M1","mobile":" ","content":"a"}\n', "mobile=(empty) on line 1"],
+    ['{"callId":"c-1","messageId":null,"content":"a"}\n', "messageid=(empty) on line 1"],
+  ])("may say that its line wasn't received: %j", (text, message) => {
+    expect(thrownBy(text).message).toContain(message);
+    const ignored = text.startsWith("{") ? Object.keys(JSON.parse(text)) : (text.split(/\n/)[0] ?? "").split(/[,\t]/);
+    expect(read(text, ...ignored.map((name) => name.toLowerCase())).read).toBeGreaterThan(0);
+  });
+
+  test.each([
+    "callid,mobile,email,name\nc-1,,a@b.c,\n",
+    "callid,acknowledged,undeliverable\nc-1,,29/11/26 18:18\n",
+    '{"callId":"c-1","mobile":null,"from":"a@b.c","acknowledged":"29/11/26 18:18","undeliverable":""}\n',
+    '{"messageId":"M1","from":null,"callId":null,"responseMessage":{"content":"","undeliverable":"29/11/26 18:18"}}\n',
+  ])("doesn't if another is in its place, or the body came so: %j", (text) => {
+    expect(read(text).read).toBe(1);
+  });
+});
+
+describe("a line that lacks a column by which others say that they were received", () => {
+  const xml = (status: string) => `<deliveryResponse><messageid>${MESSAGE}</messageid>${status}</deliveryResponse>\n`;
+
+  test.each([
+    [line({ receivedAt: "2026-11-29T10:00:00Z" }) + line({}) + line({}), "receivedat=(missing) on line 2"],
+    [line({ name: "Ada" }) + line({ status: 200 }), "status=(missing) on line 1"],
+    [
+      `${line({ res: { statusCode: 200 } })}\n${line({ res: '{"statusCode":200}' })}${line({ res: '{"body":{}}' })}`,
+      "res.statuscode=(missing) on line 4",
+    ],
+    [
+      line({ status: 200, Status: 200 }) + line({ status: 200 }) + line({ state: "OK" }) + line({ status: 200 }),
+      "status=(missing) on line 3",
+    ],
+    [xml("<status>200</status>") + xml("<status>200</status>") + xml(""), "status=(missing) on line 3"],
+    [line({ ok: true }) + line({}) + line({ ok: null }), "ok=(empty) on line 3"],
+  ])("stops the command: %j", (text, message) => {
+    expect(thrownBy(text, ...(text.includes("body") ? ["res.body"] : [])).message).toContain(message);
+    expect(thrownBy(text, ...(text.includes("body") ? ["res.body"] : [])).message).toContain(
+      " may say that the line wasn't received",
+    );
+  });
+
+  it("is read if the column is ignored, or the other name says it, too", () => {
+    expect(read(line({ res: { status: 200 } }) + line({}), "res").read).toBe(2);
+    expect(read(line({ status: 200 }) + line({ status: "OK", ok: 1 }), "ok").read).toBe(2);
   });
 });
 
@@ -147,15 +255,18 @@ it("shows no secrets of URLs and headers, and the beginning of a long value", ()
 
 test.each([
   ["callid\no7\n\nRejected\no8\n", "callid", 4, "Rejected"],
+  ["received-29\no7\nrejected-2026-11-29\no8\n", "id", 3, "rejected-2026-11-29"],
+  ["o7\nnot-received-29.11.\no8\n", "id", 2, "not-received-29.11."],
   ["callid,note\no7,\nNot received,\no8,\n", "callid", 3, "Not received"],
   ["o7\n\n5xx:\n\no8\n", "id", 3, "5xx:"],
   ["messageid,mobile,content\nM1,1,c 7\n503,,\n", "messageid", 3, "503"],
 ])("an id that may be a heading is told: %j", (text, name, number, id) => {
-  expect(read(text, ...(text.includes("note") ? ["note"] : [])).headings).toEqual([{ line: number, name, id }]);
-  expect(read(text, name, ...(text.includes("note") ? ["note"] : [])).headings).toEqual([]);
+  const others = ["note", "mobile", "content"].filter((other) => text.includes(other));
+  expect(read(text, ...others).headings).toEqual([{ line: number, name, id }]);
+  expect(read(text, name, ...others).headings).toEqual([]);
 });
 
 it("takes ids that a sender has chosen for ids, and those of a line with more than its ids", () => {
-  expect(read("failed-17\nretry-error-5\norder-0\nwhy:503\n").headings).toEqual([]);
+  expect(read("retry-5\norder-0\norder-503\nwhy:503\n").headings).toEqual([]);
   expect(read("messageid,content\nSPRING,yes\n").headings).toEqual([]);
 });
