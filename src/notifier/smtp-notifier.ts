@@ -150,7 +150,9 @@ function withoutLogin(text: string, { login }: SmtpServer): string {
 
 /** Without its padding, which a server may leave out when it repeats it. */
 function base64(text: string): string {
-  return Buffer.from(text).toString("base64").replace(/={1,2}$/, "");
+  return Buffer.from(text)
+    .toString("base64")
+    .replace(/={1,2}$/, "");
 }
 
 interface SmtpServer {
