@@ -92,8 +92,8 @@ describe("a bulk write with a filter and --yes, without a callback,", () => {
 it("--all-callbacks would be ignored beside a callback or ids, and isn't a filter", async () => {
   await machine.serve();
   const errors = [
-    [["mark-success", "demo", "--failed"], "a callback or call ids and --all-callbacks can't be combined"],
-    [["replay", "0A".repeat(16)], "a callback or call ids and --all-callbacks can't be combined"],
+    [["mark-success", "demo", "--failed"], "a callback or typed call ids and --all-callbacks can't be combined"],
+    [["replay", "0A".repeat(16)], "a callback or typed call ids and --all-callbacks can't be combined"],
     [["mark-failed"], "no calls were selected"],
   ] as const;
   for (const [argv, message] of errors)

@@ -398,8 +398,8 @@ describe("credentials", () => {
   });
 
   test("login stores credentials that work, and none that don't", async () => {
-    const { serve } = await readSettings(machine.world.paths.config);
-    const url = (await readSettings(machine.world.paths.config)).profiles.get("local")?.url ?? "";
+    const { serve, profiles } = await readSettings(machine.world.paths.config);
+    const { url = "", databaseId } = profiles.get("local") ?? {};
     const env = { WHCB_USERNAME: serve?.username ?? "", WHCB_PASSWORD: "PLANTED-WRONG", WHCB_API_KEY: serve?.apiKey ?? "" };
     expect((await machine.whcb(["login", "--name", "here", "--keep-current", url], { env })).code).toBe(4);
     expect((await readSettings(machine.world.paths.config)).profiles.has("here")).toBe(false);
@@ -407,7 +407,7 @@ describe("credentials", () => {
       env: { ...env, WHCB_PASSWORD: serve?.password ?? "" },
     });
     const after = await readSettings(machine.world.paths.config);
-    expect([after.current, after.profiles.get("here")]).toEqual(["local", { url, ...serve }]);
+    expect([after.current, after.profiles.get("here")]).toEqual(["local", { url, databaseId, ...serve }]);
     expect(await machine.works(["callbacks", "list", "--profile", "here", "-o", "ids"])).not.toBe("");
     expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);
   });

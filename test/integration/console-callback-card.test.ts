@@ -164,7 +164,12 @@ it("beside a filter, replays the calls that match it", async () => {
 it.each<[string, boolean, Partial<Endpoint>, OpenOutage | null]>([
   ["Calls to the endpoint are failing .* Next Each call is retried every 5 minutes until 24 hours", true, {}, OUTAGE],
   ["failing .* Next Retries are off: what has failed isn't sent again by itself.", false, {}, OUTAGE],
-  ["recovering .* Next What waited is being sent, oldest first.", true, { state: "recovering", recoveringSince: NOON }, OUTAGE],
+  [
+    "recovering .* Next What waited is being sent, oldest first.",
+    true,
+    { state: "recovering", recoveringSince: NOON },
+    { ...OUTAGE, quietSince: NOON },
+  ],
   [
     "recovering .* Next If no other call fails, the outage ends at 2026-11-26 12:05:30 UTC",
     true,

@@ -72,7 +72,10 @@ it("replaces a file only if it may, and never the database itself", async () => 
   const target = aTarget();
   writeFileSync(target.file, "mine");
   await expect(backUpDatabase(path, target)).rejects.toMatchObject({ code: "usage", message: `${target.file} exists` });
+  await expect(backUpDatabase(path, { ...target, overwrite: true })).rejects.toMatchObject({ code: "usage" });
   expect(readFileSync(target.file, "utf8")).toBe("mine");
+  writeFileSync(target.file, "");
+  await backUpDatabase(path, { ...target, overwrite: true });
   await backUpDatabase(path, { ...target, overwrite: true });
   expect(idsIn(target.file)).toEqual(["1", "2", "3"]);
   await expect(backUpDatabase(path, { ...target, file: path, overwrite: true })).rejects.toMatchObject({ code: "usage" });
