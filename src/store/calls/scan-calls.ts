@@ -70,7 +70,7 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS, firstRows = FIRST_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
   let from = after ?? first;
-  for (let rows = firstRows; ; scan.inTurn ?? (await clock.nextTurn())) {
+  for (let rows = firstRows; ; await clock.nextTurn()) {
     const endTurn = scan.inTurn && (await beginTurn(scan.inTurn));
     try {
       const began = clock.monotonicMs();
