@@ -16,7 +16,7 @@ it("a backup that is killed leaves no file of its name, and one that it was to r
     const writer = new Database(db);
     writer.prepare("INSERT INTO settings (name, value) VALUES ('pad', zeroblob(?))").run(PAD_BYTES);
     writer.close();
-    writeFileSync(home.path("old.db"), "the backup of yesterday");
+    writeFileSync(home.path("old.db"), OLD);
     for (const [file, more] of [
       ["new.db", []],
       ["old.db", ["--force"]],
@@ -30,11 +30,14 @@ it("a backup that is killed leaves no file of its name, and one that it was to r
       expect(code).toBeNull();
     }
     expect(existsSync(home.path("new.db"))).toBe(false);
-    expect(readFileSync(home.path("old.db"), "utf8")).toBe("the backup of yesterday");
+    expect(readFileSync(home.path("old.db"), "utf8")).toBe(OLD);
     expect(partials(home)).toHaveLength(2);
   } finally {
     await home.leave();
   }
 });
+
+/** It begins as a database does. */
+const OLD = "SQLite format 3\0the backup of yesterday";
 
 const partials = (home: Home) => readdirSync(home.folder).filter((name) => name.endsWith(".partial"));
