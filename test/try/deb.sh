@@ -52,6 +52,7 @@ try "another user gets an account, and logs in" "^profile .* works with http://1
   useradd --create-home --shell /bin/bash ada
   export WHCB_USERNAME=ada WHCB_PASSWORD="correct horse battery staple"
   WHCB_API_KEY=$(WHCB_NEW_PASSWORD=$WHCB_PASSWORD runuser -u whcb -- env HOME=/var/lib/whcb whcb users add ada -o json | sed -n "s/.*\"apiKey\": *\"\([^\"]*\)\".*/\1/p")
+  sleep 1 # The service reads its users at most twice a second.
   export WHCB_API_KEY; runuser -u ada -- env HOME=/home/ada whcb login http://127.0.0.1:8787'
 try "calls fail, and status says so" "5 failed calls" "
   setsid runuser -u ada -- env HOME=/home/ada whcb listen --port 9000 --status 503 > listen.log 2>&1 &
