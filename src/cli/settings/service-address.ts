@@ -27,7 +27,7 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
       hint: "for a shared database, start `whcb serve --db …` and give that service's URL",
     });
   }
-  if (/\.(db|sqlite3?)$/i.test(trimmed) || /[/\\]/.test(trimmed) || trimmed.startsWith("~")) {
+  if (DATABASE_FILE.test(trimmed) || /[/\\]/.test(trimmed) || trimmed.startsWith("~")) {
     return { kind: "file", path: resolve(trimmed.replace(/^~(?=$|[/\\])/, homedir())) };
   }
   throw new WhcbError("config", `${source}: ${JSON.stringify(trimmed)} is neither a URL nor a database file`, {
@@ -35,10 +35,14 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
   });
 }
 
+const DATABASE_FILE = /\.(db|sqlite3?)$/i;
+
 /** Another program's connection string, or a malformed URL, would be taken for a file, whose path is shown. */
 export function mayHoldPassword(text: string): boolean {
   const isWellFormed = /^(?!file:\/\/[^/]*@)(?:[a-z][a-z0-9+.-]+:\/\/|file:|\.{0,2}\/(?!\/)|~|[a-z]:[\\/])/i.test(text);
-  return !isWellFormed && /(?:^\/\/|:).*@|password\s*=/is.test(text);
+  // Oracle's form is user/password@host. Such a text that ends as a file of SQLite is one.
+  const isOracle = /^[^/]+\/.+@/s.test(text) && !DATABASE_FILE.test(text);
+  return !isWellFormed && (isOracle || /(?:^\/\/|:).*@|(?:passw(?:or)?d|pwd)\s*=/is.test(text));
 }
 
 function readUrl(text: string, source: string): ServiceAddress {

@@ -197,15 +197,17 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
     expect(stderr).not.toContain("hunter2");
   });
 
-  test.each(["file://u:hunter2@db/x.db", "host=db dbname=whcb password=hunter2"])(
-    "another program's connection string is rejected and never shown: %s",
-    async (WHCB_DB) => {
-      const { code, stderr } = await runCli(newCliWorld(), ["users", "list"], { env: { WHCB_DB } });
-      expect(code).toBe(2);
-      expect(stderr).toContain("WHCB_DB looks like a URL or connection string with a password");
-      expect(stderr).not.toContain("hunter2");
-    },
-  );
+  test.each([
+    "file://u:hunter2@db/x.db",
+    "host=db dbname=whcb password=hunter2",
+    "Server=db;Pwd=hunter2;",
+    "whcb/hunter2@db/whcb",
+  ])("another program's connection string is rejected and never shown: %s", async (WHCB_DB) => {
+    const { code, stderr } = await runCli(newCliWorld(), ["users", "list"], { env: { WHCB_DB } });
+    expect(code).toBe(2);
+    expect(stderr).toContain("WHCB_DB looks like a URL or connection string with a password");
+    expect(stderr).not.toContain("hunter2");
+  });
 
   test.each([
     [["serve", "--db", "mysql://db/whcb"], {}, "--db"],

@@ -14,6 +14,8 @@ describe("what WHCB_URL names", () => {
     ["./a:b@c.db", resolve("./a:b@c.db")],
     ["/tmp/a:b@c.db", resolve("/tmp/a:b@c.db")],
     ["ada@home/x.db", resolve("ada@home/x.db")],
+    ["node_modules/@whcb/x.db", resolve("node_modules/@whcb/x.db")],
+    ["backup/job@2/x.db", resolve("backup/job@2/x.db")],
     ["file:x.db", resolve("x.db")],
     [pathToFileURL("/tmp/x.db").href, resolve("/tmp/x.db")],
   ])("%s is a database file", (text, path) => {
@@ -54,6 +56,10 @@ describe("what WHCB_URL names", () => {
     "file://ops:hunter2@host/x.db",
     "host=127.0.0.1 dbname=whcb password=hunter2",
     "host=/var/run/postgresql Password = hunter2",
+    "Server=127.0.0.1;Pwd=hunter2;Database=./whcb.db",
+    "host=127.0.0.1 passwd=hunter2 dbname=x.db",
+    "whcb/hunter2@127.0.0.1/whcb",
+    'whcb/"hun/ter2 hunter2"@//db:1521/whcb',
   ])("credentials in a URL are rejected without being shown", (text) => {
     let message = "";
     try {
