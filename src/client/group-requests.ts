@@ -6,7 +6,7 @@ import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
 import { callQuery, type ListCalls, requireAnswers } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import { nextPath } from "./list-walker.js";
+import { KeptLength, nextPath } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -61,6 +61,7 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
 
   async function* followParts(firstPath: string, first: ReadGroups, by: readonly GroupKey[]): AsyncGenerator<GroupPart> {
     const seen = new Set([firstPath]);
+    const kept = new KeptLength();
     for (let part: ReadGroups | null = first; ; ) {
       yield { groups: part.groups, leftOut: 0, total: part.total, retried: part.retried };
       if (part.next === null) return;
@@ -69,6 +70,7 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
         throw new WhcbError("unavailable", `the links to the next groups don't end after ${seen.size} answers`);
       }
       seen.add(path);
+      kept.add(path.length);
       part = readGroups(await api.getDocument(path, "call"), by);
       if (part === null) throw new WhcbError("unavailable", "the link to the next groups leads to something else");
     }

@@ -47,6 +47,17 @@ it("ends when links loop, leave the list, or lead to something else", async () =
   await expect(counts(calls)).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("something else") });
 });
 
+it("ends when links take too much memory, as lists do", async () => {
+  let answers = 0;
+  const long = "x".repeat(8_000);
+  const endless = () => ({ ...group(1), ...next(`/callbacks/CB/calls?cursor=${++answers}${long}`) });
+  await expect(counts(endless)).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/^the list doesn't end: more than \d+ characters after \d+ items$/),
+  });
+  expect(answers).toBeLessThan(34_000);
+});
+
 it("cuts the texts of groups: however many there are, they take little memory", async () => {
   const long = "x".repeat(5000);
   const answer = { groupedBy: "messageId", groups: [{ messageId: long, count: 1, exampleId: long }] };
