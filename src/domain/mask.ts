@@ -179,15 +179,24 @@ function findSecrets(text: string, secrets: readonly string[], kept: number): Sp
   const isPossible = (secret: string) => folded.slice(0, kept + longestSpelling([secret])).includes(wordOf(secret));
   const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter(isPossible);
   if (possible.length === 0) return [];
-  const written = possible.map(bytesOf);
-  for (const secret of possible) if (/[^\0-\x7f]/.test(secret)) written.push(inLatin1(secret));
+  const beyondAscii = possible.filter((secret) => /[^\0-\x7f]/.test(secret));
+  const written = [...possible.map(bytesOf), ...beyondAscii.map(inLatin1)].filter(({ length }) => length >= SHORTEST_SECRET);
   // A secret may itself look like an escape.
   const layers = layersOf(text);
+  const last = foldCase(layers.at(-1) ?? "");
   // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
-  const decoded = spansIn(layers.at(-1) ?? "", written.map(decode), kept);
+  const decoded = written.flatMap((secret) => {
+    const form = decode(secret);
+    // Nothing gets shorter by spelling: what little is left of a secret of escapes is sought only in as many characters as it has.
+    const minLength = form.length < SHORTEST_SECRET ? secret.length : 0;
+    return spansIn(last, form, kept).map((span) => ({ ...span, minLength }));
+  });
   const starts = decoded.length === 0 ? [] : startsOf(layers);
-  const spelled = decoded.map(({ start, end }) => ({ start: starts[start] ?? start, end: starts[end] ?? end }));
-  return [...spansIn(text, written, kept), ...spelled].sort((one, other) => one.start - other.start);
+  const spelled = decoded
+    .map(({ start, end, minLength }) => ({ start: starts[start] ?? start, end: starts[end] ?? end, minLength }))
+    .filter(({ start, end, minLength }) => end - start >= minLength);
+  const asWritten = written.flatMap((secret) => spansIn(folded, secret, kept));
+  return [...asWritten, ...spelled].sort((one, other) => one.start - other.start);
 }
 
 /** Other escapes leave letters and digits as they are. Most texts have none of these: they needn't be decoded. */
@@ -197,19 +206,17 @@ function wordOf(secret: string): string {
   return (/[a-z\d]{4,}/i.exec(secret)?.[0] ?? "").toLowerCase();
 }
 
-function spansIn(text: string, secrets: readonly string[], kept: number): Span[] {
-  const folded = foldCase(text);
-  return secrets.flatMap((secret) => {
-    const spans: Span[] = [];
-    if (secret.length < SHORTEST_SECRET) return spans;
-    const sought = foldCase(secret);
-    const searched = folded.slice(0, kept + sought.length);
-    for (let start = searched.indexOf(sought), end = 0; start !== -1; start = searched.indexOf(sought, end)) {
-      end = start + sought.length;
-      spans.push({ start, end });
-    }
-    return spans;
-  });
+/** The text's case is folded. The shortest forms are found at each place, as most of those are ruled out. */
+function spansIn(text: string, secret: string, kept: number): Span[] {
+  const spans: Span[] = [];
+  if (secret === "") return spans;
+  const sought = foldCase(secret);
+  const step = sought.length < SHORTEST_SECRET ? 1 : sought.length;
+  const searched = text.slice(0, kept + sought.length);
+  for (let start = searched.indexOf(sought); start !== -1; start = searched.indexOf(sought, start + step)) {
+    spans.push({ start, end: start + sought.length });
+  }
+  return spans;
 }
 
 /** Hosts are in lower case, and forms have a + for a space. */

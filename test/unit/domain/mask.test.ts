@@ -93,6 +93,20 @@ describe("secretMask", () => {
     expect(secretMask(["\\\\\\\\"])("a\\\\\\\\b c")).toBe("a****b c");
   });
 
+  it.each([
+    ["\\\\+%\\/", JSON.stringify],
+    ["%c\\a+?", SPELLINGS["HTML of hex numbers"]],
+    ["?}%\\c9", JSON.stringify],
+    ["a=%1\\a", encodeURIComponent],
+  ])("masks a secret of escapes, %s, where it is spelled, and not what little is left of it without them", (secret, spell) => {
+    const text = (inside: string) => `a + / = ? %/ +%/ "" =} %c ${inside.replaceAll('"', "")} end`;
+    expect(secretMask([secret])(text(spell(secret)))).toBe(text("****"));
+  });
+
+  it("masks a secret of escaped slashes that follows another slash", () => {
+    expect(secretMask(["\\/\\/"])('"http://a/\\\\/\\\\/ and //"')).toBe('"http://a**** and //"');
+  });
+
   it("takes hardly longer for a hundred short secrets beside a long one", () => {
     const text = Buffer.from("a".repeat(65_536));
     const short = Array.from({ length: 100 }, (_, number) => `a${number + 100}`);
@@ -105,8 +119,8 @@ describe("secretMask", () => {
     expect(fastest(short) / fastest(short.slice(0, 1))).toBeLessThan(40);
   });
 
-  it.each(["%25", "\\", "&amp;"])("takes linear time for %j again and again", (unit) => {
-    const mask = secretMask([KEY, "abcd"]);
+  it.each(["%25", "\\", "&amp;", "/"])("takes linear time for %j again and again", (unit) => {
+    const mask = secretMask([KEY, "abcd", "\\\\\\/"]);
     expect(cpuGrowth((size) => mask(unit.repeat(size)))).toBeLessThan(LINEAR);
   });
 });
