@@ -11,7 +11,7 @@ import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openSignals } from "../../src/store/nodes/signals.js";
-import { openStore } from "../../src/store/open-store.js";
+import { openReader, openStore } from "../../src/store/open-store.js";
 import { openPool } from "../../src/store/postgres/open-postgres.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { Home } from "../support/process/whcb-process.js";
@@ -20,7 +20,28 @@ const PASSWORD = "the-password-of-the-database";
 const CLEAR = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 const MD5 = Buffer.from([0x52, 0, 0, 0, 12, 0, 0, 0, 5, 1, 2, 3, 4]);
 const SSL_REQUEST = 80_877_103;
-const REJECTED = "SFATAL\0VFATAL\0C28P01\0Mno\0\0";
+/** The login is right without a password, and a query may come. */
+const READY = Buffer.from([...message("R", Buffer.alloc(4)), ...message("Z", "I")]);
+const REJECTED = message("E", "SFATAL\0VFATAL\0C28P01\0Mno\0\0");
+/** It is the beginning of an error of 2 GiB. */
+const ENDLESS = Buffer.from([0x45, 0x7f, 0xff, 0xff, 0xff]);
+
+function message(type: string, content: string | Buffer): Buffer {
+  const bytes = Buffer.from(content);
+  const head = Buffer.from(`${type}\0\0\0\0`);
+  head.writeInt32BE(4 + bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+/** Each value is shorter than 256 bytes. */
+function rowOf(values: Readonly<Record<string, string>>): Buffer {
+  const text = [0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 255, 255, 255, 255, 255, 255, 0, 0];
+  const columns = Object.keys(values).flatMap((name) => [...Buffer.from(`${name}\0`), ...text]);
+  const row = Object.values(values).flatMap((value) => [0, 0, 0, value.length, ...Buffer.from(value)]);
+  const count = [0, Object.keys(values).length];
+  const messages = [message("T", Buffer.from([...count, ...columns])), message("D", Buffer.from([...count, ...row]))];
+  return Buffer.concat([...messages, message("C", "SELECT 1\0"), message("Z", "I")]);
+}
 
 let folder: string;
 let certificate: ReturnType<typeof selfSignedCertificate>;
@@ -47,8 +68,18 @@ interface FakeServer {
   readonly ended: Promise<unknown>;
 }
 
-/** Asks with `request` for the password, and rejects whatever comes. */
-async function startServer({ request = CLEAR, tls = false, path = "", flood = 0 } = {}): Promise<FakeServer> {
+/**
+ * Begins with `request`, answers the passwords and queries of all connections with `answers`, one after the other, and goes on after
+ * `ENDLESS` for so many bytes.
+ */
+async function startServer({
+  request = CLEAR,
+  answers = [REJECTED],
+  tls = false,
+  path = "",
+  flood = 0,
+} = {}): Promise<FakeServer> {
+  const left = [...answers];
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
   let sent = 0;
@@ -61,6 +92,15 @@ async function startServer({ request = CLEAR, tls = false, path = "", flood = 0 
     socket.on("error", () => undefined).on("close", end);
     talk(socket);
   });
+  function send(socket: Socket, answer: Buffer): void {
+    socket.write(answer);
+    if (answer !== ENDLESS) return;
+    const more = () => {
+      while (sent < flood && socket.writable && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+    };
+    socket.on("drain", more);
+    more();
+  }
   function talk(socket: Socket): void {
     let hasStarted = false;
     const read = (bytes: Buffer) => {
@@ -73,15 +113,10 @@ async function startServer({ request = CLEAR, tls = false, path = "", flood = 0 
         talk(new TLSSocket(socket, { isServer: true, key, cert }).on("error", () => undefined));
       } else if (!hasStarted) {
         hasStarted = true;
-        socket.write(request);
-        const more = () => {
-          while (sent < flood && socket.writable && socket.write(Buffer.alloc(65_536))) sent += 65_536;
-        };
-        socket.on("drain", more);
-        more();
-      } else if (bytes[0] === 0x70) {
-        const head = Buffer.from([0x45, 0, 0, 0, 4 + REJECTED.length]);
-        socket.end(Buffer.concat([head, Buffer.from(REJECTED)]));
+        send(socket, request);
+      } else if (bytes[0] === 0x70 || bytes[0] === 0x51) {
+        const answer = left.length > 1 ? left.shift() : left[0];
+        if (answer !== undefined) send(socket, answer);
       }
     };
     socket.on("data", read);
@@ -102,6 +137,8 @@ const urlOf = (port: number, query = "", host = "0.0.0.0") => `postgres://whcb:$
 async function failureOf(url: string): Promise<unknown> {
   return openStore({ url, clock: systemClock, secretKey: new Uint8Array(32) }).catch((error: unknown) => error);
 }
+
+const failureAsIs = (url: string) => openReader(url, systemClock).catch((error: unknown) => error);
 
 const REFUSAL = {
   code: "config",
@@ -199,16 +236,45 @@ it("a server that asks for its MD5 gets that, and not the password", async () =>
   expect(received()).not.toContain(PASSWORD);
 });
 
-describe("a server that goes on sending before the login has ended", () => {
-  const MIB = 2 ** 20;
-  /** It is the beginning of an error of 2 GiB. */
-  const ENDLESS = Buffer.from([0x45, 0x7f, 0xff, 0xff, 0xff]);
+const MIB = 2 ** 20;
+const STRANGER = { code: "unavailable", message: "What answers in the database's place isn't PostgreSQL" };
 
+describe("a server that goes on sending before the login has ended", () => {
   it.each([false, true])("is left, with TLS: %s", async (tls) => {
     const { port, sent, ended } = await startServer({ request: ENDLESS, tls, flood: 200 * MIB });
     const error = await failureOf(urlOf(port, tls ? "?sslmode=no-verify" : ""));
     await ended;
-    expect(error).toMatchObject({ code: "unavailable", message: "What answers in the database's place isn't PostgreSQL" });
+    expect(error).toMatchObject(STRANGER);
     expect(sent()).toBeLessThan(20 * MIB);
+  });
+});
+
+describe("a server that goes on sending after the login", () => {
+  const OWN_PATH = rowOf({ schema: "public", path: "public" });
+  const PATH = rowOf({ path: "public,pg_temp" });
+
+  it.each([
+    ["its schema", failureOf, []],
+    ["its search_path", failureOf, [OWN_PATH]],
+    ["its version, before a migration", failureOf, [OWN_PATH, PATH]],
+    ["its tables", failureAsIs, [OWN_PATH, PATH]],
+  ])("is left when it is asked for %s", async (_, open, answers) => {
+    const { port, sent } = await startServer({ request: READY, answers: [...answers, ENDLESS], flood: 200 * MIB });
+    expect(await open(urlOf(port))).toMatchObject(STRANGER);
+    expect(sent()).toBeLessThan(20 * MIB);
+  });
+});
+
+describe("an unexpected error of the server", () => {
+  const repeating = message("E", `SERROR\0VERROR\0CXX123\0Mno ${PASSWORD}\0Dmore of ${PASSWORD}\0\0`);
+
+  it.each([
+    ["the login", { request: CLEAR }],
+    ["a query", { request: READY }],
+  ])("has no password, though it repeats that of %s", async (_, { request }) => {
+    const { port } = await startServer({ request, answers: [repeating] });
+    const error = await failureOf(urlOf(port, "", "127.0.0.1"));
+    expect(error).toMatchObject({ code: "XX123", message: "no ****", detail: "more of ****" });
+    expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain(PASSWORD);
   });
 });

@@ -1,4 +1,4 @@
-import { Kysely, type RawBuilder, sql } from "kysely";
+import { Kysely, sql } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
@@ -33,25 +33,15 @@ export async function migratePostgresAt(options: PostgresOptions): Promise<Migra
 
 async function migrateOn(searchPath: string | undefined, { url, mustExist }: PostgresOptions): Promise<Migrated> {
   // Another node's migration may take long, so this connection waits.
-  const patient = openDb(url, { searchPath });
-  try {
-    const from = await migratePostgres(patient, { name: nameOf(url), mustExist });
-    return { from, to: Math.max(from, LATEST_VERSION) };
-  } finally {
-    await patient.destroy();
-  }
+  const from = await askOnce(url, { searchPath }, (db) => migratePostgres(db, { name: nameOf(url), mustExist }));
+  return { from, to: Math.max(from, LATEST_VERSION) };
 }
 
 /** Opens the database without migrating it, and without a limit of time. Throws as `openPostgres`, and `config` if older. */
 export async function openPostgresAsIs(url: string): Promise<Db> {
-  const db = openDb(url, { searchPath: await findSearchPath(url) });
-  try {
-    await requireUsable(db, nameOf(url));
-    return db;
-  } catch (error) {
-    await db.destroy();
-    throw error;
-  }
+  const searchPath = await findSearchPath(url);
+  await askOnce(url, { searchPath }, (db) => requireUsable(db, nameOf(url)));
+  return openDb(url, { searchPath });
 }
 
 /**
@@ -62,14 +52,17 @@ export async function openPostgresAsIs(url: string): Promise<Db> {
 export async function findSearchPath(url: string): Promise<string | undefined> {
   const name = nameOf(url);
   // It is qualified and has no operator, because the user's own path may lead to functions of others.
-  const own = await askOnce<{ schema: string | null; path: string }>(
-    openDb(url, { maxConnections: 1 }),
-    sql`SELECT pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema, pg_catalog.current_setting('search_path') AS path`,
-  );
+  const own = await askOnce(url, {}, async (db) => {
+    const { rows } = await sql<{ schema: string | null; path: string }>`SELECT
+      pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema, pg_catalog.current_setting('search_path') AS path`.execute(
+      db,
+    );
+    return rows[0];
+  });
   const schema = own?.schema ?? null;
   if (schema === null) throw new WhcbError("config", `${name} has no schema to use`, { hint: "Check the user's search_path." });
   const searchPath = `${schema},pg_temp`;
-  const found = await readPath(openDb(url, { searchPath, maxConnections: 1 }));
+  const found = await readPath(url, searchPath);
   if (found?.path !== searchPath) {
     if (own?.path.split(",")[0]?.trim() === schema) return undefined;
     throw new WhcbError(
@@ -93,24 +86,28 @@ export async function findSearchPath(url: string): Promise<string | undefined> {
 }
 
 /** Reads whose schema it is if it has the user's name, unless it is of who could replace the tables anyway. */
-async function readPath(db: Db): Promise<{ path: string; stranger: string | null } | undefined> {
+async function readPath(url: string, searchPath: string): Promise<{ path: string; stranger: string | null } | undefined> {
   try {
-    return await askOnce(
-      db,
-      sql`SELECT current_setting('search_path') AS path, (
+    return await askOnce(url, { searchPath }, async (db) => {
+      const { rows } = await sql<{ path: string; stranger: string | null }>`SELECT current_setting('search_path') AS path, (
         SELECT quote_ident(pg_get_userbyid(nspowner)::text) FROM pg_namespace JOIN pg_database ON datname = current_database()
         WHERE nspname = current_schema() AND nspname = current_user
-          AND nspowner NOT IN (SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user UNION VALUES (datdba))) AS stranger`,
-    );
+          AND nspowner NOT IN (SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user UNION VALUES (datdba))) AS stranger`.execute(
+        db,
+      );
+      return rows[0];
+    });
   } catch (error) {
     if (isProtocolError(error)) return undefined;
     throw error;
   }
 }
 
-async function askOnce<Row>(db: Db, query: RawBuilder<Row>): Promise<Row | undefined> {
+/** Asks what may not be our database yet: its answers are limited. */
+async function askOnce<Answer>(url: string, options: PoolOptions, ask: (db: Db) => Promise<Answer>): Promise<Answer> {
+  const db = openDb(url, { ...options, isForStart: true });
   try {
-    return (await query.execute(db)).rows[0];
+    return await ask(db);
   } finally {
     await db.destroy();
   }
@@ -144,9 +141,7 @@ export async function readPlace(db: Db): Promise<string | null> {
   return rows[0]?.place ?? null;
 }
 
-export interface PoolOptions {
-  /** By default it is the user's own path. */
-  readonly searchPath?: string | undefined;
+export interface PoolOptions extends Pick<PostgresClientConfig, "searchPath" | "isForStart"> {
   readonly maxConnections?: number;
   /** The time for a free connection has this limit too. */
   readonly connectTimeoutMs?: number;
@@ -165,6 +160,7 @@ export function openPool(url: string, options: PoolOptions = {}): pg.Pool {
   const config: pg.PoolConfig & PostgresClientConfig = {
     Client: PostgresClient,
     searchPath: options.searchPath,
+    isForStart: options.isForStart ?? false,
     connectionString: url,
     types,
     max: options.maxConnections ?? MAX_CONNECTIONS,

@@ -1,14 +1,17 @@
 import { TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
+import { secretMask } from "../../domain/mask.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 
-/** A server's answers up to the end of the login have some kilobytes. */
-const MAX_LOGIN_BYTES = 1024 * 1024;
+/** A server's answers up to the end of the login have some kilobytes, and so have those to the queries of a start. */
+const MAX_START_BYTES = 1024 * 1024;
 
 export interface PostgresClientConfig extends pg.ClientConfig {
-  /** It is a startup parameter, so RESET keeps it. */
+  /** It is a startup parameter, so RESET keeps it. By default it is the user's own path. */
   readonly searchPath?: string | undefined;
+  /** All that the server sends is limited, not only up to the end of the login. */
+  readonly isForStart?: boolean;
 }
 
 /** On this connection no stranger gets the password or much memory, and it ends with a failed login. */
@@ -18,12 +21,14 @@ export class PostgresClient extends pg.Client {
 
   constructor(config: PostgresClientConfig = {}) {
     super(config);
-    const { searchPath } = config;
+    const { searchPath, isForStart = false } = config;
     if (searchPath !== undefined) {
       const added = `-c search_path=${searchPath.replace(/[\\\s]/g, "\\$&")}`;
       this.connectionParameters.options = `${this.connectionParameters.options ?? ""} ${added}`;
     }
-    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitLogin());
+    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitStart(isForStart));
+    // It is the first listener, so nobody gets the error before.
+    this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
     // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
     this.connection.on("authenticationCleartextPassword", () => {
       if (!this.#isProtected()) this.connection.stream.destroy(clearTextError());
@@ -42,15 +47,24 @@ export class PostgresClient extends pg.Client {
   }
 
   /** pg keeps all of a message until its end, which may never come. */
-  #limitLogin(): void {
+  #limitStart(isForQueries: boolean): void {
     const { stream } = this.connection;
     let received = 0;
     const count = (bytes: Buffer): void => {
       received += bytes.length;
-      if (received > MAX_LOGIN_BYTES) stream.destroy(strangerError());
+      if (received > MAX_START_BYTES) stream.destroy(strangerError());
     };
     stream.on("data", count);
-    this.once("connect", () => stream.off("data", count));
+    if (!isForQueries) this.once("connect", () => stream.off("data", count));
+  }
+
+  /** A server that gets the password in clear text may repeat it. */
+  #maskPassword(error: Error): void {
+    const mask = secretMask([this.password ?? ""]);
+    for (const name of Object.getOwnPropertyNames(error)) {
+      const value: unknown = Reflect.get(error, name);
+      if (typeof value === "string" && name !== "code" && name !== "severity") Reflect.set(error, name, mask(value));
+    }
   }
 
   /** Returns whether it uses TLS, or doesn't leave this machine. */
