@@ -23,6 +23,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 1_800_000,
+    hookTimeout: 120_000,
     env: { NO_COLOR: "1", TZ: "UTC", ...(process.argv.includes("--") && soakEnv(process.argv)) },
     projects: [
       {
