@@ -27,6 +27,7 @@ import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
 import { countPaused, oldestWaitingReader, readOldestAcceptance } from "./outcomes/oldest-waiting.js";
 import { outageStore } from "./outcomes/outages.js";
+import type { OpenedPostgres } from "./postgres/open-postgres.js";
 import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
@@ -60,27 +61,31 @@ export async function openStore({
   isServed = false,
   isSent = async () => true,
 }: OpenStoreOptions): Promise<Store> {
-  const db = await openDb(url, mustExist, clock);
+  const opened = isPostgresUrl(url) ? await openPostgres(url, mustExist) : { db: await openFile(url, mustExist, clock) };
+  const { db } = opened;
   try {
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
     const databaseId = await readDatabaseId(url, db);
-    return { ...makeStore(db, cipher, { clock, isServed, isSent }, await openNodes(url, clock, db, cipher)), databaseId };
+    const nodes =
+      "searchPath" in opened ? (await import("./nodes/open-nodes.js")).openNodeStore(url, opened, clock, cipher) : null;
+    return { ...makeStore(db, cipher, { clock, isServed, isSent }, nodes), databaseId };
   } catch (error) {
     await db.destroy();
     throw error;
   }
 }
 
-async function openNodes(url: string, clock: Clock, db: Db, cipher: KeyCipher): Promise<NodeStore | null> {
-  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db, cipher) : null;
+async function openPostgres(url: string, mustExist: boolean): Promise<OpenedPostgres> {
+  const opened = await (await loadPostgres()).openPostgres({ url, mustExist });
+  await requireWholeCopy(opened.db);
+  return opened;
 }
 
-async function openDb(url: string, mustExist: boolean, clock: Clock): Promise<Db> {
-  if (isPostgresUrl(url)) return requireWholeCopy(await (await loadPostgres()).openPostgres({ url, mustExist }));
-  requireFilePath(url);
-  return openSqlite({ path: url, mustExist, clock });
+async function openFile(path: string, mustExist: boolean, clock: Clock): Promise<Db> {
+  requireFilePath(path);
+  return openSqlite({ path, mustExist, clock });
 }
 
 async function requireWholeCopy(db: Db): Promise<Db> {
@@ -122,7 +127,7 @@ function requireFilePath(url: string): void {
  * older version of PostgreSQL's tables: migrating them could end running nodes.
  */
 export async function openAdminStore(url: string, clock: Clock) {
-  const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb(url, true, clock);
+  const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openFile(url, true, clock);
   return {
     credentials: credentialStore(db),
     /** `members` is null on SQLite, where a lock on the file keeps others out. */

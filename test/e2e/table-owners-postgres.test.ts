@@ -114,6 +114,25 @@ it("keeps to the schema that it has found, whatever schema another role makes wi
   await database.query("DROP SCHEMA owners_service CASCADE");
 });
 
+it("looks for its schema once, whatever schema is made while it starts that comes before in the user's search_path", async () => {
+  const store = await openStore({
+    url: `${urlAs("owners_service")}?options=-csearch_path%3Dearlier,public`,
+    clock: systemClock,
+    secretKey: async () => {
+      await database.query("CREATE SCHEMA earlier; GRANT USAGE ON SCHEMA earlier TO PUBLIC");
+      await database.query("CREATE TABLE earlier.nodes (LIKE public.nodes INCLUDING ALL); GRANT ALL ON earlier.nodes TO PUBLIC");
+      return new Uint8Array(32);
+    },
+  });
+  try {
+    expect(await store.nodes?.joinNodes("node", {})).toMatchObject({ kind: "joined" });
+    expect(await database.query("SELECT id FROM public.nodes")).toEqual([{ id: "node" }]);
+  } finally {
+    await store.close();
+    await database.query("DROP SCHEMA earlier CASCADE");
+  }
+});
+
 it("says that the user's search_path leads to no schema", async () => {
   const env = envOf(`${urlAs("owners_service")}?options=-csearch_path%3Dnowhere`);
   expect(await home.whcb(["users", "list"], { env })).toMatchObject({

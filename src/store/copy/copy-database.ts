@@ -29,7 +29,7 @@ export async function copyDatabase(path: string, url: string, clock: Clock, onPr
       requireCurrent(version, path);
       source.exec("BEGIN");
       requireNoRuns(source, clock.now());
-      const target = await openPostgres({ url, mustExist: false });
+      const { db: target } = await openPostgres({ url, mustExist: false });
       try {
         await requireNotNewerAt(url, target);
         return await copyInto(target, source, clock, onProgress);

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Kysely } from "kysely";
 import type { Clock } from "../../platform/clock.js";
-import { findSearchPath, openPool } from "../postgres/open-postgres.js";
+import { type OpenedPostgres, openPool } from "../postgres/open-postgres.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
-import type { Db, Schema } from "../schema.js";
+import type { Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { readDatabaseTime } from "../sql/read-time.js";
 import { leaseStore } from "./leases.js";
@@ -16,17 +16,17 @@ const MAX_CONNECTIONS = 2;
 const TIMEOUT_MS = 4_000;
 
 /** Nodes that share a PostgreSQL database agree on this through it (docs/dispatcher.md, Ownership). */
-export type NodeStore = Awaited<ReturnType<typeof openNodeStore>>;
+export type NodeStore = ReturnType<typeof openNodeStore>;
 
-/** Opens connections of its own, because a busy store must not end a lease. `store` is for what clients cause. */
-export async function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher) {
+/** Opens connections of its own, in the store's schema, because a busy store must not end a lease. `store` is for what clients cause. */
+export function openNodeStore(url: string, store: OpenedPostgres, clock: Clock, cipher: KeyCipher) {
   const limits = { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS };
-  const pool = openPool(url, { ...limits, searchPath: await findSearchPath(url) });
+  const pool = openPool(url, { ...limits, searchPath: store.searchPath });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
   const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
   return {
     ...leaseStore(db),
-    ...limitStore(store, clock, cipher),
+    ...limitStore(store.db, clock, cipher),
     ...memberStore(db),
     ...signals,
     /** Reads the database's clock, in epoch ms. */

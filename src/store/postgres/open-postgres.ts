@@ -16,14 +16,20 @@ export interface PostgresOptions {
   readonly mustExist: boolean;
 }
 
+/** A database and the path on which its connections find whcb's tables, which is `findSearchPath`'s. */
+export interface OpenedPostgres {
+  readonly db: Db;
+  readonly searchPath: string | undefined;
+}
+
 /**
  * Opens the database and migrates it. Throws `config` for a database that can't be used, and `unavailable` for what may pass. No
  * message has the URL's password.
  */
-export async function openPostgres(options: PostgresOptions): Promise<Db> {
+export async function openPostgres(options: PostgresOptions): Promise<OpenedPostgres> {
   const searchPath = await findSearchPath(options.url);
   await migrateOn(searchPath, options);
-  return openDb(options.url, { searchPath, answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  return { db: openDb(options.url, { searchPath, answerTimeoutMs: ANSWER_TIMEOUT_MS }), searchPath };
 }
 
 /** Throws as `openPostgres` does. */
@@ -49,7 +55,7 @@ export async function openPostgresAsIs(url: string): Promise<Db> {
  * Returns undefined if a pooler takes no such parameter and the user's own path begins with that schema. Throws `config` for a path that a
  * pooler keeps open, for one that leads to no schema, and for a schema with the user's name that somebody else has made.
  */
-export async function findSearchPath(url: string): Promise<string | undefined> {
+async function findSearchPath(url: string): Promise<string | undefined> {
   const name = nameOf(url);
   // It is qualified and has no operator, because the user's own path may lead to functions of others.
   const own = await askOnce(url, {}, async (db) => {
