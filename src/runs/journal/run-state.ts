@@ -30,6 +30,8 @@ export interface RunEntry extends RunCall {
   readonly needsMark: boolean;
   /** A rejected canary says nothing about its call, so it is sent again. */
   readonly isRejectedCanary: boolean;
+  /** It is null unless the call was accepted. */
+  readonly acceptance: { readonly at: number; readonly ms: number } | null;
 }
 
 type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
@@ -145,7 +147,9 @@ export class RunState {
   }
 
   calls(): RunCall[] {
-    return Array.from(this.#entries.values(), ({ do: _do, needsMark: _needsMark, isRejectedCanary: _canary, ...call }) => call);
+    return Array.from(this.#entries.values(), ({ id, callbackId, state, isMarked, statusCode, message, at }) => {
+      return { id, callbackId, state, isMarked, statusCode, message, at };
+    });
   }
 
   #plan(step: Extract<CallStep, { step: "planned" }>): void {
@@ -161,6 +165,7 @@ export class RunState {
       do: step.do,
       needsMark: step.do === "mark",
       isRejectedCanary: false,
+      acceptance: null,
     };
     this.#entries.set(step.call, entry);
     this.#count(entry, step);
@@ -192,6 +197,7 @@ export class RunState {
     }
     entry.state = step.step === "deferred" ? "left" : step.step;
     entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
+    entry.acceptance = step.step === "accepted" ? { at: step.at, ms: step.ms } : null;
     entry.isRejectedCanary = step.step === "rejected" && step.canary === true;
     entry.message = "message" in step ? step.message : step.step === "skipped" ? step.reason : null;
     if (step.step === "not-found") return;
