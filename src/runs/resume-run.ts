@@ -14,6 +14,7 @@ import type { RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions, SendingPace } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
+import { recordLostRequests } from "./send/ask-service.js";
 import { AttemptRecorder } from "./send/attempt-recorder.js";
 import { markAll } from "./send/marker.js";
 import { findSuccessful, readArrivalCheck, skipSettled } from "./settled-calls.js";
@@ -40,6 +41,7 @@ export async function resumeRun(
     await markWhatIsDue(state, session);
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
+      if (replayOptions.viaService) await recordLostRequests(state, session);
       const contentType = options.contentType ?? replayOptions.contentType;
       await sendTheRest(state, { ...replayOptions, ...options, contentType, to: options.to ?? replayOptions.to }, session);
     }
