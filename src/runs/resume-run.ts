@@ -14,6 +14,8 @@ import type { RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions, SendingPace } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
+import { recordLostRequests } from "./send/ask-service.js";
+import { AttemptRecorder } from "./send/attempt-recorder.js";
 import { markAll } from "./send/marker.js";
 import { findSuccessful, readArrivalCheck, skipSettled } from "./settled-calls.js";
 
@@ -39,6 +41,7 @@ export async function resumeRun(
     await markWhatIsDue(state, session);
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
+      if (replayOptions.viaService) await recordLostRequests(state, session);
       const contentType = options.contentType ?? replayOptions.contentType;
       await sendTheRest(state, { ...replayOptions, ...options, contentType, to: options.to ?? replayOptions.to }, session);
     }
@@ -99,6 +102,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await giveUpCallback(callbackId, session);
       continue;
     }
+    await reportAccepted(callbackId, due, session);
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
@@ -107,6 +111,17 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     }
     if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
+}
+
+/** The attempts are reported before their calls are marked: they say when the endpoint has accepted a call. A repeated report adds none. */
+async function reportAccepted(callbackId: string, due: readonly RunEntry[], session: RunSession): Promise<void> {
+  const recorder = new AttemptRecorder(callbackId, async () => null, session);
+  const result = { kind: "answered", statusCode: 200, statusMessage: "", body: "" } as const;
+  for (const { id: callId, acceptance } of due) {
+    if (acceptance === null) continue;
+    recorder.report({ callId, startedAt: acceptance.at - acceptance.ms, durationMs: acceptance.ms, result });
+  }
+  await recorder.finishOrPause();
 }
 
 function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {

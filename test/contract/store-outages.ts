@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
-import { ACCEPTED } from "../support/builders.js";
+import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import {
   aCallback,
   accept,
@@ -97,6 +97,27 @@ export function describeOutages(open: OpenStore): void {
       expect(await store.outages.readProgress([{ callbackId: callback.id, since: NOW }])).toEqual([
         { hasFailed: false, hasDelivered: false },
       ]);
+    });
+
+    it("weren't delivered by a replay whose call was accepted before the last of them failed, and marked later", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const replay = { startedAt: NOW + 1, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A"]);
+      await attempt(store, callback, ["B"], { startedAt: NOW + 3 });
+      await store.calls.mark(callback.id, ["B"], "SUCCESS", NOW + 4);
+      await store.calls.recordReplays(
+        callback.id,
+        [{ callId: "A", attempt: { ...replay, startedAt: NOW + 5, result: REFUSED_503 } }],
+        NOW + 6,
+      );
+      const replays = [{ callId: "A", attempt: replay }];
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 9, { settledBy: "replay", replays });
+      const progress = () => store.outages.readProgress([{ callbackId: callback.id, since: NOW }]);
+      expect(await progress()).toEqual([{ hasFailed: false, hasDelivered: false }]);
+      await store.calls.recordReplays(callback.id, [{ callId: "A", attempt: { ...replay, startedAt: NOW + 2 } }], NOW + 9);
+      expect(await progress()).toEqual([{ hasFailed: false, hasDelivered: true }]);
     });
 
     it("don't change after they end", async () => {

@@ -5,6 +5,7 @@ import type { Endpoint } from "../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";
+import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
@@ -126,6 +127,19 @@ it("of an endpoint that is down has the latest answer, though many calls were he
   ]);
   await service.store.mails.recordSent(OUTAGE.id, NOON + 2_000, "smtp");
   expect((await seeCard()).text).toContain("Notified ops@example.com at 2026-11-26 12:00:02 UTC");
+});
+
+it("has the latest answer that failed, though its call was marked since, and not that of a call that a replay has delivered", async () => {
+  await start();
+  await accept(service.store, callback, ["A", "B"]);
+  await attempt(service.store, callback, ["A"], { startedAt: NOON + 1_000, result: REFUSED_503 });
+  await attempt(service.store, callback, ["B"], { startedAt: NOON, result: REFUSED_503 });
+  await change({}, OUTAGE);
+  const delivered = { startedAt: NOON + 2_000, durationMs: 5, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
+  await service.store.calls.recordReplays(ID, [{ callId: "B", attempt: delivered }], NOON + 2_000);
+  expect((await seeCard()).text).toContain("Why 503 Service Unavailable at 2026-11-26 12:00:01 UTC");
+  await service.store.calls.mark(ID, ["A", "B"], "SUCCESS", NOON + 3_000);
+  expect((await seeCard()).text).toContain("Why 503 Service Unavailable at 2026-11-26 12:00:01 UTC");
 });
 
 it("counts the failed calls that aren't retried any more, as the API does", async () => {

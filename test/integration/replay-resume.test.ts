@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import type { ReplayAttempt } from "../../src/client/run-requests.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { openJournalFile } from "../../src/runs/journal/journal.js";
 import { latestUnfinishedRun, listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
@@ -136,6 +138,31 @@ describe("a run whose process was killed", () => {
     expect(steps.find((step) => step === "marked" || step === "accepted")).toBe("marked");
     expect(again.received.filter((id) => received.includes(id))).toEqual([]);
     expect(failed(calls).filter((id) => accepted.some((call) => call.id === id))).toEqual([]);
+  });
+
+  it("reports when the endpoint accepted calls, before it marks them", async () => {
+    const { desk } = await killedAt(60);
+    const [run] = await listRuns(desk.deps);
+    const steps = readFileSync(journalOf(desk), "utf8").trim().split("\n");
+    const accepted = steps.map((line) => JSON.parse(line)).filter(({ step }) => step === "accepted");
+    const seen: (string | ReplayAttempt)[] = [];
+    const client: Client = {
+      ...desk.deps.client,
+      async recordReplays(_, { attempts }) {
+        seen.push(...attempts);
+        return true;
+      },
+      markCalls(...parameters) {
+        seen.push("mark");
+        return desk.deps.client.markCalls(...parameters);
+      },
+    };
+    await resumeRun(run?.runId ?? "", { resendUnknown: false }, { ...desk.deps, client });
+    const result = { kind: "answered", statusCode: 200, statusMessage: "", body: "" };
+    expect(accepted.length).toBeGreaterThan(40);
+    expect(new Set(seen.slice(0, seen.indexOf("mark")))).toEqual(
+      new Set(accepted.map(({ call, at, ms }) => ({ callId: call, startedAt: at - ms, durationMs: ms, result }))),
+    );
   });
 
   it("skips calls that were settled meanwhile", async () => {

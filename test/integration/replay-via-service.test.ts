@@ -139,6 +139,53 @@ describe("a replay by the service", () => {
     expect(await booksOf(at, header.runId)).toEqual({ state: "finished", counts: resumed.counts });
   });
 
+  describe("whose second request is executed, while its answer is lost,", () => {
+    /** `findsReplay` tells whether the service answers right after that. */
+    async function aLostAnswer(findsReplay: () => boolean): Promise<Scene> {
+      const { desk, opened } = await scene(ours);
+      const asked: (readonly string[])[] = [];
+      const { client } = desk.deps;
+      const lost = () => new WhcbError("network", "the connection was closed");
+      const losing: Client = {
+        ...client,
+        async requestReplays(callbackId, ids) {
+          const [run = ""] = desk.events.flatMap((event) => (event.type === "started" ? [event.header.runId] : []));
+          const lease = { run, holder: "ada@desk", done: 0, total: CALLS };
+          const accepted = await opened.client.requestReplays(callbackId, ids, lease);
+          if (asked.push(ids) === 2) throw lost();
+          return accepted;
+        },
+        async findReplay(callbackId, run) {
+          if (!findsReplay()) throw lost();
+          return client.findReplay(callbackId, run);
+        },
+      };
+      return { desk: { ...desk, deps: { ...desk.deps, client: losing } }, opened, asked };
+    }
+
+    it("goes on if the service has those calls", async () => {
+      const at = await aLostAnswer(() => true);
+      const summary = await replay(at);
+      expect([summary.error, summary.counts.requested, summary.counts.left]).toEqual([null, CALLS, 0]);
+      expect(at.asked.flat()).toEqual(at.opened.callIds);
+    });
+
+    it("says that the service may have begun if it can't know, and asks for none of them again when it is resumed", async () => {
+      let isBack = false;
+      const at = await aLostAnswer(() => isBack);
+      const cut = await replay(at);
+      expect(cut.error).toMatchObject({
+        code: "network",
+        message: "the connection was closed; the service may have begun to send 100 calls",
+      });
+      isBack = true;
+      const resumed = await resumeRun(cut.header.runId, { resendUnknown: false }, at.desk.deps);
+      expect([resumed.error, resumed.counts.requested, resumed.counts.left]).toEqual([null, CALLS, 0]);
+      expect(at.asked.flat()).toEqual(at.opened.callIds);
+      expect(await booksOf(at, cut.header.runId)).toEqual({ state: "finished", counts: resumed.counts });
+    });
+  });
+
   it("stops between two requests when it is interrupted", async () => {
     const stop = new AbortController();
     const at = await scene(ours, () => stop.abort());

@@ -45,6 +45,6 @@ export const LIMIT = value("-n, --limit <n>", "show at most this many (default: 
 export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);
 export const ALL_CALLBACKS = flag(
   "--all-callbacks",
-  "of all callbacks; a filter with --yes needs it, unless a callback is named",
+  "of all callbacks; with --yes, a filter and ids of --file or stdin need it, unless a callback is named",
 );
 export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);

@@ -24,8 +24,27 @@ export function parseInstant(text: string, { now, utc }: ReadContext): number {
   const at = Date.parse(`${date}T${time ?? "00:00"}${isUtc ? "Z" : zone}`);
   if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate || Number.isNaN(at))
     throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
+  if (time !== undefined && zone === "") requireOneInstant(`${date}T${time}`, at);
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Where clocks change, a local time comes twice or never. `at` is how Date.parse reads it. */
+function requireOneInstant(local: string, at: number): void {
+  const offsetAt = (instant: number): number => -new Date(instant).getTimezoneOffset();
+  const offsets = [offsetAt(at - DAY_MS), offsetAt(at + DAY_MS)];
+  const asUtc = Date.parse(`${local}Z`);
+  const readings = offsets.filter((offset) => offsetAt(asUtc - offset * 60_000) === offset).length;
+  if (offsets[0] === offsets[1] || readings === 1) return;
+  const [one, other] = offsets.map((offset) => `"${local}${spellOffset(offset)}"`);
+  throw new Error(`${readings === 2 ? "comes twice" : "doesn't exist"}, as the clocks change then: type ${one} or ${other}`);
+}
+
+function spellOffset(minutes: number): string {
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, "0"));
+  return `${minutes < 0 ? "-" : "+"}${hours}:${rest}`;
 }
 
 /** Date.parse reads 2026-02-31 as 3 March. */

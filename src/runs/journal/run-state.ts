@@ -30,6 +30,10 @@ export interface RunEntry extends RunCall {
   readonly needsMark: boolean;
   /** A rejected canary says nothing about its call, so it is sent again. */
   readonly isRejectedCanary: boolean;
+  /** The service may have been asked to attempt the call, and its answer was lost. */
+  readonly isMaybeAsked: boolean;
+  /** It is null unless the call was accepted. */
+  readonly acceptance: { readonly at: number; readonly ms: number } | null;
 }
 
 type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
@@ -98,6 +102,7 @@ export class RunState {
         this.#header = withPace(this.#header, step.options);
         return;
       case "idle":
+        for (const { entry } of this.#sends) entry.isMaybeAsked = false;
         this.#forgetSends();
         return;
       case "ended":
@@ -145,7 +150,9 @@ export class RunState {
   }
 
   calls(): RunCall[] {
-    return Array.from(this.#entries.values(), ({ do: _do, needsMark: _needsMark, isRejectedCanary: _canary, ...call }) => call);
+    return Array.from(this.#entries.values(), ({ id, callbackId, state, isMarked, statusCode, message, at }) => {
+      return { id, callbackId, state, isMarked, statusCode, message, at };
+    });
   }
 
   #plan(step: Extract<CallStep, { step: "planned" }>): void {
@@ -161,6 +168,8 @@ export class RunState {
       do: step.do,
       needsMark: step.do === "mark",
       isRejectedCanary: false,
+      isMaybeAsked: false,
+      acceptance: null,
     };
     this.#entries.set(step.call, entry);
     this.#count(entry, step);
@@ -172,12 +181,14 @@ export class RunState {
     this.#count(entry, step);
     if (step.step === "sent") {
       // The line is written ahead, so the state stays what it was: an unknown call may not be sent again after all.
+      entry.isMaybeAsked = entry.do === "ask";
       const send = { entry, hasOutcome: false };
       this.#sends.push(send);
       this.#lastSend.set(call, send);
       return;
     }
     entry.at = step.at;
+    entry.isMaybeAsked = false;
     if (step.step === "marked") {
       if (entry.state === "left") entry.state = "marked";
       entry.isMarked = true;
@@ -192,6 +203,7 @@ export class RunState {
     }
     entry.state = step.step === "deferred" ? "left" : step.step;
     entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
+    entry.acceptance = step.step === "accepted" ? { at: step.at, ms: step.ms } : null;
     entry.isRejectedCanary = step.step === "rejected" && step.canary === true;
     entry.message = "message" in step ? step.message : step.step === "skipped" ? step.reason : null;
     if (step.step === "not-found") return;

@@ -3,6 +3,7 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds } from "../../wire/bulk-ids.js";
+import type { RunState } from "../journal/run-state.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { applyToChunk } from "./marker.js";
 
@@ -45,7 +46,14 @@ export async function askService(
 /** Returns the calls that had been settled before. Throws `unavailable` if the service leaves out others. */
 async function requestReplays(callbackId: string, callIds: readonly string[], session: RunSession): Promise<readonly string[]> {
   const { client } = session.deps;
-  const accepted = await client.requestReplays(callbackId, callIds, session.locks?.lease);
+  const accepted = await client.requestReplays(callbackId, callIds, session.locks?.lease).catch(async (error: unknown) => {
+    if (!isLost(error)) throw error;
+    if (await wereAsked(callbackId, callIds.length, session).catch(() => false)) return callIds.length;
+    throw new WhcbError(error.code, `${error.message}; the service may have begun to send ${count(callIds.length, "call")}`, {
+      cause: error,
+      hint: "A resumed run first looks at what the service has of it, and doesn't ask for that again.",
+    });
+  });
   const others = Math.max(0, callIds.length - accepted);
   if (others === 0) return [];
   const found = await client.findCalls(callbackId, callIds);
@@ -54,6 +62,30 @@ async function requestReplays(callbackId: string, callIds: readonly string[], se
   const settled = callIds.filter((id) => !failed.has(idKey(id))).slice(0, others);
   if (settled.length === others) return settled;
   throw new WhcbError("unavailable", `${client.name} accepted ${accepted} of ${count(callIds.length, "call")} for a replay`);
+}
+
+/** The service may have executed the request all the same. */
+function isLost(error: unknown): error is WhcbError {
+  return isWhcbError(error, "network") || isWhcbError(error, "unavailable");
+}
+
+/** Returns whether the run's replay has so many calls that the service hasn't said it accepted. */
+async function wereAsked(callbackId: string, calls: number, session: RunSession): Promise<boolean> {
+  const replay = await session.deps.client.findReplay(callbackId, session.header.runId);
+  return replay !== null && replay.total >= session.counts(callbackId).requested + calls;
+}
+
+/** Records what a session before this one has asked for whose answer was lost, so that nothing is asked for twice. */
+export async function recordLostRequests(state: RunState, session: RunSession): Promise<void> {
+  for (const { id: callbackId } of session.header.callbacks) {
+    const lost = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.isMaybeAsked);
+    if (lost.length === 0 || !(await wereAsked(callbackId, lost.length, session))) continue;
+    for (const { id, state: from } of lost) {
+      const step = { step: "requested", calls: [id], at: session.deps.clock.now() } as const;
+      session.record(callbackId, step, from);
+      state.apply(step);
+    }
+  }
 }
 
 const FIRST_POLL_MS = 100;

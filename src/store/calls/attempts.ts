@@ -60,6 +60,10 @@ export async function findSentAnew(db: Db, callSeqs: readonly number[], since: n
   return rows.map((row) => row.call_seq);
 }
 
+/** These are terms for a query of attempts. */
+export const ATTEMPT_ENDED_AT = sql`(CAST(${jsonPart("outcome", 0)} AS bigint) + CAST(${jsonPart("outcome", 1)} AS bigint))`;
+export const IS_ACCEPTED_REPLAY = sql`(${jsonPart("outcome", 2)} LIKE 'replay %' AND CAST(${jsonPart("outcome", 3)} AS text) = '200')`;
+
 /** The names in JSON add about 200 bytes to an attempt's row. */
 export const ATTEMPT_BYTES = sql`octet_length(outcome) + 200`;
 /** Several lists may be in memory at once. */

@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import type { OpenOutage, Outage, OutageProgress } from "../../domain/outage.js";
+import { ATTEMPT_ENDED_AT, IS_ACCEPTED_REPLAY } from "../calls/attempts.js";
 import { orderBy } from "../keyset.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Page, type PageQuery, readPage } from "../paging.js";
 import type { Db, Row } from "../schema.js";
 import { batchOf, inGivenOrder, insertRows, newValues, valueList } from "../sql/batches.js";
-import { crossJoin } from "../sql/per-database.js";
+import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange } from "./endpoints.js";
 import { type OutageCalls, readOutageCalls } from "./outage-calls.js";
@@ -66,14 +67,19 @@ function outageRow(callbackKey: number, { id, startedAt, failedCalls, quietSince
 const REPLACE_OUTAGE = sql`
   ON CONFLICT (id) DO UPDATE SET ${newValues(["started_at", "failed_calls", "quiet_since", "ended_at"])}`;
 
-/** The list's index applies, as the last attempt isn't before the first failure. */
+/**
+ * The list's index applies, as the last attempt isn't before the first failure. A call that a client's replay has delivered was accepted at the
+ * end of the attempt that is reported, however late it was marked, or else when it was marked.
+ */
 async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const isOfOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
   const hasFailed = sql`EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${isOfOutage})`;
+  const acceptedAt = least(sql`calls.changed_at`, sql`coalesce(${ATTEMPT_ENDED_AT}, calls.changed_at)`);
   const hasDelivered = sql`EXISTS (
-    SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${isOfOutage} AND settled_by = 'replay' AND NOT EXISTS (
+    SELECT 1 FROM calls LEFT JOIN attempts ON call_seq = seq AND ${IS_ACCEPTED_REPLAY}
+    WHERE status = 'SUCCESS' AND ${isOfOutage} AND settled_by = 'replay' AND NOT EXISTS (
       SELECT 1 FROM calls AS later WHERE later.callback_key = batch.key AND later.status <> 'PENDING'
-        AND later.attempted_at > calls.changed_at AND later.first_failed_at > calls.changed_at))`;
+        AND later.attempted_at > ${acceptedAt} AND later.first_failed_at > ${acceptedAt}))`;
   const reads = outages.map(({ callbackId, since }) => ({ callback_id: callbackId, since }));
   const { rows } = await executeByIndex(
     db,

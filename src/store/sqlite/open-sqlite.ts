@@ -46,11 +46,14 @@ export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Pro
   }
 }
 
-/** Tells which file it is, wherever it was moved. Returns null for a database in memory. */
+/**
+ * Tells which file it is, wherever it was moved. Returns null for a database in memory, and where the file system keeps no birth times, as the
+ * next file often gets the number of a removed one.
+ */
 export function placeOfFile(path: string): string | null {
   if (path === ":memory:") return null;
   const { ino, birthtimeNs } = statSync(path, { bigint: true });
-  return `${ino} ${birthtimeNs}`;
+  return birthtimeNs === 0n ? null : `${ino} ${birthtimeNs}`;
 }
 
 function isOlder(database: Database.Database, path: string): boolean {

@@ -1,6 +1,7 @@
 /** What is wrong with a callback, why, what happens next, and what to do. */
 import type { ComponentChildren, VNode } from "preact";
-import { ATTEMPT_DEADLINE_MS, type Attempt } from "../../../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, type Attempt, isAcceptedStatus } from "../../../domain/attempt.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
@@ -65,7 +66,11 @@ export async function readCallbackCard(
   };
 
   async function findLatestFailure(probeBeganAt: number): Promise<Attempt | null> {
-    const attempted = (await listFailed({})) ?? (probeBeganAt > 0 ? await listFailed({ until: probeBeganAt + 1 }) : null);
+    const attempted =
+      (await findRejected({ status: "FAILED" })) ??
+      (probeBeganAt > 0 ? await findRejected({ status: "FAILED", until: probeBeganAt + 1 }) : null) ??
+      // It may have been marked since.
+      (await findRejected({ status: "SUCCESS" }));
     if (attempted === null) return null;
     const attempt = (await store.calls.listAttempts(id, [attempted.id], 1)).get(attempted.id)?.[0];
     return attempt === undefined
@@ -73,15 +78,16 @@ export async function readCallbackCard(
       : { ...attempt, result: maskAnswer(attempt.result, secretMask(callbackSecrets(callback))) };
   }
 
-  async function listFailed(period: { readonly until?: number }) {
+  /** A call that a client's replay has delivered is FAILED until it is marked. */
+  async function findRejected(filter: CallFilter) {
     const { items } = await store.calls.list(id, {
-      filter: { status: "FAILED", ...period },
+      filter,
       sort: [{ field: "attemptedDate", descending: true }],
       limit: SEARCHED_CALLS,
       offset: 0,
       maxResponseBytes: 1,
     });
-    return items.find(({ sentAt }) => sentAt !== null) ?? null;
+    return items.find(({ sentAt, statusCode }) => sentAt !== null && !isAcceptedStatus(statusCode)) ?? null;
   }
 }
 

@@ -88,3 +88,40 @@ test("days and times without a zone are local, also across a change of the clock
     "2026-10-02T19:00:00.000Z",
   ]);
 });
+
+describe("a local time, where the clocks change", () => {
+  const read = (zone: string, text: string, now = NOW): string => {
+    vi.stubEnv("TZ", zone);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return new Date(parseInstant(text, { now, utc: false })).toISOString();
+  };
+
+  test.each([
+    ["Europe/Berlin", "2026-10-25 02:00", "comes twice", "2026-10-25T02:00+02:00", "2026-10-25T02:00+01:00"],
+    ["Europe/Berlin", "2026-10-25T02:59:59.9", "comes twice", "2026-10-25T02:59:59.9+02:00", "2026-10-25T02:59:59.9+01:00"],
+    ["Europe/Berlin", "2026-03-29 02:30", "doesn't exist", "2026-03-29T02:30+01:00", "2026-03-29T02:30+02:00"],
+    ["Australia/Lord_Howe", "2026-04-05 01:45", "comes twice", "2026-04-05T01:45+11:00", "2026-04-05T01:45+10:30"],
+    ["America/St_Johns", "2026-11-01 01:59", "comes twice", "2026-11-01T01:59-02:30", "2026-11-01T01:59-03:30"],
+    ["America/Santiago", "2026-09-06 00:00", "doesn't exist", "2026-09-06T00:00-04:00", "2026-09-06T00:00-03:00"],
+  ])("in %s, %s %s: the error has both offsets, which can be typed", (zone, text, what, one, other) => {
+    expect(() => read(zone, text)).toThrow(`${what}, as the clocks change then: type "${one}" or "${other}"`);
+    const [before, after] = [one, other].map((typed) => Date.parse(read(zone, typed)));
+    expect([before, after]).toEqual([Date.parse(one), Date.parse(other)]);
+  });
+
+  test("is an error without its day too", () => {
+    const now = Date.UTC(2026, 9, 25, 12);
+    expect(() => read("Europe/Berlin", "02:30", now)).toThrow('type "2026-10-25T02:30+02:00" or');
+    expect(() => read("Europe/Berlin", "yesterday 02:30", now + 24 * 3_600_000)).toThrow("comes twice");
+  });
+
+  test.each([
+    ["Europe/Berlin", "2026-10-25 01:59:59.999", "2026-10-24T23:59:59.999Z"],
+    ["Europe/Berlin", "2026-10-25 03:00", "2026-10-25T02:00:00.000Z"],
+    ["Europe/Berlin", "2026-03-29 01:59:59", "2026-03-29T00:59:59.000Z"],
+    ["Europe/Berlin", "2026-03-29 03:00", "2026-03-29T01:00:00.000Z"],
+    ["Europe/Berlin", "2026-10-25 02:30Z", "2026-10-25T02:30:00.000Z"],
+    // A day is its beginning, though it begins at 01:00.
+    ["America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000Z"],
+  ])("in %s, %s is one instant", (zone, text, iso) => expect(read(zone, text)).toBe(iso));
+});
