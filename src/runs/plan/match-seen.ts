@@ -16,6 +16,8 @@ import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 export interface SeenMatch {
   /** The receiver has these: each is the only match of a line that identifies it. */
   readonly seen: readonly ComparableCall[];
+  /** So many of them have their id in a line. */
+  readonly seenById: number;
   readonly ambiguous: readonly ComparableCall[];
   /** So many lines match no call, not even nearly. */
   readonly unmatched: number;
@@ -36,6 +38,7 @@ export async function matchSeen(
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
   const seen = new Set<ComparableCall>();
+  const named = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
@@ -69,7 +72,10 @@ export async function matchSeen(
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isTimeless) timeless.push({ line: each, call: only });
-      else if (isToSettle(only)) seen.add(only);
+      else if (isToSettle(only)) {
+        seen.add(only);
+        if (each.line.callId !== null) named.add(only);
+      }
     });
   }
   // The line may be that of a reply which the list has in another form.
@@ -77,6 +83,7 @@ export async function matchSeen(
   await inTurns(timeless, clock, ({ line, call }) => (hasUnlisted(line) ? possible : seen).add(call));
   return {
     seen: calls.filter((call) => seen.has(call)),
+    seenById: named.size,
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
     vague,
