@@ -448,7 +448,9 @@ describe("reconcile", () => {
       replay: { calls: 2 },
     });
     expect(received()).toBe(0);
-    const { code, stdout, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
+    writeFileSync(machine.path("seen"), seen);
+    const asked = { canAsk: true, stdin: "y\n" };
+    const { code, stdout, stderr } = await machine.whcb(["reconcile", "demo", "--seen", machine.path("seen")], asked);
     expect([code, received()]).toEqual([0, 2]);
     expect(stderr).toContain(
       "reading 3 NDJSON bodies\ncomparing with all 4 calls of demo: at least 2 requests\nwarning: 1 line matching no call\n",

@@ -747,7 +747,7 @@ describe("a reconcile whose marks of an accepted and of a seen call are rejected
         return { status, body: JSON.stringify({ errorSummary: "No", errorText: "No", errorDetail: `${rejected}: ${detail}` }) };
       },
     });
-    const { code, stdout, stderr } = await whcbWith(JSON.stringify(reply("seen")), "reconcile", "demo", "--seen", "-", "--yes");
+    const { code, stdout, stderr } = await whcbWith('{"callId":"seen"}', "reconcile", "demo", "--seen", "-", "--yes");
     expect(code).toBe(8);
     expect(stdout).toContain("= 1 seen + 2 accepted + 0 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile\n");
     expect(statuses(calls)).toEqual(["FAILED", "FAILED", "SUCCESS"]);

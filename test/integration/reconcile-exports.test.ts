@@ -39,7 +39,8 @@ test("a list is read in its encoding, also in pieces, and with its own names", a
   const mapped = await reconcile(file("salesforce-data-loader.csv"), "--map", renamed, "--dry-run", "-o", "json");
   expect(JSON.parse(mapped.stdout)).toMatchObject({ failed: 6, seen: 4, ambiguous: [], replay: { calls: 2 } });
 
-  const { code, stdout, stderr } = await reconcile(file("excel-de.csv"), "--yes");
+  const argv = ["reconcile", "demo", "--seen", file("excel-de.csv")];
+  const { code, stdout, stderr } = await machine.whcb(argv, { canAsk: true, stdin: "y\n" });
   expect(code).toBe(0);
   expect(stderr).toContain("reading 4 CSV rows in Windows-1252\n");
   expect(stdout).toContain(

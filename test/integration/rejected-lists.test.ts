@@ -127,6 +127,46 @@ test("a table with a row whose compared columns are empty, as one that a join ha
   });
 });
 
+describe("calls that match by message id, sender and content", () => {
+  const bodyOf = (id: string) =>
+    `${JSON.stringify({ messageid: `m-${id}`, from: { mobile: "61491570100" }, responseMessage: { content: id } })}\n`;
+  const list = `${bodyOf("order-17")}{"webhook-id":"order-171"}\n${bodyOf("order-171")}`;
+  const problem =
+    "error: --yes marks only what the list names by the call's id: 1 call matched by message id, sender, content or time\n";
+  const asked = (stdin: string) => machine.whcb(["reconcile", "demo", "--seen", machine.path("list")], { stdin, canAsk: true });
+
+  beforeEach(() => writeFileSync(machine.path("list"), list));
+
+  test("are neither marked nor sent with --yes, nor where nobody can be asked", async () => {
+    expect(await stops(list)).toContain(problem);
+    expect(await stops(list, "-o", "json")).toContain(problem.trim().slice("error: ".length));
+    expect(await stops(bodyOf("order-17") + bodyOf("order-18"), "--ambiguous", "send")).toContain(": 2 calls matched by ");
+    const piped = await machine.whcb(["reconcile", "demo", "--seen", "-"], { stdin: list, canAsk: true });
+    expect(await reconcile(list)).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(problem) });
+    expect(piped).toMatchObject({ code: 2, stdout: "" });
+    expect([await failed(), received()]).toEqual([IDS, 0]);
+  });
+
+  test("are marked after a question, which says so", async () => {
+    const question = "it has 1 by the call's id, 1 by message id, sender, content or time\n";
+    expect(await asked("n\n")).toMatchObject({ stderr: expect.stringContaining(question) });
+    expect([await failed(), received()]).toEqual([IDS, 0]);
+    expect(await asked("y\n")).toMatchObject({ code: 0, stderr: expect.stringContaining(question) });
+    expect([await failed(), received()]).toEqual([[], 1]);
+  });
+
+  test("are listed by a dry run, and marked by name", async () => {
+    const { stdout } = await reconcile(list, "--dry-run", "-o", "json");
+    expect(JSON.parse(stdout)).toMatchObject({ seen: 2, seenById: 1 });
+    const { stdout: ids } = await reconcile(list, "--dry-run", "-o", "ids");
+    expect(ids.split("\n").sort()).toEqual(["", "order-17", "order-171"]);
+    expect(await stops(list, "-o", "ids")).toBe("error: -o ids needs --dry-run: it lists the calls that your system has\n");
+    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: ids });
+    expect(await reconcile(list, "--yes")).toMatchObject({ code: 0 });
+    expect([await failed(), received()]).toEqual([[], 1]);
+  });
+});
+
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },

@@ -185,7 +185,8 @@ describe("on the platform", () => {
     const failed = await machine.whcb(["replay", "crm", "--failed", "--yes", "--no-canary"]);
     expect(failed.code).toBe(8);
     endpoint.status = 200;
-    await machine.works(["reconcile", "crm", "--seen", "-", "--yes"], { stdin: endpoint.bodies[0] ?? "" });
+    await writeFile(machine.path("seen"), endpoint.bodies[0] ?? "");
+    await machine.works(["reconcile", "crm", "--seen", machine.path("seen")], { canAsk: true, stdin: "y\n" });
     const expected = [odd, call].map(({ messageId, messageLocation }) => {
       return { [id]: messageId, [location]: messageLocation, ...reply };
     });

@@ -22,7 +22,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   let vague = 0;
   const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   const listed = new Set<ComparableCall>();
-  const timeless: { readonly only: ComparableCall; readonly near: readonly ComparableCall[] }[] = [];
+  const unnamed: { readonly only: ComparableCall; readonly near: readonly ComparableCall[] }[] = [];
   for (const line of lines) {
     const { id } = line;
     const isCall = calls.some((call) => call.id === id);
@@ -69,10 +69,13 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
-    const isTimeless = callId === null && (line.minute === null || only?.minutes.length === 0);
+    const isTimeless = line.minute === null || only?.minutes.length === 0;
+    const isThen = ({ minutes, hasUnreadDate }: ComparableCall) =>
+      isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => minute === line.minute);
+    const mayBeOther = (call: ComparableCall) =>
+      callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
     const mayBeMeant = (call: ComparableCall) =>
-      only === undefined ||
-      (matches.length === 1 && (lacksField(only) || (isTimeless && call.otherContents.includes(line.looseContent ?? ""))));
+      only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
     const others = calls.filter((call) => isNear(call) && call !== only && mayBeMeant(call));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
@@ -86,7 +89,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
       if (!isVague && others.length === 0) {
-        if (isTimeless) timeless.push({ only, near: calls.filter(isNear) });
+        if (callId === null) unnamed.push({ only, near: calls.filter((call) => isNear(call) && isThen(call)) });
         else seen.add(only);
         continue;
       }
@@ -96,7 +99,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     for (const call of near) possible.add(call);
   }
   const isUnlisted = (call: ComparableCall) => call.status === "SUCCESS" && !listed.has(call);
-  for (const { only, near } of timeless) (near.some(isUnlisted) ? possible : seen).add(only);
+  for (const { only, near } of unnamed) (near.some(isUnlisted) ? possible : seen).add(only);
   return {
     seen: calls.filter((call) => isFailed(call) && seen.has(call)),
     ambiguous: calls.filter((call) => isFailed(call) && possible.has(call) && !seen.has(call)),

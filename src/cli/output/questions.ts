@@ -17,8 +17,7 @@ export const YES = flag("-y, --yes", "don't ask");
 /** Throws `usage` if nobody can be asked and --yes is missing. */
 export async function confirm(invocation: Invocation, question: Printable): Promise<boolean> {
   if (invocation.args.get(YES)) return true;
-  const isPiped = invocation.argv.some((word) => /^(--[\w-]+=)?-$/.test(word));
-  if (!invocation.screen.canAsk || isPiped) throw needsYes(invocation, question, isPiped);
+  if (!canAsk(invocation)) throw needsYes(invocation, question);
   // The leases of a run are renewed meanwhile.
   using _held = invocation.progress.hold();
   if (await askYesNo(invocation.deps.io, question)) return true;
@@ -26,17 +25,26 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
   return false;
 }
 
-function needsYes({ argv, screen }: Invocation, question: Printable, isPiped: boolean): WhcbError {
+export function canAsk(invocation: Invocation): boolean {
+  return invocation.screen.canAsk && !isPiped(invocation);
+}
+
+function isPiped({ argv }: Invocation): boolean {
+  return argv.some((word) => /^(--[\w-]+=)?-$/.test(word));
+}
+
+function needsYes(invocation: Invocation, question: Printable): WhcbError {
+  const { argv, screen } = invocation;
   const command = repeatedLine(argv, "--yes");
   const first = command.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
-  const when = `to continue${first && ", with WHCB_CALLBACK_URL set to that URL"}${isPiped ? ", after the pipe" : ""}`;
+  const when = `to continue${first && ", with WHCB_CALLBACK_URL set to that URL"}${isPiped(invocation) ? ", after the pipe" : ""}`;
   const isJson = screen.format === "json" || screen.format === "ndjson";
   if (!isJson) screen.info(question);
   return new WhcbError(
     "usage",
     `confirmation needed: add --yes${isJson ? `; ${stripVTControlCharacters(String(question))}` : ""}`,
     {
-      hint: `to continue, ${first}type${isPiped ? " after the pipe" : ""}: ${command}`,
+      hint: `to continue, ${first}type${isPiped(invocation) ? " after the pipe" : ""}: ${command}`,
       next: [{ command, when }],
     },
   );

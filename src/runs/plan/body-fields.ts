@@ -1,8 +1,8 @@
 /** A list and a call are compared by the fields of a body as a callback receives it. */
 import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
-import { readJson } from "../../wire/json/read-json.js";
-import { readXml } from "../../wire/xml/xml-read.js";
+import { hasRepeatedNames, readJson } from "../../wire/json/read-json.js";
+import { hasDroppedParts, readXml } from "../../wire/xml/xml-read.js";
 import { isArrivalDate } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
@@ -41,10 +41,18 @@ export function readBody(body: string): object | null {
   return typeof read.value === "object" && !Array.isArray(read.value) ? read.value : null;
 }
 
-/** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
+/**
+ * Returns what JSON or XML has, with the name of the root element, or null if it can't be read, or has something that wouldn't be looked
+ * at: a name twice in an object, or what a body in XML doesn't have.
+ */
 export function readDocument(text: string): { readonly root: string | null; readonly value: unknown } | null {
   try {
-    return text.startsWith("<") ? readXml(text) : { root: null, value: readJson(text, "line", LINE_LIMITS) };
+    if (text.startsWith("<")) {
+      const document = readXml(text);
+      return hasDroppedParts(text) ? null : document;
+    }
+    const value = readJson(text, "line", LINE_LIMITS);
+    return hasRepeatedNames(text, value) ? null : { root: null, value };
   } catch (error) {
     if (error instanceof WhcbError) return null;
     throw error;

@@ -70,7 +70,7 @@ function jsonRecords(text: string, isCompared: (column: string) => boolean): rea
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
     const body = readBody(source);
-    if (body === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line)");
+    if (body === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line), or has a name twice");
     return [{ line: index + 1, fields: fieldsOfBody(body, isCompared), empty: emptyColumns(body) }];
   });
 }
@@ -91,7 +91,8 @@ function xmlRecords(list: string): readonly SeenRecord[] {
     start = stop;
     if (text.trimEnd() === "") continue;
     const body = readBody(text.trimEnd());
-    if (body === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
+    if (body === null)
+      throw unreadableLine(firstLine, "it isn't a deliveryResponse document, or has more than elements and their texts");
     records.push({ line: firstLine, fields: fieldsOfBody(body), empty: emptyColumns(body) });
   }
   return records;

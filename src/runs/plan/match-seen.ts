@@ -16,6 +16,8 @@ import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 export interface SeenMatch {
   /** The receiver has these: each is the only match of a line that identifies it. */
   readonly seen: readonly ComparableCall[];
+  /** So many of them have their id in a line. */
+  readonly seenById: number;
   readonly ambiguous: readonly ComparableCall[];
   /** So many lines match no call, not even nearly. */
   readonly unmatched: number;
@@ -35,11 +37,11 @@ export async function matchSeen(
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
-  const seen = new Set<ComparableCall>();
+  const named = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
-  const timeless: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
+  const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
   let unmatched = 0;
   let vague = 0;
   let atOtherTimes = 0;
@@ -61,22 +63,24 @@ export async function matchSeen(
       const isOne = ofMessage.length === 0 && matches.every((found) => found.every((call) => call === first));
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
-      const isTimeless = only !== undefined && !comparesTime(each, only);
-      const others = isNearToo ? index.near(each, only) : isTimeless ? index.withOtherContent(each, only) : [];
+      const isNamed = each.line.callId !== null;
+      const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
-      else if (isToSettle(only) && isTimeless) timeless.push({ line: each, call: only });
-      else if (isToSettle(only)) seen.add(only);
+      else if (isToSettle(only) && isNamed) named.add(only);
+      else if (isToSettle(only)) unnamed.push({ line: each, call: only });
     });
   }
   // The line may be that of a reply which the list has in another form.
   const hasUnlisted = index.unlistedFinder(new Set([...matched].flat()));
-  await inTurns(timeless, clock, ({ line, call }) => (hasUnlisted(line) ? possible : seen).add(call));
+  const seen = new Set(named);
+  await inTurns(unnamed, clock, ({ line, call }) => (hasUnlisted(line, call) ? possible : seen).add(call));
   return {
     seen: calls.filter((call) => seen.has(call)),
+    seenById: named.size,
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
     vague,
@@ -92,8 +96,11 @@ function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
   return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
 }
 
-function comparesTime(wanted: WantedCall, call: ComparableCall): boolean {
-  return wanted.line.callId !== null || comparedFields(wanted, call)?.includes("minute") === true;
+const [ANY_TIME, NO_TIME] = ["any time", "no time"];
+
+/** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
+function timesOf({ line }: WantedCall, call: ComparableCall): Values {
+  return line.minute === null || call.minutes.length === 0 ? [ANY_TIME] : [line.minute, NO_TIME];
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
@@ -203,8 +210,10 @@ class CallIndex {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
+    const isUndated = call.hasUnreadDate || call.minutes.length === 0;
+    const times = [ANY_TIME, ...call.minutes, ...(isUndated ? [NO_TIME] : [])];
     for (const kind of SENDER_KINDS) {
-      const ofSender = [call.messageIds, [kind], call.senders[kind]];
+      const ofSender = [call.messageIds, [kind], call.senders[kind], times];
       for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
       for (const key of this.#keys(...ofSender, call.otherContents)) append(this.#byOtherContent, key, call);
     }
@@ -239,23 +248,23 @@ class CallIndex {
 
   /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return this.#ofSender(this.#bySender, wanted, [], match);
+    return this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match);
   }
 
-  /** Finds those of them whose content a program may have written as the line's. */
-  withOtherContent(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return this.#ofSender(this.#byOtherContent, wanted, [[wanted.line.looseContent]], match);
+  /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
+  withOtherContent(wanted: WantedCall, match: ComparableCall): readonly Filled<ComparableCall>[] {
+    return this.#ofSender(this.#byOtherContent, wanted, [timesOf(wanted, match), [wanted.line.looseContent]], match);
   }
 
-  /** Returns what tells whether the sender has a reply to the message that arrived, and that no line has. */
-  unlistedFinder(listed: ReadonlySet<ComparableCall>): (wanted: WantedCall) => boolean {
+  /** Returns what tells whether the sender has, at the time of the match, a reply to the message that arrived, and that no line has. */
+  unlistedFinder(listed: ReadonlySet<ComparableCall>): (wanted: WantedCall, match: ComparableCall) => boolean {
     const known = new Map<readonly ComparableCall[], boolean>();
     const hasUnlisted = (calls: readonly ComparableCall[]): boolean => {
       const has = known.get(calls) ?? calls.some((call) => call.status === "SUCCESS" && !listed.has(call));
       known.set(calls, has);
       return has;
     };
-    return (wanted) => this.#ofSender(this.#bySender, wanted, []).some(hasUnlisted);
+    return (wanted, match) => this.#ofSender(this.#bySender, wanted, [timesOf(wanted, match)]).some(hasUnlisted);
   }
 
   #ofSender(

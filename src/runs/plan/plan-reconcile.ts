@@ -21,6 +21,8 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
+  /** The list has the ids of so many of them. The others match by less, so a user has to look. */
+  readonly seenById: number;
   /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
@@ -86,6 +88,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     return {
       callback,
       seen: match.seen.map(({ id }) => id),
+      seenById: match.seenById,
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
       listedAt,

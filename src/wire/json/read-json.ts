@@ -92,6 +92,25 @@ export function findExcess(text: string, limits: JsonLimits): keyof JsonLimits |
   return null;
 }
 
+const COLON = /\s*:/y;
+
+/** Tells whether an object of the JSON text has a name twice: its value, which is what parsing returns, has only the last. Takes linear time. */
+export function hasRepeatedNames(text: string, value: unknown): boolean {
+  let names = 0;
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at + 1)) {
+    at = endOfString(text, at);
+    COLON.lastIndex = at + 1;
+    if (COLON.test(text)) names += 1;
+  }
+  return names > countNames(value);
+}
+
+function countNames(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const members = Object.values(value);
+  return members.reduce((sum, member) => sum + countNames(member), Array.isArray(value) ? 0 : members.length);
+}
+
 /** Returns the place of the closing quote, or the end of the text if there is none. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {

@@ -73,6 +73,28 @@ export function readXml(text: string): XmlDocument {
   return { root, value: objectOf(trimTexts({ name: root, parent: "", isContainer: true }, value)) };
 }
 
+const NAMESPACE = /\sxmlns(?::[^\s="'<>]*)?=(?:"[^"]*"|'[^']*')/g;
+
+/** Tells whether a well-formed document has what `readXml` drops: text beside elements, attributes, comments, instructions. */
+export function hasDroppedParts(text: string): boolean {
+  let [end, hasText, isInLeaf] = [0, false, false];
+  for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", end)) {
+    hasText ||= text.slice(end, at).trim() !== "";
+    end = endOfMarkup(text, at);
+    const markup = text.slice(at, end);
+    if (markup.startsWith("<![CDATA[")) {
+      hasText = true;
+      continue;
+    }
+    const isDeclaration = at === 0 && /^<\?xml\s/.test(markup);
+    if (!isDeclaration && (/^<[!?]/.test(markup) || markup.replace(NAMESPACE, "").includes("="))) return true;
+    if (hasText && !(isInLeaf && markup.startsWith("</"))) return true;
+    hasText = false;
+    isInLeaf = !/^<[/?]|\/>$/.test(markup);
+  }
+  return text.slice(end).trim() !== "";
+}
+
 /** Any root around `<ns2:call>` elements is a list; otherwise it is one call. */
 export function callsFromXml({ root, value }: XmlDocument): JsonObject {
   return root !== "call" && value.call !== undefined ? { calls: listOf(value.call) } : value;

@@ -1,7 +1,7 @@
 import { command } from "../../args/command-spec.js";
 import { choice, flag, under, value, values } from "../../args/flag.js";
 import { DRY_RUN, SENDING_FLAGS, WAIT } from "../../args/sending-flags.js";
-import { OUTPUT_LINES } from "../../args/shared-flags.js";
+import { OUTPUT_LINES_IDS } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 const FLAGS = {
@@ -14,7 +14,7 @@ const FLAGS = {
   ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
   yes: YES,
   dryRun: DRY_RUN,
-  output: OUTPUT_LINES,
+  output: OUTPUT_LINES_IDS,
 };
 export type ReconcileFlags = typeof FLAGS;
 
@@ -26,7 +26,8 @@ Windows-1252. --map says what the list calls them, --date-order how it writes da
 the command, unless it says that the line was received (status 200, received_at with a date), or --ignore names it: a list of what was rejected
 must not be taken for one of what was received. Each line is compared with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
 or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
-the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in local form need the profile's country
+the exit code is 8, unless --ambiguous decides. The rest is replayed. --yes marks by the call's id only: if a call matches by less, it is an
+error, as nobody looks at what is marked; --dry-run -o ids lists the calls that would be. Numbers in local form need the profile's country
 (whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,
@@ -34,7 +35,7 @@ The balance is printed: failed = seen + accepted + rejected + unknown + not sent
   examples: [
     ["whcb reconcile demo --seen received.ndjson --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.ndjson", "mark what is there, send the rest"],
-    ["psql --csv -c 'select message_id, mobile, content from inbox' | whcb reconcile demo --seen - --yes", "from your database"],
+    ["psql --csv -c 'select webhook_id, mobile, content from inbox' | whcb reconcile demo --seen - --yes", "from your database"],
     ["whcb reconcile demo --seen export.csv --map mobile=msisdn,messageid=MsgRef --date-order dmy", "a table with its own names"],
   ],
   load: () => import("./run.js"),

@@ -20,6 +20,7 @@ import { checkLastLine } from "../../args/last-line.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
+import { canAsk } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -35,6 +36,8 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   const { args, values } = invocation;
   const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
+  if (values.output === "ids" && !values.dryRun)
+    throw new WhcbError("usage", "-o ids needs --dry-run: it lists the calls that your system has");
   const fieldNames = readFieldNames(values.map ?? []);
   const { text, encoding } = decodeList(await readList(invocation, source));
   const given = readSendingFlags(values);
@@ -123,6 +126,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
       return checkLeftOut(plan, invocation);
     }
+    requireNamed(plan, invocation);
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
     const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
@@ -192,6 +196,21 @@ function requireReceived(
     );
 }
 
+/** Throws `usage` if nobody is asked about calls that match by less than their ids. */
+function requireNamed({ seen, seenById }: ReconcilePlan, invocation: Invocation<ReconcileFlags>): void {
+  const others = seen.length - seenById;
+  if (others === 0 || (!invocation.values.yes && canAsk(invocation))) return;
+  throw new WhcbError(
+    "usage",
+    `--yes marks only what the list names by the call's id: ${count(others, "call")} matched by message id, sender, content or time`,
+    {
+      hint:
+        "answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, " +
+        "and mark these by name: whcb mark-success demo --file ids.txt --yes; nothing was done",
+    },
+  );
+}
+
 const RECORDS = {
   ndjson: ["NDJSON body", "NDJSON bodies"],
   xml: ["XML body", "XML bodies"],
@@ -259,9 +278,11 @@ function warningsJson(warnings: Warnings): readonly string[] {
 }
 
 function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {
-  const { callback, failed, seen, ambiguous } = plan;
+  const { callback, failed, seen, seenById, ambiguous } = plan;
   const divided = `your system has ${seen.length}, ${ambiguous.length} ambiguous, ${plan.replay.calls} to send`;
-  return [`${count(failed, "failed call")} of ${callback.name}: ${divided}`, ...replay];
+  const byOthers = seen.length - seenById;
+  const matched = `it has ${seenById} by the call's id, ${byOthers} by message id, sender, content or time`;
+  return [`${count(failed, "failed call")} of ${callback.name}: ${divided}`, ...(byOthers === 0 ? [] : [matched]), ...replay];
 }
 
 interface ShownPlan {
@@ -274,6 +295,7 @@ interface ShownPlan {
 
 async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invocation["screen"]): Promise<void> {
   const { seen, options, description, warnings, dryRun } = shown;
+  if (screen.format === "ids") return screen.out(joinText(plan.seen.map((id) => text`${id}\n`)));
   if (screen.format === "ndjson") return showCalls(plan, screen);
   if (screen.format !== "json") return screen.out(text`${joinText(description, "\n")}\n`);
   const document = {
@@ -282,6 +304,7 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
     lines: seen.read,
     failed: plan.failed,
     seen: plan.seen.length,
+    seenById: plan.seenById,
     ambiguous: ambiguousJson(plan),
     unmatched: plan.unmatched,
     warnings: warningsJson(warnings),

@@ -242,13 +242,14 @@ describe("a line that matches one call", () => {
     ["1", "1."],
     ["1.5", "1,50"],
     ["1", "+1"],
-  ])("leaves %s open without a time if the sender's %s may have been written so", async (content, delivered) => {
+  ])("leaves %s open if the sender's %s of that minute may have been written so", async (content, delivered) => {
     const calls = { A: { reply: { content } }, B: { reply: { content: delivered } } };
     const timeless = `messageid,mobile,content\nA1,61400000001,${content}\n`;
     expect(await match(calls, timeless)).toMatchObject({ seen: [], ambiguous: ["A", "B"] });
     expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({
       seen: ["A"],
     });
+    expect(await match(calls, body({ reply: { content } }))).toMatchObject({ seen: [], ambiguous: ["A", "B"] });
     const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:30" } } };
     expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
   });
@@ -261,13 +262,18 @@ describe("a line that matches one call", () => {
     expect(await match(calls, rows("messageid,mobile,content", `A1,61400000001,${content}`))).toMatchObject({ seen: ["A"] });
   });
 
-  it("leaves it open without a time if no line has another reply of the sender to the message that arrived", async () => {
+  it("leaves it open if no line has another reply of the sender and the minute that arrived", async () => {
     const calls = { A: {}, B: { reply: { content: "Yes, see you there" }, status: "SUCCESS" } } as const;
     const header = "messageid,mobile,content\nA1,61400000001,Yes\n";
     expect(await match(calls, header)).toMatchObject({ seen: [], ambiguous: ["A"] });
     expect(await match(calls, `${header}A1,61400000001,"Yes, see you there"\n`)).toMatchObject({ seen: ["A"], ambiguous: [] });
     expect(await match({ ...calls, B: { ...calls.B, status: "FAILED" } }, header)).toMatchObject({ seen: ["A"], ambiguous: [] });
-    expect(await match(calls, body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    expect(await match(calls, body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
+    expect(await match(calls, body({}) + body(calls.B))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    const at = (date: string) => ({ ...calls, B: { ...calls.B, reply: { ...calls.B.reply, date } } });
+    expect(await match(at("25/11/26 09:30"), body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    expect(await match(at("yesterday"), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
+    expect(await match(at(""), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
   });
 
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {

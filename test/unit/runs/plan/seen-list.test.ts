@@ -412,6 +412,37 @@ it("shows the beginning of what can't be read", () => {
   expect(() => readSeenList(JSON.stringify({ callid: "C", status: long }), "UTC")).toThrow(/^status=x{40} on line 1 may /);
 });
 
+it.each([
+  ...['"status":503,"status":200', '"a":[{"b":1,"c":"\\":","b":2}]', '"\\u0078":1,"x":2'].map(
+    (members) => `{"callid":"C",${members}}\n`,
+  ),
+  ...[
+    "REJECTED 503 <callid>C</callid>",
+    "<callid>C</callid> not stored",
+    "<callid>C</callid><from><mobile>1</mobile>rejected</from>",
+    "<callid>C</callid><![CDATA[rejected]]>",
+    "<callid>C</callid><?status 503?>",
+    "<callid>C</callid><!-- rejected -->",
+    "<callid status='503'>C</callid>",
+    "<callid>C</callid><x status='503'/>",
+  ].map((content) => `<deliveryResponse>${content}</deliveryResponse>\n`),
+  "<!-- rejected --><deliveryResponse><callid>C</callid></deliveryResponse>\n",
+  '<deliveryResponse status="503" xmlns="http://x"><callid>C</callid></deliveryResponse>\n',
+])("reads no line with something that wouldn't be looked at: %s", (list) => {
+  expect(() => readSeenList(list, "UTC")).toThrow(/^line 1 can't be read: it isn't a /);
+});
+
+it("reads names and elements that repeat elsewhere, namespaces and sections of text", () => {
+  const json = '{"callid":"C","content":"a\\":\\"","x":{"content":": 1"},"y":[{"a":1},{"a":":"}]}\n';
+  const ignored = new Set(["x", "y"]);
+  expect(readSeenList(json, "UTC", { ignored }).lines).toHaveLength(1);
+  const xml = `<?xml version="1.0"?>\n<ns2:deliveryResponse xmlns:ns2="http://x" xmlns='http://y'>\n  <callid>C</callid>
+  <content><![CDATA[<!-- x="1" -->]]> = </content><mobile/>\n</ns2:deliveryResponse>\n`;
+  expect(readSeenList(xml, "UTC", { ignored: new Set(["mobile"]) }).lines).toHaveLength(1);
+  const nested = JSON.stringify({ callid: "C", body: '{"callid":"C","status":503,"status":200}' });
+  expect(() => readSeenList(nested, "UTC")).toThrow(/body=\{"callid":"C","status":503,/);
+});
+
 test.each([
   ["psql: error: connection refused\n", "line 1 can't be read: it isn't an id"],
   [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
