@@ -12,7 +12,7 @@ import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
 import type { Db } from "../schema.js";
-import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
+import { isPostgres, jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { ANSWER } from "./attempts.js";
 import { readCounts, readFailures } from "./call-counts.js";
@@ -60,8 +60,10 @@ export interface CallCount {
 const FIRST_ROWS = 1_024;
 const MIN_ROWS = 64;
 const MAX_ROWS = 32_768;
-/** A slow machine takes some times as long. */
+/** SQLite lets nothing else run meanwhile. A slow machine takes some times as long. */
 const STEP_MS = 5;
+/** A step has three round trips, and what they take must not make it smaller. */
+const POSTGRES_STEP_MS = 30;
 /** A step reads so much of responses, if the filter needs them. One larger response may exceed it. */
 const STEP_BYTES = 512 * 1024;
 
@@ -83,7 +85,8 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
       };
       if (end === null) return;
       const tookMs = clock.monotonicMs() - began;
-      const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
+      const stepMs = isPostgres(db) ? POSTGRES_STEP_MS : STEP_MS;
+      const factor = Math.min(Math.max(stepMs / Math.max(tookMs, 1), 0.25), 2);
       rows = Math.min(Math.max(Math.round(rows * factor), MIN_ROWS), MAX_ROWS);
       from = end;
     } finally {
