@@ -62,6 +62,7 @@ export async function openFileClient(
     readDisk: null,
     isReady: () => true,
     egressFailure: () => null,
+    hasSender: async () => true,
   });
   const transport: Transport = {
     name: path,

@@ -149,6 +149,7 @@ async function start(
     readDisk: isDatabaseFile(options.database) ? () => readDisk(options.database) : null,
     isReady: () => !teardown.hasBegun,
     egressFailure: (callbackUrl) => options.egressProxy?.failureFor(callbackUrl) ?? null,
+    hasSender: async () => options.dispatch || (store.nodes !== null && (await store.nodes.hasDispatcher())),
   };
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];

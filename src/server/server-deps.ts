@@ -59,6 +59,8 @@ export interface ServerDeps {
   isReady(): boolean;
   /** Says why the egress proxy can't be used, without its name; it is null without one, if it works, and for a URL reached directly. */
   egressFailure(url?: string): string | null;
+  /** Returns whether a process runs, as far as is known, that sends the calls of this service. */
+  hasSender(): Promise<boolean>;
 }
 
 export interface DiskSpace {

@@ -54,6 +54,15 @@ describe("a lease", () => {
     expect(others.get("A")?.leftMs).toBeLessThanOrEqual(15_000);
   });
 
+  it("shows that a process sends, until it expires", async () => {
+    const isSent = () => nodes[1].hasDispatcher();
+    expect(await isSent()).toBe(false);
+    await start("A");
+    expect(await isSent()).toBe(true);
+    await expire("A");
+    expect(await isSent()).toBe(false);
+  });
+
   it("that has expired is renewed as long as no other dispatcher has ended it, which a renewal prevents", async () => {
     await start("A", "B");
     await expire("A");

@@ -93,7 +93,8 @@ export const STATUS_FIELDS = {
   stateSince: "since when; null: up, idle, or not known",
   downSince: "since when its endpoint has been down; null: it isn't; `whcb serve` only",
   paused: PAUSED,
-  sending: "why nothing can be sent: the egress proxy can't be used; null: it can, or not known; `whcb serve` only",
+  sending:
+    "why nothing can be sent: the egress proxy can't be used, or no process that sends is known to run; null: it can, or not known; `whcb serve` only",
   waiting: "how many calls are PENDING; null: none, or not known; `whcb serve` only",
   waitingSince: "when the oldest of them was accepted; null: none, or not known; `whcb serve` only",
   failed: "how many calls are FAILED",

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Callback } from "../../domain/callback.js";
 import { endpointHealth } from "../../domain/callback.js";
-import { callbackToJson } from "../../wire/json/callback-json.js";
+import { callbackToJson, NO_SENDER } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { authorOf } from "../auth/author.js";
@@ -118,15 +118,16 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
 }
 
 /** Resolves to what is known of each endpoint, by the callback's id. */
-async function readReports({ store, egressFailure }: ServerDeps, callbacks: readonly Callback[]) {
+async function readReports({ store, egressFailure, hasSender }: ServerDeps, callbacks: readonly Callback[]) {
   const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
+  const senderFailure = (await hasSender()) ? null : NO_SENDER;
   return new Map(
     records.map((record) => {
       const { callback, endpoint, oldestWaiting, pendingCalls: waitingCalls, expiredCalls, pause } = record;
       const health = endpointHealth({ ...record, events: callback.events });
       const waitingSince = oldestWaiting?.acceptedAt ?? null;
       const report = { ...health, downSince: endpoint.downSince, waitingSince, waitingCalls, expiredCalls, pause };
-      return [callback.id, { ...report, egressFailure: egressFailure(callback.url) }];
+      return [callback.id, { ...report, sendingFailure: egressFailure(callback.url) ?? senderFailure }];
     }),
   );
 }

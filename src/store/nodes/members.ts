@@ -69,6 +69,12 @@ export function memberStore(db: Db) {
       return rows.map(({ role }) => role);
     },
 
+    /** Resolves to whether any dispatcher has renewed its lease in time, by the database's clock. */
+    async hasDispatcher(): Promise<boolean> {
+      const { rows } = await sql`SELECT 1 FROM dispatchers WHERE expires_at > clock_timestamp() LIMIT 1`.execute(db);
+      return rows.length > 0;
+    },
+
     async leaveMembers(id: string): Promise<void> {
       await sql`DELETE FROM nodes WHERE id = ${id}`.execute(db);
     },

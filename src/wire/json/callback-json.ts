@@ -41,8 +41,8 @@ interface EndpointReport extends Health {
   readonly expiredCalls: number;
   /** It isn't over. */
   readonly pause: Pause | null;
-  /** Says why the egress proxy can't be used, if it is between the service and the endpoint. */
-  readonly egressFailure: string | null;
+  /** Says why nothing can be sent to the endpoint, if that is known. */
+  readonly sendingFailure: string | null;
 }
 
 interface ShownCallback {
@@ -69,14 +69,14 @@ export function callbackToJson(
 }
 
 function reportToJson(report: EndpointReport): Record<string, unknown> {
-  const { health, since, downSince, waitingSince, waitingCalls, expiredCalls, pause, egressFailure } = report;
+  const { health, since, downSince, waitingSince, waitingCalls, expiredCalls, pause, sendingFailure } = report;
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
     ...(pause !== null && pause.until !== null && { pausedUntil: toIsoDate(pause.until) }),
     ...(pause !== null && pause.by !== null && { pausedBy: pause.by }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
-    ...(egressFailure !== null && { sending: sendingWaits(egressFailure) }),
+    ...(sendingFailure !== null && { sending: sendingWaits(sendingFailure) }),
     waitingSince: dateOrNull(waitingSince),
     ...(waitingCalls > 0 && { waitingCalls }),
     ...(expiredCalls > 0 && { expiredCalls }),
@@ -84,9 +84,11 @@ function reportToJson(report: EndpointReport): Record<string, unknown> {
 }
 
 /** It is also in the answer of /readyz. */
-export function sendingWaits(egressFailure: string): string {
-  return `waits: ${egressFailure}`;
+export function sendingWaits(failure: string): string {
+  return `waits: ${failure}`;
 }
+
+export const NO_SENDER = "no process that sends calls is known to run";
 
 /** What the service doesn't return is null. List items may hold only id, name and url. */
 export interface ListedCallback {

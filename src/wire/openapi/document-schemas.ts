@@ -47,7 +47,10 @@ export const CallbackDocument = Type.Object(
     pausedBy: Type.Optional(Type.String()),
     downSince: Type.Optional(Instant),
     sending: Type.Optional(
-      Type.String({ description: "Why nothing can be sent to the endpoint: the egress proxy can't be used" }),
+      Type.String({
+        description:
+          "Why nothing can be sent to the endpoint: the egress proxy can't be used, or no process that sends is known to run",
+      }),
     ),
     waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
     waitingCalls: Type.Optional(Type.Integer()),

@@ -44,5 +44,6 @@ const app = await createApp({
   readDisk: null,
   isReady: () => true,
   egressFailure: () => null,
+  hasSender: async () => true,
 });
 process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);

@@ -446,7 +446,7 @@ export interface components {
              * @description ISO 8601 with milliseconds
              */
             downSince?: string;
-            /** @description Why nothing can be sent to the endpoint: the egress proxy can't be used */
+            /** @description Why nothing can be sent to the endpoint: the egress proxy can't be used, or no process that sends is known to run */
             sending?: string;
             waitingSince?: string | null;
             waitingCalls?: number;

@@ -67,6 +67,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     readDisk: null,
     isReady: () => true,
     egressFailure: () => null,
+    hasSender: async () => true,
     ...overrides,
   };
 }

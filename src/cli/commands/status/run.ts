@@ -185,6 +185,8 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
       `  ${which} waiting for the end of the pause${until === null ? "" : `, the last retry window until ${until}`}`,
       ...expired,
     ];
+  if (callback.sending !== null)
+    return [`  ${which} to be retried once calls are sent${until === null ? "" : `, the last until ${until}`}`, ...expired];
   const next = formatRelative(Math.max(retried.nextAt, options.now), options.now);
   return [`  ${which} still retried, next ${next}${until === null ? "" : `, the last until ${until}`}`, ...expired];
 }

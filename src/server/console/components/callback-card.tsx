@@ -9,7 +9,7 @@ import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
 import type { CallCount } from "../../../store/calls/scan-calls.js";
 import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
-import { sendingWaits } from "../../../wire/json/callback-json.js";
+import { NO_SENDER, sendingWaits } from "../../../wire/json/callback-json.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt, messageOf } from "../pretty-body.js";
@@ -22,8 +22,8 @@ import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
 export interface CallbackCardView extends Health {
   readonly callbackId: string;
   readonly sending: Sending;
-  /** Says why the egress proxy can't be used, if it is between the service and the endpoint. */
-  readonly egressFailure: string | null;
+  /** Says why nothing can be sent to the endpoint, if that is known. */
+  readonly sendingFailure: string | null;
   readonly outage: OpenOutage | null;
   /** All FAILED calls, and all calls, of the callback. */
   readonly failed: number;
@@ -53,7 +53,7 @@ export async function readCallbackCard(
     ...health,
     callbackId: id,
     sending: sendingOf(deps, callback, record),
-    egressFailure: deps.egressFailure(callback.url),
+    sendingFailure: deps.egressFailure(callback.url) ?? ((await deps.hasSender()) ? null : NO_SENDER),
     outage,
     failed: FAILED,
     calls: FAILED + SUCCESS + PENDING,
@@ -120,7 +120,7 @@ export function CallbackCard({ matching, ...view }: CallbackCardView & { matchin
             )}
           </dl>
         )}
-        {view.egressFailure !== null && <p>{`Sending ${sendingWaits(view.egressFailure)}.`}</p>}
+        {view.sendingFailure !== null && <p>{`Sending ${sendingWaits(view.sendingFailure)}.`}</p>}
         {view.expired > 0 && retriesEnabled && (
           <p>
             <Count value={view.expired} /> not retried any more: their retry window of {spellDuration(sending.policy.windowMs)} is

@@ -43,7 +43,7 @@ const htmlOf = (shown: Shown): string => {
       health: "up",
       since: null,
       sending,
-      egressFailure: null,
+      sendingFailure: null,
       outage: null,
       failed: 0,
       calls: 1,

@@ -181,6 +181,15 @@ describe("status", () => {
     expect(lines).toContain("  20000 waiting for the end of the pause, the last retry window until 2026-11-25 11:00:00Z");
   });
 
+  test("says no time of the next retry while nothing can be sent", () => {
+    const callback = aListedCallback({ sending: "waits: no process that sends calls is known to run" });
+    const lines = String(renderStatus([{ ...FAILING, callback }], OPTIONS)).split("\n");
+    expect(lines.filter((line) => /retr|sending/.test(line))).toEqual([
+      "  sending waits: no process that sends calls is known to run",
+      "  20000 to be retried once calls are sent, the last until 2026-11-25 11:00:00Z",
+    ]);
+  });
+
   test("calls an outage in which calls are accepted again recovering, as the console does", () => {
     const state = { ...FAILING, outages: [aListedOutage({ recoveringSince: NOW - MINUTE })] };
     const [first, ...lines] = String(renderStatus([state], OPTIONS)).split("\n");
