@@ -79,11 +79,10 @@ export function fieldsOfBody(body: object, isCompared: (column: string) => boole
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
     const given = objectOf(top?.get(part));
-    const spelled = membersByName(given);
-    for (const name of names) {
-      const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
-      if (isText(value)) fields.push([name, String(value)]);
-    }
+    // Of several spellings, the name's own comes last.
+    const members = [...columnsOf(given), ...names.map((name): Column => [name, given[name]])];
+    for (const [column, value] of members)
+      if (names.some((name) => name === column) && isText(value)) fields.push([column, String(value)]);
   }
   return fields;
 }

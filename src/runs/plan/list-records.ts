@@ -42,8 +42,9 @@ export function readRecords(text: string, nameField: NameField): SeenRecords {
   const format = detectFormat(list, nameField);
   if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
   const records = RECORDS[format](list, (column) => isCompared(column, nameField));
-  const names = new Set(records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]));
-  return { format, names: format === "ids" ? [] : [...names].filter((name) => name !== OTHER_SENDER), records };
+  const columns = records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]);
+  const names = new Set(columns.map((name) => (name === OTHER_SENDER ? "from" : name)));
+  return { format, names: format === "ids" ? [] : [...names], records };
 }
 
 const RECORDS = { ndjson: jsonRecords, xml: xmlRecords, ids: idRecords };
