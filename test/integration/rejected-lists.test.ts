@@ -181,6 +181,15 @@ describe("calls that match by message id, sender and content", () => {
   });
 });
 
+test("a list with a line that lacks a compared field which the others have", async () => {
+  const list = '{"callId":"order-17","text":"order-17"}\n{"callId":"order-18"}\n';
+  expect(await stops(list, "--map", "content=text")).toContain(
+    "error: text=(empty) on line 2 may say that the line wasn't received\n",
+  );
+  const flags = ["--dry-run", "--map", "content=text", "--ignore", "text"];
+  expect(await reconcile(list, ...flags)).toMatchObject({ code: 0 });
+});
+
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },

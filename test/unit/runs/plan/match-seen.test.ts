@@ -81,9 +81,9 @@ describe("a line by which a call is seen", () => {
     [{ email: "dlq@x.example" }, "email=dlq@x.example"],
     [{ from: { mobile: "61400000001", queue: "rejected" } }, "OTHER SENDER=[[queue,rejected]]"],
   ])("says more than is compared with %j", async (more, value) => {
-    expect(
-      await unused(`{"callid":"A"}\n${JSON.stringify({ callid: "A", mobile: "61400000001", content: "Yes", ...more })}\n`),
-    ).toEqual([`${value} on line 2`]);
+    expect(await unused(`\n${JSON.stringify({ callid: "A", mobile: "61400000001", content: "Yes", ...more })}\n`)).toEqual([
+      `${value} on line 2`,
+    ]);
   });
 
   it("says more than is compared with a value that can't be read", async () => {
