@@ -127,6 +127,20 @@ test("a table with a row whose compared columns are empty, as one that a join ha
   });
 });
 
+test("a list with a value of a compared name that takes no part in the comparison", async () => {
+  const list = `callid,mobile,who,content\norder-17,61491570100,,order-17\norder-18,61491570100,REJECTED,order-18\n`;
+  expect(await stops(list, "--map", "name=who")).toContain(
+    "error: who=REJECTED on line 3 may say that the line wasn't received\nhint: give only the lines that were received; ",
+  );
+  const log = '{"callid":"order-17","from":{"queue":"replies"},"content":"order-17"}\n';
+  expect(await stops(log)).toContain("error: the list has columns that aren't compared: from=[[queue,replies]] on line 1\n");
+  for (const [given, ...flags] of [
+    [list, "--map", "name=who", "--ignore", "who"],
+    [log, "--ignore", "from"],
+  ] as const)
+    expect(await reconcile(given, "--dry-run", ...flags)).toMatchObject({ code: 0 });
+});
+
 describe("calls that match by message id, sender and content", () => {
   const bodyOf = (id: string) =>
     `${JSON.stringify({ messageid: `m-${id}`, from: { mobile: "61491570100" }, responseMessage: { content: id } })}\n`;
@@ -165,6 +179,15 @@ describe("calls that match by message id, sender and content", () => {
     expect(await reconcile(list, "--yes")).toMatchObject({ code: 0 });
     expect([await failed(), received()]).toEqual([[], 1]);
   });
+});
+
+test("a list with a line that lacks a compared field which the others have", async () => {
+  const list = '{"callId":"order-17","text":"order-17"}\n{"callId":"order-18"}\n';
+  expect(await stops(list, "--map", "content=text")).toContain(
+    "error: text=(empty) on line 2 may say that the line wasn't received\n",
+  );
+  const flags = ["--dry-run", "--map", "content=text", "--ignore", "text"];
+  expect(await reconcile(list, ...flags)).toMatchObject({ code: 0 });
 });
 
 test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {

@@ -148,7 +148,14 @@ const callArb = fc.record({
 const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCall[] =>
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
-    return { id: `c${index}`, ...call, doubtful: new Set(), from: address ?? name, namesAlone: address === null ? [name] : null };
+    return {
+      id: `c${index}`,
+      ...call,
+      own: [],
+      doubtful: new Set(),
+      from: address ?? name,
+      namesAlone: address === null ? [name] : null,
+    };
   }),
 );
 
@@ -173,6 +180,7 @@ const lineArb = fc.record({
   mri: orNone(...ADDRESSES.mri),
   from: orNone("1", "2", "a@b", "unreadable", ...UNPARSABLE),
   otherSender: orNone("whatsapp:1"),
+  values: fc.constant([]),
 });
 
 const linesArb = fc
@@ -207,6 +215,7 @@ const NOTHING = {
   name: null,
   from: null,
   otherSender: null,
+  values: [],
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };
@@ -262,6 +271,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     from: "",
     namesAlone: [""],
     otherSenders: [""],
+    own: [],
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

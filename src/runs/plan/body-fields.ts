@@ -79,19 +79,22 @@ export function fieldsOfBody(body: object, isCompared: (column: string) => boole
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
     const given = objectOf(top?.get(part));
-    const spelled = membersByName(given);
-    for (const name of names) {
-      const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
-      if (isText(value)) fields.push([name, String(value)]);
-    }
+    // Of several spellings, the name's own comes last.
+    const members = [...columnsOf(given), ...names.map((name): Column => [name, given[name]])];
+    for (const [column, value] of members)
+      if (names.some((name) => name === column) && isText(value)) fields.push([column, String(value)]);
   }
   return fields;
 }
 
-/** Returns the columns without a value. A body that a callback receives has what its sender gave. */
-export function emptyColumns(body: object): readonly string[] {
-  if (isDeliveredBody(body)) return [];
-  return columnsOf(body).flatMap(([column, value]) => (String(value ?? "").trim() === "" ? [column] : []));
+/** Returns, for each body, its columns without a value, and which compared ones of the others it lacks. A delivered body has what its sender gave. */
+export function emptyColumns(bodies: readonly object[], isCompared: (column: string) => boolean): readonly (readonly string[])[] {
+  const tables = bodies.map((body) => (isDeliveredBody(body) ? null : new Map(columnsOf(body))));
+  const compared = new Set(tables.flatMap((table) => [...(table?.keys() ?? [])].filter(isCompared)));
+  return tables.map((table) => {
+    if (table === null) return [];
+    return [...new Set([...table.keys(), ...compared])].filter((column) => String(table.get(column) ?? "").trim() === "");
+  });
 }
 
 /** Of those in one list, a line needs one. */

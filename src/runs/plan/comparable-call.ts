@@ -4,9 +4,9 @@ import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
+import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
-import { contentKey, looseContentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
+import { contentKey, looseContentKey, messageIdsIn, minuteOf, type SeenLine, textKey, valueKey } from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -37,6 +37,12 @@ export interface ComparableCall extends ReadSenders {
   readonly namesAlone: readonly string[] | null;
   /** The bodies say this, too, about the sender. */
   readonly otherSenders: readonly string[];
+  /** The bodies of a FAILED call have these values (`ownValue`). */
+  readonly own: readonly string[];
+}
+
+function ownValue(name: string, key: string): string {
+  return `${name} ${key}`;
 }
 
 interface ReadSenders {
@@ -75,7 +81,14 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),
     otherSenders: orEmpty(valuesOf(OTHER_SENDER)),
+    own: status === "FAILED" ? ownValues(fields) : [],
   };
+}
+
+function ownValues(fields: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
+  return [...fields].flatMap(([name, values]) =>
+    COMPARED.has(name) ? [...values].map((value) => ownValue(name, valueKey(name, value))) : [],
+  );
 }
 
 /** A call without a date is listed as a reply. */
@@ -181,10 +194,77 @@ function unparsedNumber(text: string): readonly string[] {
   return /^\+?(\d)(?!\1*$)\d{2,14}$/.test(digits) ? [UNPARSED + digits] : [];
 }
 
-export const PARSED = "parsed";
+const PARSED = "parsed";
 
 /** Only values of one form can be told apart. Numbers that can't be parsed must be equally long. Returns null if there are no values. */
 export function formOf([value]: readonly string[]): string | null {
   if (value === undefined) return null;
   return value.startsWith(UNPARSED) ? String(value.length) : PARSED;
+}
+
+export type Field = "kind" | "minute" | "content" | SenderKind | "anySender";
+export type Values = readonly (string | number | null)[];
+
+/** Two calls agree if they have a value in common. */
+export const VALUES: {
+  readonly [Name in Field]: readonly [ofCall: (call: ComparableCall) => Values, ofLine: (wanted: WantedCall) => Values];
+} = {
+  kind: [({ kinds }) => kinds, ({ line }) => [line.kind]],
+  minute: [({ minutes }) => minutes, ({ line }) => [line.minute]],
+  content: [({ contents }) => contents, ({ line }) => [line.content]],
+  mobile: [({ senders }) => senders.mobile, ({ senders }) => senders.mobile],
+  voice: [({ senders }) => senders.voice, ({ senders }) => senders.voice],
+  email: [({ senders }) => senders.email, ({ senders }) => senders.email],
+  mri: [({ senders }) => senders.mri, ({ senders }) => senders.mri],
+  anySender: [({ senders }) => SENDER_KINDS.flatMap((kind) => senders[kind]), ({ anySender }) => anySender],
+};
+
+export function agree(field: Field, wanted: WantedCall, call: ComparableCall): boolean {
+  const [ofCall, ofLine] = VALUES[field];
+  return ofCall(call).some((value) => ofLine(wanted).includes(value));
+}
+
+/** Returns what must be equal beside the ids, which depends only on the fields that the two have, or null if they can't match. */
+export function comparedFields(wanted: WantedCall, call: ComparableCall): readonly Field[] | null {
+  const { line, senders, anySender } = wanted;
+  const fields: Field[] = [];
+  if (line.kind !== null && call.kinds.length > 0) fields.push("kind");
+  if (line.minute !== null && call.minutes.length > 0) fields.push("minute");
+  if (line.content !== null && call.contents.length > 0) fields.push("content");
+  const isComparable = (values: readonly string[], kind: SenderKind): boolean =>
+    formOf(values) !== null && formOf(values) === formOf(call.senders[kind]);
+  const both = SENDER_KINDS.filter((kind) => isComparable(senders[kind], kind));
+  if (SENDER_KINDS.some((kind) => isComparable(anySender, kind))) return [...fields, ...both, "anySender"];
+  const areParsed = [senders, call.senders].every((all) => SENDER_KINDS.some((kind) => formOf(all[kind]) === PARSED));
+  return both.length === 0 && areParsed ? null : [...fields, ...both];
+}
+
+const FIELD_OF: Readonly<Record<string, Field>> = {
+  acknowledged: "minute",
+  undeliverable: "minute",
+  from: "anySender",
+  content: "content",
+  ...Object.fromEntries(SENDER_KINDS.map((kind) => [kind, kind])),
+};
+
+export interface UncomparedValue {
+  readonly line: number;
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Returns what a line says beside what it is matched by, and the call doesn't have itself. */
+export function uncomparedValues(wanted: WantedCall, call: ComparableCall): readonly UncomparedValue[] {
+  const compared: readonly (Field | undefined)[] = comparedFields(wanted, call) ?? [];
+  const { line, values } = wanted.line;
+  const isOwn = (key: string, ...names: readonly string[]): boolean =>
+    names.some((name) => call.own.includes(ownValue(name, key)));
+  return values.flatMap(({ name, key, isCompared }) => {
+    const names = name === "from" ? ["from", "name", ...SENDER_KINDS] : [name];
+    return (isCompared && compared.includes(FIELD_OF[name])) || isOwn(key, ...names) ? [] : [{ line, name, key }];
+  });
+}
+
+export function isOfSender(field: Field): boolean {
+  return field !== "kind" && field !== "minute" && field !== "content";
 }

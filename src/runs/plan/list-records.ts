@@ -42,8 +42,9 @@ export function readRecords(text: string, nameField: NameField): SeenRecords {
   const format = detectFormat(list, nameField);
   if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
   const records = RECORDS[format](list, (column) => isCompared(column, nameField));
-  const names = new Set(records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]));
-  return { format, names: format === "ids" ? [] : [...names].filter((name) => name !== OTHER_SENDER), records };
+  const columns = records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]);
+  const names = new Set(columns.map((name) => (name === OTHER_SENDER ? "from" : name)));
+  return { format, names: format === "ids" ? [] : [...names], records };
 }
 
 const RECORDS = { ndjson: jsonRecords, xml: xmlRecords, ids: idRecords };
@@ -67,18 +68,23 @@ function detectFormat(text: string, nameField: NameField): SeenFormat {
 }
 
 function jsonRecords(text: string, isCompared: (column: string) => boolean): readonly SeenRecord[] {
-  return text.split("\n").flatMap((source, index) => {
+  const found = text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
     const body = readBody(source);
     if (body === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line), or has a name twice");
-    return [{ line: index + 1, fields: fieldsOfBody(body, isCompared), empty: emptyColumns(body) }];
+    return [{ line: index + 1, body }];
   });
+  const empty = emptyColumns(
+    found.map(({ body }) => body),
+    isCompared,
+  );
+  return found.map(({ line, body }, index) => ({ line, fields: fieldsOfBody(body, isCompared), empty: empty[index] ?? [] }));
 }
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 
 /** Documents follow one another, on one line or several. */
-function xmlRecords(list: string): readonly SeenRecord[] {
+function xmlRecords(list: string, isCompared: (column: string) => boolean): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
   let line = 1;
   let start = 0;
@@ -93,7 +99,7 @@ function xmlRecords(list: string): readonly SeenRecord[] {
     const body = readBody(text.trimEnd());
     if (body === null)
       throw unreadableLine(firstLine, "it isn't a deliveryResponse document, or has more than elements and their texts");
-    records.push({ line: firstLine, fields: fieldsOfBody(body), empty: emptyColumns(body) });
+    records.push({ line: firstLine, fields: fieldsOfBody(body), empty: emptyColumns([body], isCompared).flat() });
   }
   return records;
 }

@@ -2,12 +2,18 @@
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
+  agree,
   type ComparableCall,
+  comparedFields,
+  type Field,
   formOf,
-  PARSED,
+  isOfSender,
   type ParsePhone,
   SENDER_KINDS,
-  type SenderKind,
+  type UncomparedValue,
+  uncomparedValues,
+  VALUES,
+  type Values,
   type WantedCall,
   wantedCall,
 } from "./comparable-call.js";
@@ -18,6 +24,8 @@ export interface SeenMatch {
   readonly seen: readonly ComparableCall[];
   /** So many of them have their id in a line. */
   readonly seenById: number;
+  /** The lines by which they are seen have these values, which took no part. */
+  readonly uncompared: readonly UncomparedValue[];
   readonly ambiguous: readonly ComparableCall[];
   /** So many lines match no call, not even nearly. */
   readonly unmatched: number;
@@ -38,6 +46,7 @@ export async function matchSeen(
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
   const named = new Set<ComparableCall>();
+  const uncompared: UncomparedValue[] = [];
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
@@ -70,17 +79,24 @@ export async function matchSeen(
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
-      else if (isToSettle(only) && isNamed) named.add(only);
-      else if (isToSettle(only)) unnamed.push({ line: each, call: only });
+      else if (isToSettle(only) && isNamed) {
+        named.add(only);
+        uncompared.push(...uncomparedValues(each, only));
+      } else if (isToSettle(only)) unnamed.push({ line: each, call: only });
     });
   }
   // The line may be that of a reply which the list has in another form.
   const hasUnlisted = index.unlistedFinder(new Set([...matched].flat()));
   const seen = new Set(named);
-  await inTurns(unnamed, clock, ({ line, call }) => (hasUnlisted(line, call) ? possible : seen).add(call));
+  await inTurns(unnamed, clock, ({ line, call }) => {
+    const isOpen = hasUnlisted(line, call);
+    (isOpen ? possible : seen).add(call);
+    if (!isOpen) uncompared.push(...uncomparedValues(line, call));
+  });
   return {
     seen: calls.filter((call) => seen.has(call)),
     seenById: named.size,
+    uncompared,
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
     vague,
@@ -139,47 +155,6 @@ async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: 
     if (index % PER_TURN === 0) await clock.nextTurn();
     work(item);
   }
-}
-
-type Field = "kind" | "minute" | "content" | SenderKind | "anySender";
-type Values = readonly (string | number | null)[];
-
-/** Two calls agree if they have a value in common. */
-const VALUES: {
-  readonly [Name in Field]: readonly [ofCall: (call: ComparableCall) => Values, ofLine: (wanted: WantedCall) => Values];
-} = {
-  kind: [({ kinds }) => kinds, ({ line }) => [line.kind]],
-  minute: [({ minutes }) => minutes, ({ line }) => [line.minute]],
-  content: [({ contents }) => contents, ({ line }) => [line.content]],
-  mobile: [({ senders }) => senders.mobile, ({ senders }) => senders.mobile],
-  voice: [({ senders }) => senders.voice, ({ senders }) => senders.voice],
-  email: [({ senders }) => senders.email, ({ senders }) => senders.email],
-  mri: [({ senders }) => senders.mri, ({ senders }) => senders.mri],
-  anySender: [({ senders }) => SENDER_KINDS.flatMap((kind) => senders[kind]), ({ anySender }) => anySender],
-};
-
-function agree(field: Field, wanted: WantedCall, call: ComparableCall): boolean {
-  const [ofCall, ofLine] = VALUES[field];
-  return ofCall(call).some((value) => ofLine(wanted).includes(value));
-}
-
-/** Returns what must be equal beside the ids, which depends only on the fields that the two have, or null if they can't match. */
-function comparedFields(wanted: WantedCall, call: ComparableCall): readonly Field[] | null {
-  const { line, senders, anySender } = wanted;
-  const fields: Field[] = [];
-  if (line.kind !== null && call.kinds.length > 0) fields.push("kind");
-  if (line.minute !== null && call.minutes.length > 0) fields.push("minute");
-  if (line.content !== null && call.contents.length > 0) fields.push("content");
-  const isComparable = (values: readonly string[], kind: SenderKind): boolean =>
-    formOf(values) !== null && formOf(values) === formOf(call.senders[kind]);
-  const both = SENDER_KINDS.filter((kind) => isComparable(senders[kind], kind));
-  if (SENDER_KINDS.some((kind) => isComparable(anySender, kind))) return [...fields, ...both, "anySender"];
-  const areParsed = [senders, call.senders].every((all) => SENDER_KINDS.some((kind) => formOf(all[kind]) === PARSED));
-  return both.length === 0 && areParsed ? null : [...fields, ...both];
-}
-
-function isOfSender(field: Field): boolean {
-  return field !== "kind" && field !== "minute" && field !== "content";
 }
 
 /** Lines of one shape have the same fields to compare with calls of one shape. */

@@ -12,7 +12,13 @@ import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
 import { listMatchingCalls } from "./call-scope.js";
-import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
+import {
+  type ComparableCall,
+  type CompareOptions,
+  comparableCall,
+  type ParsePhone,
+  type UncomparedValue,
+} from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
@@ -23,6 +29,8 @@ export interface ReconcilePlan {
   readonly seen: readonly string[];
   /** The list has the ids of so many of them. The others match by less, so a user has to look. */
   readonly seenById: number;
+  /** The lines by which calls are seen have these values, which took no part. */
+  readonly uncompared: readonly UncomparedValue[];
   /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
@@ -89,6 +97,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       callback,
       seen: match.seen.map(({ id }) => id),
       seenById: match.seenById,
+      uncompared: match.uncompared,
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
       listedAt,

@@ -6,7 +6,14 @@ import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, lacksValue, OTHER_SENDER } from "./body-fields.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
-import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
+import {
+  type NameField,
+  readRecords,
+  type SeenFormat,
+  type SeenRecord,
+  listNames as showNames,
+  unreadableLine,
+} from "./list-records.js";
 import { looksLikeId, saysWhetherReceived } from "./received-field.js";
 import { UncomparedColumns } from "./uncompared-columns.js";
 
@@ -22,6 +29,9 @@ export interface SeenList {
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
   readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
+  /** What the list calls these fields, where that isn't our name. */
+  readonly listNames: ReadonlyMap<string, string>;
+  readonly ignored: ReadonlySet<string>;
 }
 
 export interface Heading {
@@ -58,6 +68,15 @@ export interface SeenLine {
   readonly from: string | null;
   /** A body says this, too, about the sender. It is JSON. */
   readonly otherSender: string | null;
+  readonly values: readonly SeenValue[];
+}
+
+/** A line has these but for its ids. */
+export interface SeenValue {
+  readonly name: string;
+  readonly key: string;
+  /** The line has no other value in its place. */
+  readonly isCompared: boolean;
 }
 
 /** An address counts whether it can be compared or not. */
@@ -82,7 +101,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const { format, names, records } = readRecords(text, nameField);
   requireNames(fieldNames.keys(), names);
   const columns = new UncomparedColumns(ignored);
-  columns.requireIgnored(format === "ids" ? ["id"] : names, listNames(names));
+  columns.requireIgnored(format === "ids" ? ["id"] : names, showNames(names));
   const areBodies = format === "ndjson" || format === "xml";
   const headings: Heading[] = [];
   const otherIds = new Set<string>();
@@ -115,14 +134,16 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   }
   columns.requireNone();
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
-  return { format, lines: [...distinct.values()], read: records.length, headings, endsCompared, otherIds, zones };
+  const lines = [...distinct.values()];
+  const listNames = new Map([...fieldNames].map(([listed, ours]) => [ours, listed]));
+  return { format, lines, read: records.length, headings, endsCompared, otherIds, zones, listNames, ignored };
 }
 
 function requireNames(wanted: Iterable<string>, names: readonly string[]): void {
   const known = new Set(names.map(columnName));
   const missing = [...wanted].filter((name) => !known.has(name));
   if (missing.length > 0)
-    throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
+    throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${showNames(names)}` });
 }
 
 /** Throws if it can't be told whether the day or the month comes first. */
@@ -167,7 +188,7 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
   const messageId = id("message ids", "messageid");
   const bareId = fields.size === 1 ? id("ids", "id") : null;
   if (callId === null && messageId === null && bareId === null) {
-    const found = listNames(given.flatMap(([name]) => (name === OTHER_SENDER ? [] : [name])));
+    const found = showNames(given.flatMap(([name]) => (name === OTHER_SENDER ? [] : [name])));
     throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`);
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
@@ -176,6 +197,9 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
   if (date !== null && at === null)
     throw unreadableLine(line, `${JSON.stringify(date)} isn't a date${inOtherOrder(date, order)}`);
   const content = fields.get("content");
+  const values = given.filter(([name, value]) => COMPARED.has(name) && !ID_COLUMNS.has(name) && value.trim() !== "");
+  const isUsed = ([name, value]: Fields[number]): boolean =>
+    value === fields.get(name) && (!DATE_FIELDS.has(name) || value.trim() === date);
   return {
     line,
     callId,
@@ -192,6 +216,7 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
     name: text("name"),
     from: text("from"),
     otherSender: text(OTHER_SENDER),
+    values: values.map((field) => ({ name: field[0], key: valueKey(...field), isCompared: isUsed(field) })),
   };
 }
 
@@ -226,6 +251,11 @@ export function textKey(text: string): string {
 /** The key is a hash, as contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
   return hashOf(textKey(content));
+}
+
+/** Equal keys are of equal values of a field. */
+export function valueKey(name: string, value: string): string {
+  return name === "content" ? contentKey(value) : textKey(value);
 }
 
 /** Programs write `?` or nothing for what their encoding lacks, as emoji in Windows-1252, and 1 for 01, 1.0 or +1. */

@@ -61,6 +61,11 @@ export class UncomparedColumns {
       this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
   }
 
+  /** A value of a compared field took no part in the comparison of its line. */
+  addUnused(name: string, line: number, value: string): void {
+    if (!this.ignores(name)) this.#addColumn(name, line, value);
+  }
+
   /** A log may have the body that was received. If the line has only the call's id, its form tells. */
   #isBodyOfLine(value: unknown): boolean {
     const ids = columnsOf(value).filter(([name]) => ID_COLUMNS.has(name));

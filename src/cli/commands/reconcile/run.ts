@@ -3,12 +3,13 @@ import type { ListedCallback } from "../../../client/client.js";
 import { shellQuote } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { COMPARED_FIELDS, columnName } from "../../../runs/plan/body-fields.js";
+import { COMPARED_FIELDS, columnName, OTHER_SENDER } from "../../../runs/plan/body-fields.js";
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
 import { saysWhenItArrived } from "../../../runs/plan/received-field.js";
 import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
+import { UncomparedColumns } from "../../../runs/plan/uncompared-columns.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
@@ -114,6 +115,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     requireReceived(plan, job, invocation);
     const warnings = describeWarnings(plan, job);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
+    requireCompared(plan, job.seen);
     const description = describeReconcile(plan, describePlan(plan.replay, options, runDeps, screen.renderOptions));
     if (locks === undefined) {
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: true }, screen);
@@ -194,6 +196,16 @@ function requireReceived(
       `no call or message has the id ${heading.id.slice(0, MAX_SHOWN)}, so it may be a heading`,
       `give only what was received; if it is an id: --ignore ${shellQuote(heading.name)}; nothing was done`,
     );
+}
+
+/** Throws `malformed` if a line by which a call is seen says more than was compared. */
+function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: SeenList): void {
+  const columns = new UncomparedColumns(ignored);
+  for (const { line, name, key } of uncompared) {
+    const listed = name === OTHER_SENDER ? "from" : (listNames.get(name) ?? name);
+    columns.addUnused(listed, line, name === "content" ? "(text)" : key);
+  }
+  columns.requireNone();
 }
 
 /** Throws `usage` if nobody is asked about calls that match by less than their ids. */

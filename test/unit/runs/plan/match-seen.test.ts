@@ -64,6 +64,63 @@ const rows = (...lines: readonly string[]): string => `${lines.join("\n")}\n`;
 const ADA = { mobile: "61400000001" };
 const BOB = { mobile: "61400000002" };
 
+describe("a line by which a call is seen", () => {
+  const call = { from: ADA, reply: { content: "Yes" } };
+  const own = JSON.parse(body(call));
+  const unused = async (list: string, facts: CallFacts = call) => {
+    const { seen, uncompared } = await matchList({ A: facts }, list);
+    expect({ list, seen: seen.map(({ id }) => id) }).toEqual({ list, seen: ["A"] });
+    return uncompared.map(({ line, name, key }) => `${name}=${key} on line ${line}`);
+  };
+
+  it.each<[object, string]>([
+    [{ name: "webhook.rejected" }, "name=webhook.rejected"],
+    [{ from: "dead-letter-queue" }, "from=dead-letter-queue"],
+    [{ mri: "rejected: 503" }, "mri=rejected: 503"],
+    [{ voice: "failed" }, "voice=failed"],
+    [{ email: "dlq@x.example" }, "email=dlq@x.example"],
+    [{ from: { mobile: "61400000001", queue: "rejected" } }, "OTHER SENDER=[[queue,rejected]]"],
+  ])("says more than is compared with %j", async (more, value) => {
+    expect(await unused(`\n${JSON.stringify({ callid: "A", mobile: "61400000001", content: "Yes", ...more })}\n`)).toEqual([
+      `${value} on line 2`,
+    ]);
+  });
+
+  it("says more than is compared with a value that can't be read", async () => {
+    for (const mobile of ["rejected", "0", "****"])
+      expect(await unused(`callid,mobile\nA,${mobile}\n`)).toEqual([`mobile=${mobile} on line 2`]);
+    expect(await unused("callid,acknowledged\nA,24/11/26 09:30\n", { reply: { date: "" } })).toHaveLength(1);
+    expect(await unused("callid,content\nA,rejected\n", { isErased: true, from: {}, reply: { content: "" } })).toHaveLength(1);
+  });
+
+  it("says more than is compared with two values of one name", async () => {
+    for (const [name, value] of Object.entries({
+      mobile: "rejected",
+      acknowledged: "2020-01-01 00:00",
+      content: "ERROR: not stored",
+    }))
+      expect(await unused(`${JSON.stringify({ [name]: value, ...own })}\n`)).toEqual([expect.stringContaining(`${name}=`)]);
+    const spelled = { ...own, responseMessage: { Content: "ERROR: not stored", ...own.responseMessage } };
+    expect(await unused(`${JSON.stringify(spelled)}\n`)).toEqual([expect.stringContaining("content=")]);
+    const table = "callid,undeliverable,acknowledged\nA,24/11/26 09:30,20/11/26 10:00\n";
+    expect(await unused(table, { reply: { kind: "undeliverable" } })).toEqual(["acknowledged=20/11/26 10:00 on line 2"]);
+  });
+
+  it("may say what the call says itself, and what is compared in another form", async () => {
+    const named = { from: { ...ADA, name: "Ada", mri: "x" }, reply: {} };
+    for (const list of [
+      body(named),
+      xmlBody(named),
+      "callid,name,mri,mobile\nA,Ada,x,0400000001\n",
+      "callid,from\nA,+61400000001\n",
+    ])
+      expect(await unused(list, named)).toEqual([]);
+    expect(await unused("callid,from\nA,Ada\n", { from: { name: "Ada" } })).toEqual([]);
+    const odd = { listed: { from: { whatsapp: "1" }, responseMessage: { content: "Yes", Content: "No" } } };
+    expect(await unused(`${JSON.stringify({ ...JSON.parse(body(odd)), callid: "A" })}\n`, odd)).toEqual([]);
+  });
+});
+
 describe("a line that matches one call", () => {
   it("has its message id byte for byte, but for trimmed formats and what TSV escapes", async () => {
     const calls = { c1: { messageId: 'camp"1' }, c2: { messageId: "camp\\n2" }, c3: { messageId: " camp3" } };
