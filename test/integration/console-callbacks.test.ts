@@ -421,6 +421,42 @@ describe("editing", () => {
     }
   });
 
+  it.each([
+    ["the key", { "auth.key": CALLBACK_SETTINGS.auth.key }, { "auth.key": "4711" }],
+    ["a secret in the URL", { url: `${CALLBACK_SETTINGS.url}?sid=1234` }, { url: `${CALLBACK_SETTINGS.url}?sid=1235` }],
+  ])("doesn't either after the session has saved the form without typing %s", async (_, right, wrong) => {
+    const { save, stored } = await openEdit({ url: `${CALLBACK_SETTINGS.url}?sid=1234` });
+    const mine = { url: `${CALLBACK_SETTINGS.url}?sid=****`, email: "mine@example.com" };
+    expect((await save(mine)).text).toContain("Saved.");
+    for (const guess of [right, wrong]) expect((await save({ ...mine, ...guess, keyMark: "x", urlMark: "x" })).status).toBe(409);
+    expect(await stored()).toMatchObject({ url: `${CALLBACK_SETTINGS.url}?sid=1234`, auth: CALLBACK_SETTINGS.auth });
+    expect((await save(mine)).text).toContain("Saved.");
+  });
+
+  it("isn't taken for the one of another callback, which was saved with a guess of its key", async () => {
+    const { callback, path, save, visitor } = await openEdit();
+    const other = await addCallback("other");
+    const guess = { ...UNCHANGED, "auth.key": CALLBACK_SETTINGS.auth.key };
+    await visitor.send(`/console/callbacks/${other.id}/edit`, `/console/callbacks/${other.id}/edit`, { ...guess, name: "new" });
+    await service.store.callbacks.delete(other.id, Date.now());
+    await service.store.callbacks.update(callback.id, { ...callback, name: "new" }, Date.now(), DEFAULT_RETRY_POLICY);
+    expect((await save({ ...guess, name: "new", keyMark: "x" })).status).toBe(409);
+    expect((await visitor.open(path)).text).toContain("new");
+  });
+
+  it("has other marks than a callback with the same URL and key", async () => {
+    const { visitor, path } = await openEdit();
+    const other = await addCallback("other");
+    const marksOf = async (id: string) => {
+      const [edit, retries] = [`/console/callbacks/${id}/edit`, `/console/callbacks/${id}/retries`];
+      const { keyMark, urlMark } = hiddenFields((await visitor.open(edit)).html, edit);
+      const { seen } = hiddenFields((await visitor.open(`${retries}?switch=off`)).html, retries);
+      return [keyMark, urlMark, seen];
+    };
+    const marks = [...(await marksOf(path.split("/")[3] ?? "")), ...(await marksOf(other.id))];
+    expect([marks.filter(Boolean).length, new Set(marks).size]).toEqual([6, 6]);
+  });
+
   it("replaces the key only by a typed one, and removes it with None", async () => {
     const { path, save, stored, visitor } = await openEdit();
     await save({ "auth.key": KEY, "callbacks.reply": "on" });
