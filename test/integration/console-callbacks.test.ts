@@ -336,6 +336,38 @@ describe("a test of the endpoint", () => {
     expect(page.html).not.toContain(CALLBACK_SETTINGS.auth.key);
   });
 
+  it("of another URL with the stored key looks the same whether the URL has a guess of the key that is right or wrong", async () => {
+    const checkEndpoint = async (request: DeliveryRequest): Promise<DeliveryResult> => {
+      const body = `Cannot GET ${request.url} ${JSON.stringify(request.headers)}`;
+      return { kind: "answered", statusCode: 404, statusMessage: `no ${request.url}`, body };
+    };
+    service = await openService({ checkEndpoint });
+    const { id } = await addCallback("demo", { auth: { type: "httpheader", key: "4711" } });
+    const edit = `/console/callbacks/${id}/edit`;
+    const visitor = await new Visitor(service.app).signIn();
+    const test = async (fields: Readonly<Record<string, string>>) => {
+      const { html } = await visitor.send(edit, edit, { ...UNCHANGED, ...fields, step: "test" });
+      return /<section class="card test-result".*?<\/section>/s.exec(html)?.[0].replace(/Duration.*?ms/, "") ?? "";
+    };
+    for (const place of [
+      (guess: string) => `/x-${guess}`,
+      (guess: string) => `/?a=${guess}`,
+      (guess: string) => `/?${guess}=a`,
+    ]) {
+      const answers = ["4711", "4712"].map(async (guess) =>
+        (await test({ url: UNCHANGED.url + place(guess) })).replaceAll(guess, "GUESS"),
+      );
+      const [right, wrong] = await Promise.all(answers);
+      expect(right).toBe(wrong);
+      expect(right).toContain(`GET ${UNCHANGED.url}${place("GUESS")}`);
+      expect(right).toContain("404: its text isn't shown unless the key is typed, or the URL is the stored one");
+    }
+    // The visitor knows a key that was typed, and hasn't typed the stored URL.
+    expect(await test({ url: `${UNCHANGED.url}/x`, "auth.key": "4712" })).toContain(`Cannot GET ${UNCHANGED.url}/x`);
+    expect(await test({})).toContain(`Cannot GET ${UNCHANGED.url} `);
+    expect(await test({ url: `${UNCHANGED.url}/x`, "auth.type": "none" })).toContain(`Cannot GET ${UNCHANGED.url}/x`);
+  });
+
   it("isn't offered by a service that doesn't check, and none is sent to a URL that isn't allowed", async () => {
     service = await openService();
     expect((await (await new Visitor(service.app).signIn()).open(NEW)).text).not.toContain("Send a test");

@@ -174,8 +174,9 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
     const target = { ...read.settings, signingSecrets: stored?.signingSecrets ?? [] };
+    const isGuess = target.auth.key !== "" && typedKey(request) === "" && target.url !== stored?.url;
     const test = await testEndpoint(deps, target, ownerOf(request));
-    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target) });
+    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target, isGuess) });
   }
 
   /** The conflict with what another saved is still to be found when a form is sent again. */
