@@ -24,6 +24,8 @@ export interface OutageMail {
 }
 
 export const MAX_NAME = 50;
+/** An id is written whole: `db erase` finds the e-mail by it. */
+const LONGEST_ID = 64;
 const MAX_CONTENT = 1_000;
 const MAX_ANSWER = 300;
 const MAX_VALUE = 200;
@@ -101,7 +103,7 @@ export interface MailSubject {
 export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): OutageMail | null {
   const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
   const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
-  if (!callIds.has(call) && !isSender(address) && !isSender(name)) return null;
+  if (!isCallOf(call, callIds) && !isSender(address) && !isSender(name)) return null;
   const withoutAddresses = (line: string) => line.replace(/[^\s<>()"',;]+/g, (word) => (isSender(word) ? ERASED : word));
   const erased = text
     .replace(/^From:\s+.*$/m, labelledLine("From", ERASED))
@@ -113,6 +115,13 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
     "$1",
   );
   return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
+}
+
+/** Earlier versions cut an id of more than 50 characters. */
+function isCallOf(written: string, callIds: ReadonlySet<string>): boolean {
+  if (callIds.has(written)) return true;
+  const beginning = /^(.{50})\.\.\.$/.exec(written)?.[1];
+  return beginning !== undefined && [...callIds].some((id) => id.length > beginning.length && id.startsWith(beginning));
 }
 
 const ERASED = "(erased)";
@@ -188,7 +197,7 @@ function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): str
   const address = senderAddress(from);
   const name = from.name !== "" && from.name !== address ? ` (${toLine(from.name, MAX_VALUE)})` : "";
   return [
-    labelledLine("Call", toLine(id, MAX_NAME)),
+    labelledLine("Call", toLine(id, LONGEST_ID)),
     labelledLine("Message", toLine(mask(response.messageLocation || response.messageId), MAX_VALUE * 2)),
     labelledLine("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
     labelledLine(

@@ -336,6 +336,38 @@ describe("a test of the endpoint", () => {
     expect(page.html).not.toContain(CALLBACK_SETTINGS.auth.key);
   });
 
+  it("of another URL with the stored key looks the same whether the URL has a guess of the key that is right or wrong", async () => {
+    const checkEndpoint = async (request: DeliveryRequest): Promise<DeliveryResult> => {
+      const body = `Cannot GET ${request.url} ${JSON.stringify(request.headers)}`;
+      return { kind: "answered", statusCode: 404, statusMessage: `no ${request.url}`, body };
+    };
+    service = await openService({ checkEndpoint });
+    const { id } = await addCallback("demo", { auth: { type: "httpheader", key: "4711" } });
+    const edit = `/console/callbacks/${id}/edit`;
+    const visitor = await new Visitor(service.app).signIn();
+    const test = async (fields: Readonly<Record<string, string>>) => {
+      const { html } = await visitor.send(edit, edit, { ...UNCHANGED, ...fields, step: "test" });
+      return /<section class="card test-result".*?<\/section>/s.exec(html)?.[0].replace(/Duration.*?ms/, "") ?? "";
+    };
+    for (const place of [
+      (guess: string) => `/x-${guess}`,
+      (guess: string) => `/?a=${guess}`,
+      (guess: string) => `/?${guess}=a`,
+    ]) {
+      const answers = ["4711", "4712"].map(async (guess) =>
+        (await test({ url: UNCHANGED.url + place(guess) })).replaceAll(guess, "GUESS"),
+      );
+      const [right, wrong] = await Promise.all(answers);
+      expect(right).toBe(wrong);
+      expect(right).toContain(`GET ${UNCHANGED.url}${place("GUESS")}`);
+      expect(right).toContain("404: its text isn't shown unless the key is typed, or the URL is the stored one");
+    }
+    // The visitor knows a key that was typed, and hasn't typed the stored URL.
+    expect(await test({ url: `${UNCHANGED.url}/x`, "auth.key": "4712" })).toContain(`Cannot GET ${UNCHANGED.url}/x`);
+    expect(await test({})).toContain(`Cannot GET ${UNCHANGED.url} `);
+    expect(await test({ url: `${UNCHANGED.url}/x`, "auth.type": "none" })).toContain(`Cannot GET ${UNCHANGED.url}/x`);
+  });
+
   it("isn't offered by a service that doesn't check, and none is sent to a URL that isn't allowed", async () => {
     service = await openService();
     expect((await (await new Visitor(service.app).signIn()).open(NEW)).text).not.toContain("Send a test");
@@ -419,6 +451,42 @@ describe("editing", () => {
       const page = await visitor.send(NEW, NEW, { ...VALID, ...UNCHANGED, url, "auth.key": key });
       expect(page.status).toBe(422);
     }
+  });
+
+  it.each([
+    ["the key", { "auth.key": CALLBACK_SETTINGS.auth.key }, { "auth.key": "4711" }],
+    ["a secret in the URL", { url: `${CALLBACK_SETTINGS.url}?sid=1234` }, { url: `${CALLBACK_SETTINGS.url}?sid=1235` }],
+  ])("doesn't either after the session has saved the form without typing %s", async (_, right, wrong) => {
+    const { save, stored } = await openEdit({ url: `${CALLBACK_SETTINGS.url}?sid=1234` });
+    const mine = { url: `${CALLBACK_SETTINGS.url}?sid=****`, email: "mine@example.com" };
+    expect((await save(mine)).text).toContain("Saved.");
+    for (const guess of [right, wrong]) expect((await save({ ...mine, ...guess, keyMark: "x", urlMark: "x" })).status).toBe(409);
+    expect(await stored()).toMatchObject({ url: `${CALLBACK_SETTINGS.url}?sid=1234`, auth: CALLBACK_SETTINGS.auth });
+    expect((await save(mine)).text).toContain("Saved.");
+  });
+
+  it("isn't taken for the one of another callback, which was saved with a guess of its key", async () => {
+    const { callback, path, save, visitor } = await openEdit();
+    const other = await addCallback("other");
+    const guess = { ...UNCHANGED, "auth.key": CALLBACK_SETTINGS.auth.key };
+    await visitor.send(`/console/callbacks/${other.id}/edit`, `/console/callbacks/${other.id}/edit`, { ...guess, name: "new" });
+    await service.store.callbacks.delete(other.id, Date.now());
+    await service.store.callbacks.update(callback.id, { ...callback, name: "new" }, Date.now(), DEFAULT_RETRY_POLICY);
+    expect((await save({ ...guess, name: "new", keyMark: "x" })).status).toBe(409);
+    expect((await visitor.open(path)).text).toContain("new");
+  });
+
+  it("has other marks than a callback with the same URL and key", async () => {
+    const { visitor, path } = await openEdit();
+    const other = await addCallback("other");
+    const marksOf = async (id: string) => {
+      const [edit, retries] = [`/console/callbacks/${id}/edit`, `/console/callbacks/${id}/retries`];
+      const { keyMark, urlMark } = hiddenFields((await visitor.open(edit)).html, edit);
+      const { seen } = hiddenFields((await visitor.open(`${retries}?switch=off`)).html, retries);
+      return [keyMark, urlMark, seen];
+    };
+    const marks = [...(await marksOf(path.split("/")[3] ?? "")), ...(await marksOf(other.id))];
+    expect([marks.filter(Boolean).length, new Set(marks).size]).toEqual([6, 6]);
   });
 
   it("replaces the key only by a typed one, and removes it with None", async () => {

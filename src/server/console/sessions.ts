@@ -169,15 +169,18 @@ export class Sessions {
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
 
-  /** Who has the token of a session must not be able to try out what was marked. A copy of the database has the token and the key, too. */
-  markOf(text: string, request: FastifyRequest): string {
+  /**
+   * Who has the token of a session must not be able to try out what was marked. A copy of the database has the token and the key, too.
+   * `what` begins with the mark's purpose, and names the callback: another one's equal key must have another mark.
+   */
+  markOf(what: readonly string[], request: FastifyRequest): string {
     const { store } = this.#deps;
-    return store.sign(`mark ${tokenOf(request)} ${store.databaseId} ${text}`);
+    return store.sign(`mark ${tokenOf(request)} ${store.databaseId} ${JSON.stringify(what)}`);
   }
 
   /** Changes with where the callback's calls are sent, and with which key. */
-  targetMarkOf({ url, auth }: Callback, request: FastifyRequest): string {
-    return this.markOf(JSON.stringify([url, auth.type, auth.key]), request);
+  targetMarkOf({ id, url, auth }: Callback, request: FastifyRequest): string {
+    return this.markOf(["target", id, url, auth.type, auth.key], request);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */

@@ -305,6 +305,19 @@ describe("an erased e-mail", () => {
     expect(eraseOutageMail(mail, { callIds: new Set(["CALL"]), isSender })).toBeNull();
   });
 
+  test("is one about a call with the longest id, which earlier versions cut, and not about one that begins like it", () => {
+    const id = "a".repeat(64);
+    const mail = composeOutageMail(facts({ call: { id, response: aResponse() } }));
+    expect(mail.text).toContain(`Call:      ${id}\n`);
+    const cut = { ...mail, text: mail.text.replace(id, `${id.slice(0, 50)}...`) };
+    const isAbout = ({ text }: { text: string }, callIds: string[]) =>
+      eraseOutageMail({ subject: "", text }, { callIds: new Set(callIds), isSender: () => false }) !== null;
+    expect([mail, cut].map((one) => isAbout(one, ["b", id]))).toEqual([true, true]);
+    const others = [id.slice(0, 50), `${"a".repeat(49)}b${"a".repeat(14)}`, id.slice(0, 63)];
+    expect(isAbout(mail, others)).toBe(false);
+    expect(isAbout(cut, others.slice(0, 2))).toBe(false);
+  });
+
   test("may be one that version 0.1.0 wrote", () => {
     const folder = join(import.meta.dirname, "..", "..", "fixtures", "0.1.0", "mail");
     const texts = readdirSync(folder).map((name) =>

@@ -72,7 +72,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const form = queryOf(formOf(request));
     const [id, shownAt] = [readParameter(form, "once") ?? "", Number(readParameter(form, "at"))];
     const counted = { count: Number(readParameter(form, "counted")), digest: readParameter(form, "digest") ?? "" };
-    const isOurs = readParameter(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
+    const isOurs = readParameter(form, "signature") === sessions.markOf(["action", id, String(shownAt)], request);
     if (!isOurs || !Number.isSafeInteger(counted.count) || counted.count < 0)
       throw new WhcbError("invalid", "The form is incomplete");
     const asked = await readAskedAction(callback, form, shownAt);
@@ -138,7 +138,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
         ...asked.fields,
         ["once", once],
         ["at", String(shownAt)],
-        ["signature", sessions.markOf(`${once} ${shownAt}`, request)],
+        ["signature", sessions.markOf(["action", once, String(shownAt)], request)],
         ["seen", sessions.targetMarkOf(callback, request)],
         ["counted", String(counted.count)],
         ["digest", counted.digest],

@@ -32,19 +32,17 @@ import { resentText } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
 import { keptForm } from "../kept-forms.js";
 import { type ConsoleContext, formOf, redirectDone } from "../page.js";
+import { SavedForms, typedKey } from "../saved-forms.js";
 import { formToken } from "../sessions.js";
 import { CallbackForm, maskedKey, type TestView, testView } from "./callback-form.js";
 
 const LIST = { text: "Callbacks", href: "/console" };
 
-/** So many sessions can send a form twice. */
-const MAX_REMEMBERED = 1_000;
-
 const LOST_SECRET = " Sent twice: only the first answer had the signing secret. If you don't have it, save with a new one.";
 
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
-  const saved = new Map<string, { settings: CallbackSettings; hasShownSecret: boolean }>();
+  const saved = new SavedForms();
 
   app.get("/console/callbacks/new", async (request, reply) => {
     const kept = keptForm(request, deps.store);
@@ -59,7 +57,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const callback = await createCallback(context, read.settings, ownerOf(request), authorOf(request, deps));
       const [made] = callback.signingSecrets;
-      remember(request, read.settings, made !== undefined);
+      saved.remember(request, callback.id, made !== undefined);
       if (made !== undefined) return showSecret(reply, callback, made.secret);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
@@ -102,7 +100,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const change = { author: authorOf(request, deps), expected: stored };
       const { callback, madeSecret } = await updateCallback(context, stored, read.settings, change);
-      remember(request, read.settings, madeSecret !== undefined);
+      saved.remember(request, stored.id, madeSecret !== undefined);
       if (madeSecret !== undefined) return showSecret(reply, callback, madeSecret);
     } catch (error) {
       // The callback has changed since it was read above.
@@ -120,19 +118,10 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     return reply.showPage(callbackPage(callback, record, { title: "Signing secret", content, tab: "settings", trail }));
   }
 
-  function remember({ visitor }: FastifyRequest, settings: CallbackSettings, hasShownSecret: boolean): void {
-    const [oldest] = saved.keys();
-    if (oldest !== undefined && saved.size >= MAX_REMEMBERED) saved.delete(oldest);
-    saved.set(visitor?.token ?? "", { settings, hasShownSecret });
-  }
-
-  /**
-   * Returns null unless it was, else what else to say. Only what this session has saved counts: any other answer would tell whether a
-   * guess of the key is right.
-   */
-  function sentTwiceNote({ visitor }: FastifyRequest, settings: CallbackSettings, stored: Callback): string | null {
-    const last = saved.get(visitor?.token ?? "");
-    if (last === undefined || !hasSameSettings(last.settings, settings) || !hasSameSettings(stored, settings)) return null;
+  /** Returns null unless it was, else what else to say. */
+  function sentTwiceNote(request: FastifyRequest, settings: CallbackSettings, stored: Callback): string | null {
+    const last = saved.find(request, stored.id);
+    if (last === null || !hasSameSettings(stored, settings)) return null;
     return last.hasShownSecret ? LOST_SECRET : "";
   }
 
@@ -185,8 +174,9 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
     const target = { ...read.settings, signingSecrets: stored?.signingSecrets ?? [] };
+    const isGuess = target.auth.key !== "" && typedKey(request) === "" && target.url !== stored?.url;
     const test = await testEndpoint(deps, target, ownerOf(request));
-    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target) });
+    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target, isGuess) });
   }
 
   /** The conflict with what another saved is still to be found when a form is sent again. */
@@ -233,8 +223,8 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   }
 
   function loadedForm(request: FastifyRequest, stored: Callback): LoadedForm {
-    const mark = (text: string) => sessions.markOf(text, request);
-    return { fields: fieldsOf(stored), urlMark: mark(stored.url), keyMark: mark(stored.auth.key) };
+    const mark = (name: string, value: string) => sessions.markOf([name, stored.id, value], request);
+    return { fields: fieldsOf(stored), urlMark: mark("url", stored.url), keyMark: mark("key", stored.auth.key) };
   }
 }
 
@@ -248,10 +238,6 @@ interface FormState {
 }
 
 const NO_PROBLEMS: Problems = new Map();
-
-function typedKey(request: FastifyRequest): string {
-  return formOf(request).get("auth.key") ?? "";
-}
 
 function isTest(request: FastifyRequest): boolean {
   return formOf(request).get("step") === "test";
