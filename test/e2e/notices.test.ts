@@ -1,6 +1,7 @@
 /** `whcb serve` with notices: a real receiver, a process that is killed, and starts that are refused. */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
 import {
   isSigned,
   NOTIFY_SECRET,
@@ -130,7 +131,9 @@ describe("a start with notices", () => {
       "A URL for notices must contain a domain name",
     ],
   ] as const)("is refused with %s, and leaves nothing behind", async (_, flags, env, code, sentence) => {
-    const refused = await home.whcb(["serve", "--port", "0", "--db", home.path("x.db"), ...flags], { env });
+    const refused = await new CliMachine({}, home.paths).whcb(["serve", "--port", "0", "--db", home.path("x.db"), ...flags], {
+      env,
+    });
     expect(refused).toEqual({ code, stdout: "", stderr: expect.stringContaining(sentence) });
     expect(refused.stderr).not.toContain("hunter2");
     expect(readdirSync(home.folder)).not.toContain("x.db");

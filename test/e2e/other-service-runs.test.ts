@@ -4,6 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
 import { serveHere } from "../support/process/serve-here.js";
 import { userEnv } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
@@ -12,9 +13,12 @@ import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { OUTAGE_SERVICE, replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
+/** Everything is real here as well, but runs in this process. */
+let machine: CliMachine;
 
 beforeEach(() => {
   home = new Home();
+  machine = new CliMachine({}, home.paths);
 });
 
 afterEach(() => home.leave());
@@ -28,18 +32,20 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
     const mine = await home.listen(["--status", "503"]);
     const env = { WHCB_URL: copy };
     const rehearsal = ["replay", "demo", "--failed", "--to", mine.url, "--mark", "--yes"];
-    const { code, stdout } = await home.whcb(rehearsal, { env });
+    const { code, stdout } = await machine.whcb(rehearsal, { env });
     const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
     expect({ code, isNamed: run !== "" }).toEqual({ code: 8, isNamed: true });
 
-    expect(await home.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({ stderr: "dry run: nothing was sent\n" });
-    expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
-    expect(await home.whcb(["replay", "--resume", run, "--yes"])).toMatchObject({
+    expect(await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
+      stderr: "dry run: nothing was sent\n",
+    });
+    expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
+    expect(await machine.whcb(["replay", "--resume", run, "--yes"])).toMatchObject({
       code: 4,
       stderr: `error: run ${run} was made with ${copy} (profile ${copy})\nhint: add \`--service ${copy}\`\n`,
     });
     expect(await outage.failedIds()).toHaveLength(3);
-    expect(await home.whcb(["replay", "--resume"], { env })).toMatchObject({ code: 8, stdout: expect.stringContaining(run) });
+    expect(await machine.whcb(["replay", "--resume"], { env })).toMatchObject({ code: 8, stdout: expect.stringContaining(run) });
   } finally {
     await outage.close();
   }
@@ -64,7 +70,7 @@ it.each([
     const { databaseId: _d, ...local } = JSON.parse(readFileSync(file, "utf8")).profiles.local;
     writeFileSync(file, JSON.stringify({ current: "local", profiles: { local } }));
     const there = [...command, "--service", rehearsal.url];
-    const { stdout } = await home.whcb(kind === "replay" ? [...there, "--to", mine.url] : there);
+    const { stdout } = await machine.whcb(kind === "replay" ? [...there, "--to", mine.url] : there);
     const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];
     await rehearsal.stop();
     await serveHere(home, [...OUTAGE_SERVICE, ...at]);
@@ -72,16 +78,16 @@ it.each([
     const other = `run ${run} was made with another database, which was at ${first.url} then`;
     const asked = `The run was made with another database, which was at ${first.url} then.\n`;
     if (kind === "replay") {
-      expect(await home.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
+      expect(await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
         stderr: "dry run: nothing was sent\n",
       });
-      expect(await home.whcb(["replay", "--resume", run])).toMatchObject({ code: 2, stderr: expect.stringContaining(asked) });
-      expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({
+      expect(await machine.whcb(["replay", "--resume", run])).toMatchObject({ code: 2, stderr: expect.stringContaining(asked) });
+      expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({
         code: 2,
         stderr: expect.stringContaining(`error: the latest unfinished ${other.replace(`${run} `, "")}\n`),
       });
     } else
-      expect(await home.whcb(["mark-failed", "--undo", run, "--yes"])).toMatchObject({
+      expect(await machine.whcb(["mark-failed", "--undo", run, "--yes"])).toMatchObject({
         code: 4,
         stderr: expect.stringContaining(other),
       });
@@ -96,16 +102,16 @@ it("a run of a profile whose address has changed needs its id, and is asked abou
   const first = await serveHere(home);
   const outage = await replayOutage(home, 3, () => ({ status }), { isServed: true });
   try {
-    const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    const { stdout } = await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
     await first.stop();
     const second = await serveHere(home);
     status = 200;
-    expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({
+    expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({
       code: 2,
       stderr: `error: the latest unfinished run was made with ${first.url}\nhint: \`whcb replay --resume ${run}\` finishes it, \`whcb runs discard ${run}\` gives it up\n`,
     });
-    expect(await home.whcb(["replay", "--resume", run])).toMatchObject({
+    expect(await machine.whcb(["replay", "--resume", run])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`The run was made with ${first.url}, and this is ${second.url}.\n`),
     });
@@ -169,15 +175,18 @@ it("a rehearsal whose service's port leads to another database meanwhile stops, 
     port.leadTo((await serveHere(home, [...OUTAGE_SERVICE, "--db", copy])).url);
     const env = { ...userEnv(home), WHCB_URL: port.url };
     const rehearsal = ["replay", "demo", "--failed", "--yes", "--to", mine.url, "--mark", "--allow-network", "127.0.0.0/8"];
-    expect(await home.whcb(rehearsal, { env })).toMatchObject({ code: 5, stderr: expect.stringContaining("another database") });
+    expect(await machine.whcb(rehearsal, { env })).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("another database"),
+    });
     expect([await outage.failedIds(), mine.received.length > 0]).toEqual([expect.objectContaining({ length: 3 }), true]);
-    expect(await home.whcb(["replay", "demo", "--failed", "--dry-run", "--allow-network", "127.0.0.0/8"], { env })).toMatchObject(
-      {
-        code: 0,
-        stdout: expect.stringContaining("3 failed calls of demo"),
-        stderr: "dry run: nothing was sent\n",
-      },
-    );
+    expect(
+      await machine.whcb(["replay", "demo", "--failed", "--dry-run", "--allow-network", "127.0.0.0/8"], { env }),
+    ).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("3 failed calls of demo"),
+      stderr: "dry run: nothing was sent\n",
+    });
   } finally {
     port.close();
     await mine.close();

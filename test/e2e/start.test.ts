@@ -16,11 +16,15 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { serveHere } from "../support/process/serve-here.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { makeImmutable, makeMutable, mayTroubleDisks } from "../support/process/troubled-disk.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
+/** Starts that would fail in any process run in this one, on the same files. */
+let machine: CliMachine;
 /** Another program listens at `takenPort`. */
 let program: Server;
 let takenPort: string;
@@ -28,7 +32,7 @@ let takenPort: string;
 const origin = new Home();
 
 beforeAll(async () => {
-  await (await origin.serve([], { env: USER_ENV })).stop();
+  await (await serveHere(origin, [], { env: USER_ENV })).stop();
   program = createServer().listen(0, "127.0.0.1");
   await once(program, "listening");
   takenPort = String((program.address() as AddressInfo).port);
@@ -36,6 +40,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   home = new Home();
+  machine = new CliMachine({}, home.paths);
 });
 
 afterEach(() => home.leave());
@@ -49,8 +54,8 @@ function copyDatabase(): void {
   for (const name of ["x.db", "x.db.key"]) copyFileSync(origin.path(name), home.path(name));
 }
 
-async function refused(args: readonly string[]): Promise<{ code: number | null; sentence: string }> {
-  const { code, stdout, stderr } = await home.whcb(["serve", "--port", "0", ...args]);
+async function refused(args: readonly string[], by: CliMachine | Home = machine) {
+  const { code, stdout, stderr } = await by.whcb(["serve", "--port", "0", ...args]);
   expect(stdout).toBe("");
   expect(stderr).not.toContain("    at ");
   const [sentence = "", ...hints] = stderr.trimEnd().split("\n");
@@ -73,7 +78,7 @@ describe("a failed start", () => {
     const id = await api.create({ name: "demo", url: hanging.url });
     await api.hand(id, [callIdOf(1)]);
     await hanging.says(/POST/);
-    expect(await refused(["--db", home.path("x.db")])).toEqual({
+    expect(await refused(["--db", home.path("x.db")], home)).toEqual({
       code: 4,
       sentence: `error: ${home.path("x.db")} is already served by another process`,
     });
@@ -96,20 +101,20 @@ describe("a failed start", () => {
     const server = await home.serve();
     linkSync(file, other);
     const rejection = (name: string) => ({ code: 4, sentence: expect.stringContaining(`${name} has 2 names (hard links)`) });
-    expect(await refused(["--db", other])).toEqual(rejection(other));
+    expect(await refused(["--db", other], home)).toEqual(rejection(other));
     await server.stop();
     expect(await refused(["--db", file])).toEqual(rejection(file));
-    expect(await home.whcb(["users", "list", "--db", other])).toMatchObject({
+    expect(await machine.whcb(["users", "list", "--db", other])).toMatchObject({
       code: 4,
       stderr: expect.stringContaining("hard links"),
     });
     rmSync(other);
-    await home.serve();
+    await serveHere(home);
   });
 
   it("on a taken port sends nothing and stores no settings", async () => {
     const endpoint = await home.listen();
-    const waiting = await home.serve(["--no-dispatch", "--db", home.path("y.db")], { env: USER_ENV });
+    const waiting = await serveHere(home, ["--no-dispatch", "--db", home.path("y.db")], { env: USER_ENV });
     const id = await new ServedApi(waiting.url).create({ name: "demo", url: endpoint.url });
     await new ServedApi(waiting.url).hand(id, [callIdOf(1)]);
     await waiting.stop();
@@ -143,7 +148,7 @@ describe("a failed start", () => {
   it("leaves a key that was there before the database, valid or not", async () => {
     for (const key of [`${Buffer.alloc(32).toString("base64")}\n`, "x\n"]) {
       writeFileSync(home.path("restored.db.key"), key);
-      await home.whcb(["serve", "--db", home.path("restored.db"), "--port", takenPort]);
+      await machine.whcb(["serve", "--db", home.path("restored.db"), "--port", takenPort]);
       expect([readFileSync(home.path("restored.db.key"), "utf8"), existsSync(home.path("restored.db"))]).toEqual([key, false]);
     }
   });
@@ -205,8 +210,8 @@ describe("the files of a serving process", () => {
     await home.serve(["--mail-dir", home.path("new", "mail")]);
     const failing = await home.listen(["--status", "503"]);
     const created = ["--name", "demo", "--url", failing.url, "--email", "ops@example.com"];
-    expect(await home.whcb(["callbacks", "create", ...created])).toMatchObject({ code: 0 });
-    expect(await home.whcb(["trigger", "demo", "-n", "20"])).toMatchObject({ code: 0 });
+    await machine.works(["callbacks", "create", ...created]);
+    await machine.works(["trigger", "demo", "-n", "20"]);
     await eventually(async () => existsSync(home.path("new", "mail")) && readdirSync(home.path("new", "mail")).length, Boolean);
     expect(await home.whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({ code: 8 });
     const entries = readdirSync(home.folder, { recursive: true, encoding: "utf8", withFileTypes: true });
