@@ -5,18 +5,22 @@ import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { IoOptions } from "../support/cli/cli-streams.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 let home: Home;
 
-const backUp = (...args: readonly string[]) => home.whcb(["db", "backup", "--db", home.path("x.db"), ...args]);
+/** Runs a command in this process. */
+const whcb = (args: readonly string[], options?: IoOptions) => new CliMachine({}, home.paths).whcb(args, options);
+const backUp = (...args: readonly string[]) => whcb(["db", "backup", "--db", home.path("x.db"), ...args]);
 
 async function serveWithCalls(calls: number): Promise<void> {
   await home.serve(["--no-endpoint-check"]);
   const created = ["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:9/hook", "--email", "ops@example.com"];
-  expect(await home.whcb(created)).toMatchObject({ code: 0 });
-  expect(await home.whcb(["trigger", "demo", "-n", String(calls)])).toMatchObject({ code: 0 });
+  expect(await whcb(created)).toMatchObject({ code: 0 });
+  expect(await whcb(["trigger", "demo", "-n", String(calls)])).toMatchObject({ code: 0 });
 }
 
 function countsIn(file: string): unknown {
@@ -38,7 +42,7 @@ describe("db backup", () => {
 
   it("copies one state of a database that a service writes", async () => {
     const writing = home.whcb(["trigger", "demo", "-n", "1000"]);
-    const { code, stdout, stderr } = await backUp("copy.db", "-o", "json");
+    const { code, stdout, stderr } = await home.whcb(["db", "backup", "--db", "x.db", "copy.db", "-o", "json"]);
     await writing;
     expect([code, stderr]).toEqual([0, `the secret key isn't in it: keep ${home.path("x.db.key")} too\n`]);
     const bytes = statSync(home.path("copy.db")).size;
@@ -51,8 +55,8 @@ describe("db backup", () => {
     const counts = countsIn(home.path("copy.db")) as { rows: number; counted: number };
     expect(counts.counted).toBe(counts.rows);
     expect(counts.rows).toBeGreaterThanOrEqual(500);
-    expect(await backUp("copy.db")).toMatchObject({ code: 2, stderr: expect.stringContaining("copy.db exists\n") });
-    expect(await backUp("--force", "copy.db")).toMatchObject({ code: 0, stdout: "" });
+    expect(await backUp(home.path("copy.db"))).toMatchObject({ code: 2, stderr: expect.stringContaining("copy.db exists\n") });
+    expect(await backUp("--force", home.path("copy.db"))).toMatchObject({ code: 0, stdout: "" });
     expect(countsIn(home.path("copy.db"))).toEqual({ rows: 1_500, counted: 1_500 });
   });
 
@@ -62,16 +66,16 @@ describe("db backup", () => {
     symlinkSync(home.path("x.db.key"), home.path("link"));
     const key = readFileSync(home.path("x.db.key"), "utf8");
     for (const name of ["x.db", "x.db.key", "link", "x.db-wal", "x.db-shm", "x.db-journal", "x.db-serve.lock"]) {
-      const { code, stderr } = await backUp("--force", name);
+      const { code, stderr } = await backUp("--force", home.path(name));
       expect([name, code, stderr]).toEqual([name, 2, expect.stringMatching(/ is (a file of )?the database itself\n/)]);
     }
     expect(readFileSync(home.path("x.db.key"), "utf8")).toBe(key);
-    expect(await backUp("--force", "notes.txt")).toMatchObject({
+    expect(await backUp("--force", home.path("notes.txt"))).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("notes.txt isn't a SQLite database\n"),
     });
     expect(readFileSync(home.path("notes.txt"), "utf8")).toBe("not a database\n");
-    expect(await backUp("--force", "empty")).toMatchObject({ code: 0 });
+    expect(await backUp("--force", home.path("empty"))).toMatchObject({ code: 0 });
   });
 
   it("leaves nothing of a file that can't be written", async () => {
@@ -96,16 +100,16 @@ describe("db backup", () => {
   });
 
   it("names PostgreSQL's own tools, and no password", async () => {
-    const failed = await home.whcb(["db", "backup", "x"], { env: { WHCB_DB: "postgres://me:hidden@127.0.0.1:1/x" } });
+    const failed = await whcb(["db", "backup", "x"], { env: { WHCB_DB: "postgres://me:hidden@127.0.0.1:1/x" } });
     expect(failed).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/PostgreSQL\n.*pg_dump/) });
     expect(failed.stderr).not.toContain("hidden");
-    const inFlag = await home.whcb(["db", "backup", "x", "--db", "postgres://me:hidden@127.0.0.1:1/x"]);
+    const inFlag = await whcb(["db", "backup", "x", "--db", "postgres://me:hidden@127.0.0.1:1/x"]);
     expect(inFlag).toMatchObject({ code: 2, stderr: expect.not.stringContaining("hidden") });
   });
 });
 
 describe("a database of version 0.1.0", () => {
-  const db = (command: string, ...args: readonly string[]) => home.whcb(["db", command, "--db", home.path("x.db"), ...args]);
+  const db = (command: string, ...args: readonly string[]) => whcb(["db", command, "--db", home.path("x.db"), ...args]);
 
   beforeEach(() => {
     home = new Home();
@@ -114,7 +118,7 @@ describe("a database of version 0.1.0", () => {
   afterEach(() => home.leave());
 
   it("is backed up as it is, migrated once, and then checked", async () => {
-    expect(await db("backup", "old.db")).toMatchObject({ code: 0 });
+    expect(await db("backup", home.path("old.db"))).toMatchObject({ code: 0 });
     expect(await db("check")).toMatchObject({
       code: 4,
       stderr: expect.stringContaining("has database version 1, and this whcb"),

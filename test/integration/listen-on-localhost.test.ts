@@ -7,6 +7,8 @@ import { systemClock } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { closeGracefully } from "../../src/server/connections.js";
 import { listenOnLocalhost } from "../../src/server/listen-on-localhost.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { serveHere } from "../support/process/serve-here.js";
 import { USER_ENV } from "../support/process/served-api.js";
 import { Home } from "../support/process/whcb-process.js";
 import { CALLBACK_BODY, CREDENTIALS, openService, type Service } from "../support/server/server-fixture.js";
@@ -112,8 +114,9 @@ it.each(["127.0.0.1", "0.0.0.0"])(
   async (host) => {
     const home = new Home();
     const db = ["--db", home.path("x.db")];
-    await (await home.serve([], { env: USER_ENV })).stop();
-    const before = await home.whcb(["users", "list", ...db]);
+    const listUsers = () => new CliMachine({}, home.paths).works(["users", "list", ...db]);
+    await (await serveHere(home, [], { env: USER_ENV })).stop();
+    const before = await listUsers();
     const { server, port } = await take("::1");
     const env = { ...USER_ENV, WHCB_USERNAME: "another" };
     const { code, stderr } = await home.whcb(["serve", "--host", host, "--port", String(port), ...db], { env });
@@ -122,7 +125,7 @@ it.each(["127.0.0.1", "0.0.0.0"])(
       `error: port ${port} of ::1 is taken\nhint: is whcb serve running already? --port 0 takes any free port\n`,
     ]);
     server.close();
-    expect(await home.whcb(["users", "list", ...db])).toEqual(before);
+    expect(await listUsers()).toBe(before);
     await home.leave();
   },
 );
