@@ -1,4 +1,5 @@
 /** Uses node:http, since importing undici doubles the run time of a short command. */
+import { isUtf8 } from "node:buffer";
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
@@ -111,10 +112,13 @@ function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
     });
     answer.on("error", reject);
     answer.on("end", () => {
-      const body = collected.bytes().toString("utf8");
-      resolve({ status: answer.statusCode ?? 0, headers: lastHeaderValues(answer.headers), body });
+      resolve({ status: answer.statusCode ?? 0, headers: lastHeaderValues(answer.headers), ...textOf(collected.bytes()) });
     });
   });
+}
+
+function textOf(bytes: Buffer): Pick<TransportResponse, "body" | "isUtf8"> {
+  return { body: bytes.toString("utf8"), isUtf8: isUtf8(bytes) };
 }
 
 async function createProxyTransport(
@@ -145,7 +149,7 @@ async function createProxyTransport(
         const answer = await request(origin + path, { dispatcher: agent, method, headers, body, signal });
         const collected = new CollectedBytes();
         for await (const chunk of answer.body) collected.add(chunk);
-        return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: collected.bytes().toString() };
+        return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), ...textOf(collected.bytes()) };
       } catch (error) {
         throw transportFailure(error);
       } finally {

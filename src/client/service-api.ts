@@ -115,6 +115,11 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   const exchange = (request: ApiRequest): Promise<TransportResponse> => send({ ...request, path: basePath + request.path });
 
   function documentOf(answer: TransportResponse): unknown {
+    if (answer.isUtf8 === false) {
+      throw new WhcbError("unavailable", `${name}: the answer isn't UTF-8`, {
+        hint: "JSON is UTF-8: set the service, or the gateway before it, to answer in it",
+      });
+    }
     try {
       return readJson(answer.body, "answer", ANSWER_LIMITS);
     } catch (error) {
@@ -131,7 +136,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return answer;
   }
 
-  /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
+  /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON in UTF-8 within the limits. */
   async function getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
     const answer = await send({ method: "GET", path: fullPath, noun });
     if (!isSuccess(answer)) throw errorOf(answer);

@@ -35,6 +35,8 @@ export interface TransportResponse {
   /** Names are in lower case. A repeated one has its last value. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** If it isn't, letters of the body are lost. */
+  readonly isUtf8?: boolean;
 }
 
 export function isSuccess({ status }: { readonly status: number }): boolean {

@@ -222,6 +222,17 @@ describe("a proxy", () => {
     expect(proxy.seen).toEqual(["CONNECT whcb-service.local:80"]);
   });
 
+  it("tells whether the answer is UTF-8, as a request without one does", async () => {
+    const bodies = [Buffer.from("café"), Buffer.from("café", "latin1")];
+    for (const [index, body] of bodies.entries()) {
+      const port = await listen(createHttpServer((_, response) => void response.end(body)));
+      const proxy = await startProxy(port);
+      const expected = { isUtf8: index === 0, body: body.toString() };
+      expect(await send({ url: `http://127.0.0.1:${port}` })).toMatchObject(expected);
+      expect(await send({ url: "http://service.invalid", proxy: { httpProxy: proxy.url } })).toMatchObject(expected);
+    }
+  });
+
   it("has the same limit of bytes", async () => {
     const proxy = await startProxy(await listen(createHttpServer(answerWithoutEnd)));
     const sent = send({ url: "http://service.invalid", proxy: { httpProxy: proxy.url } });

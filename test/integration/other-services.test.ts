@@ -48,17 +48,18 @@ interface Scene extends Partial<PlatformOptions> {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** A second callback, "other", has these, and the same endpoint and settings. */
   readonly others?: PlatformCall[];
+  readonly encoding?: BufferEncoding;
 }
 
 const DEMO = "528F17736481BA9A";
 const OTHER = "0F1E2D3C4B5A6978";
 
-async function open({ calls, settings = SETTINGS, others, ...over }: Scene): Promise<void> {
+async function open({ calls, settings = SETTINGS, others, encoding, ...over }: Scene): Promise<void> {
   const shared = { url: endpoint.url, key: null, settings };
   const demo = { id: DEMO, name: "demo", calls, ...shared };
   const other = others === undefined ? [] : [{ id: OTHER, name: "other", calls: others, ...shared }];
   platform = scriptedPlatform({ clock: systemClock, callbacks: [demo, ...other], ...over });
-  listening = await platform.listen();
+  listening = await platform.listen(encoding);
 }
 
 const whcb = (...args: readonly string[]): Promise<CliResult> => whcbWith("", ...args);
@@ -883,6 +884,19 @@ it("a content type other than the service's is an error, and nothing is sent", a
   });
   expect(endpoint.received).toEqual([]);
   expect(await whcb("replay", "demo", "--failed", "--content-type", "json", "--yes")).toMatchObject({ code: 0 });
+});
+
+it("a list that isn't UTF-8 is an error, as letters would be lost, and nothing is sent", async () => {
+  const calls = platformCalls(1, () => ({ responseMessage: { channel: "SMS", content: "café" } }));
+  await open({ calls, encoding: "latin1" });
+  expect(await whcb("replay", "demo", "--failed", "--yes")).toEqual({
+    code: 5,
+    stdout: "",
+    stderr:
+      `error: ${listening.url}: the answer isn't UTF-8\n` +
+      "hint: JSON is UTF-8: set the service, or the gateway before it, to answer in it\n",
+  });
+  expect([endpoint.received, calls.map(({ status }) => status)]).toEqual([[], ["FAILED"]]);
 });
 
 describe("the parameter that has the key", () => {

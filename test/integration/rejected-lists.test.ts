@@ -220,45 +220,53 @@ test("the error names every such column of the list, and the flag for those that
 });
 
 describe("a list of ids with a heading", () => {
+  const HINT = /\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/;
+  const listsWith = (heading: string) =>
+    [
+      [`order-17\n\n${heading}\norder-18\n`],
+      [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
+    ] as const;
+  const REFUSALS = ["503", "503:", "5xx:", "rejected(2):", "failed:", "Denied", "failed_2", "never"];
+
+  /** The calls are SUCCESS. */
+  async function send(...calls: readonly { readonly id: string; readonly messageId: string }[]): Promise<void> {
+    const lines = calls.map((call) => `${JSON.stringify({ ...call, responseMessage: { content: "x" } })}\n`);
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: lines.join("") });
+    await machine.settled("demo");
+  }
+
   test("stops, unless it is an id", async () => {
-    for (const heading of [
-      "503",
-      "503:",
-      "5xx:",
-      "rejected(2):",
-      "todo:",
-      "lost:",
-      "failed:",
-      "Denied",
-      "undefined",
-      "lost",
-      "failed_2",
-    ])
-      for (const [list, ...flags] of [
-        [`order-17\n\n${heading}\norder-18\n`],
-        [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
-      ] as const)
-        expect(await stops(list, ...flags)).toMatch(
-          /error: line [34] can't be read: no call or message has the id .*, so it may be a heading\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/,
-        );
+    for (const heading of ["todo:", "lost:", "undefined", "lost"])
+      for (const [list, ...flags] of listsWith(heading)) {
+        const stderr = await stops(list, ...flags);
+        expect(stderr).toMatch(/error: line [34] can't be read: no call or message has the id .*, so it may be a heading\n/);
+        expect(stderr).toMatch(HINT);
+      }
     for (const comment of ["# rejected", "# the end"])
       expect(await stops(`# received\norder-17\n${comment}\norder-18\n`)).toContain("error: line 3 can't be read: ");
     for (const comment of ["# rejected", "# 503", "# HTTP 5xx"])
       expect(await stops(`\n${comment}\norder-17\n`)).toContain("error: line 2 can't be read: ");
   });
 
+  test("that says that something wasn't received stops, though a sender has chosen it as an id", async () => {
+    await send(...REFUSALS.map((messageId, index) => ({ id: `chosen-${index}`, messageId })), { id: "failed-2", messageId: "1" });
+    const before = received();
+    for (const heading of [...REFUSALS, "failed-2"])
+      for (const [list, ...flags] of listsWith(heading)) {
+        const { code, stderr } = await reconcile(list, "--yes", ...flags);
+        expect({ list, code, failed: await failed(), received: received() }).toEqual({
+          ...{ list, code: 2, failed: IDS, received: before },
+        });
+        expect(stderr).toContain(`can't be read: ${heading} may be a heading of what wasn't received\n`);
+        expect(stderr).toMatch(HINT);
+      }
+  });
+
   test("is read if a call or a message has that id, or the flag says that it is one", async () => {
-    const calls = ["503", "Denied"].map((id) => ({
-      id,
-      messageId: `${id}-message`,
-      from: { mobile: "1" },
-      responseMessage: { content: id },
-    }));
-    await machine.works(["trigger", "demo", "--file", "-"], { stdin: calls.map((call) => `${JSON.stringify(call)}\n`).join("") });
+    await send({ id: "undefined", messageId: "lost:" }, { id: "denied", messageId: "1" });
     for (const [list, ...flags] of [
-      ["# all\norder-17\n503\nDenied\n"],
-      ["order-17\nDenied-message\n"],
-      ["order-17\ngone:\n", "--ignore", "id"],
+      ["# all\norder-17\nundefined\nlost:\n"],
+      ["order-17\ngone:\ndenied\n", "--ignore", "id"],
     ] as const) {
       const { code, stderr } = await reconcile(list, "--dry-run", ...flags);
       expect({ list, code, stderr }).toMatchObject({ code: 0 });

@@ -20,6 +20,7 @@ import {
   type UncomparedValue,
 } from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
+import { mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -42,7 +43,7 @@ export interface ReconcilePlan {
   readonly unmatched: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
-  /** No call and no message has this id. */
+  /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
@@ -121,7 +122,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
 function findHeading({ headings }: SeenList, calls: readonly ComparableCall[]): Heading | null {
   if (headings.length === 0) return null;
   const known = new Set(calls.flatMap(({ id, messageIds }) => [idKey(id), ...messageIds]));
-  return headings.find(({ id }) => !known.has(idKey(id))) ?? null;
+  // A sender may have chosen the word as an id.
+  return headings.find(({ id }) => mentionsRefusal("", id) || !known.has(idKey(id))) ?? null;
 }
 
 /**

@@ -22,7 +22,7 @@ export interface SeenList {
   /** Identical lines are there once, with the number of the first. */
   readonly lines: readonly SeenLine[];
   readonly read: number;
-  /** If no call has such an id, the line is a heading of what follows. */
+  /** These lines may be headings of what follows, or have ids that look so. */
   readonly headings: readonly Heading[];
   /** A table's last column is compared: if its last row is cut off, this tells. */
   readonly endsCompared: boolean;

@@ -56,7 +56,7 @@ export interface ScriptedPlatform {
   ignoreFilters(): void;
   transport(): Transport;
   /** Listens on a real socket, on loopback. */
-  listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
+  listen(encoding?: BufferEncoding): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
 const JSON_HEADERS = { "content-type": "application/json" };
@@ -180,12 +180,12 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
       send: async (request) => answer(request),
       close: async () => undefined,
     }),
-    async listen() {
+    async listen(encoding = "utf8") {
       const server = createServer(async (incoming, outgoing) => {
         const request = await readRequest(incoming);
         await options.onArrival?.(request);
         const { status, headers, body } = answer(request);
-        outgoing.writeHead(status, headers).end(body);
+        outgoing.writeHead(status, headers).end(body, encoding);
       });
       server.listen(0, "127.0.0.1");
       await once(server, "listening");

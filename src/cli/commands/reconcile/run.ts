@@ -7,7 +7,7 @@ import { COMPARED_FIELDS, columnName, OTHER_SENDER } from "../../../runs/plan/bo
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { saysWhenItArrived } from "../../../runs/plan/received-field.js";
+import { mentionsRefusal, saysWhenItArrived } from "../../../runs/plan/received-field.js";
 import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
 import { UncomparedColumns } from "../../../runs/plan/uncompared-columns.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -190,12 +190,15 @@ function requireReceived(
     throw new WhcbError("usage", `the list of --seen matches no call of ${callback.name}: nothing was done`, {
       hint: "is it of another callback, or did the command before the pipe fail? --allow-empty replays every failed call",
     });
-  if (heading !== null && !matchesNothing)
-    throw unreadableLine(
-      heading.line,
-      `no call or message has the id ${heading.id.slice(0, MAX_SHOWN)}, so it may be a heading`,
-      `give only what was received; if it is an id: --ignore ${shellQuote(heading.name)}; nothing was done`,
-    );
+  if (heading === null || matchesNothing) return;
+  const id = heading.id.slice(0, MAX_SHOWN);
+  throw unreadableLine(
+    heading.line,
+    mentionsRefusal("", heading.id)
+      ? `${id} may be a heading of what wasn't received`
+      : `no call or message has the id ${id}, so it may be a heading`,
+    `give only what was received; if it is an id: --ignore ${shellQuote(heading.name)}; nothing was done`,
+  );
 }
 
 /** Throws `malformed` if a line by which a call is seen says more than was compared. */
