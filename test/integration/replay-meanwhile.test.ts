@@ -204,15 +204,17 @@ describe("on the command line", () => {
     return { machine, endpoint };
   }
 
+  /** On a slow machine all of them may have been sent once. */
   const FAILED =
-    /^\d+ failed calls and \d+ not sent yet of demo -> .*\n {2}(.*\n {2})?the service is still retrying 40 of them: (.*)$/m;
+    /^\d+ failed calls(?: and \d+ not sent yet)? of demo -> .*\n {2}(?:.*\n {2})?the service is still retrying 40 of them: (.*)$/m;
 
   it("--yes says on stderr, in every format, what the question would have said", async () => {
     for (const format of [[], ["-o", "json"], ["-o", "ndjson"]]) {
       const { machine } = await outage(() => ({ status: 200 }));
       await machine.works(["callbacks", "pause", "demo"]);
       const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes", ...format]);
-      expect(FAILED.exec(stderr)?.[2]).toContain("the receiver may see those twice");
+      expect(stderr).toMatch(FAILED);
+      expect(FAILED.exec(stderr)?.[1]).toContain("the receiver may see those twice");
       expect(stderr).toContain("they are sent from here all the same");
     }
   });
@@ -227,7 +229,7 @@ describe("on the command line", () => {
     });
     await machine.works(["callbacks", "pause", "demo"]);
     const dryRun = await machine.whcb(["mark-success", "demo", "--failed", "--dry-run"]);
-    expect(FAILED.exec(dryRun.stdout)?.[2]).toBe("it sends none that is marked");
+    expect(FAILED.exec(dryRun.stdout)?.[1]).toBe("it sends none that is marked");
     expect(dryRun.stdout).not.toContain("another run");
     const before = endpoint.received.length;
     const replaying = machine.whcb(["replay", "demo", "--failed", "--yes"]);
