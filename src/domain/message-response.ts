@@ -50,6 +50,14 @@ export function channelOf(text: string): string {
   return known === "SMS" || known === "EMAIL" || known === "VOICE" ? known : text;
 }
 
+/** Replaces addresses in a text, word by word: a number that is written with spaces isn't found. */
+export function replaceAddresses(text: string, isAddress: (word: string) => boolean, replacement: string): string {
+  return text.replace(/[^\s<>()[\]{}"',;:=|]+/g, (word) => {
+    const address = word.replace(/[.!?]+$/, "");
+    return isAddress(address) ? replacement + word.slice(address.length) : word;
+  });
+}
+
 /** Returns the first address that is present, for filters and serial order. */
 export function senderAddress(from: Sender): string {
   return from.mobile || from.email || from.voice || from.mri || from.name;

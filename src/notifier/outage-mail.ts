@@ -4,7 +4,7 @@ import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
 import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
-import { type MessageResponse, senderAddress } from "../domain/message-response.js";
+import { type MessageResponse, replaceAddresses, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { formatUtc, labelledLine, quoteBlock, toLine } from "./notice-text.js";
 
@@ -104,14 +104,16 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
   const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
   const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
   if (!isCallOf(call, callIds) && !isSender(address) && !isSender(name)) return null;
-  const withoutAddresses = (line: string) => line.replace(/[^\s<>()"',;]+/g, (word) => (isSender(word) ? ERASED : word));
+  const withoutAddresses = (line: string) => replaceAddresses(line, isSender, ERASED);
   const erased = text
     .replace(/^From:\s+.*$/m, labelledLine("From", ERASED))
     .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
     // This is the endpoint's reason phrase. 0.1.0 wrote "What".
-    .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
+    .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1")
+    // A redirect's detail has it too.
+    .replace(/^((?:Error|What):\s+.*? \([a-z-]+): .*\)$/m, "$1)");
   const withoutReason = subject.replace(
-    /^(.*? (?:is failing|was failing, and its outage has ended|rejected 1 of \d+): HTTP \d{3}) .*$/,
+    /^(.*? (?:is failing|was failing, and its outage has ended|rejected \d+ of \d+): HTTP \d{3}) .*$/,
     "$1",
   );
   return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };

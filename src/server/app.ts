@@ -1,7 +1,8 @@
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from "fastify";
 import type { Clock } from "../platform/clock.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
+import { hostNameOf, isSharedName } from "./auth/request-origin.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
@@ -130,10 +131,21 @@ function createHeadersNow(clock: Clock): () => Readonly<Record<string, string>> 
   };
 }
 
-function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
+/**
+ * Another program may have had the port. Its service worker would get what is typed into the console, and its cached pages would be shown.
+ * A session's host is nobody else's, and has the console's own data.
+ */
+function hasOthersData({ headers, host }: FastifyRequest, knownHosts: ServerDeps["knownHosts"]): boolean {
+  if (headers["sec-fetch-site"] === undefined) return false;
+  const name = hostNameOf(host);
+  return isSharedName(name, knownHosts) && !name.endsWith(".localhost");
+}
+
+function addResponseHooks(app: FastifyInstance, { logger, clock, knownHosts }: ServerDeps, metrics: Metrics): void {
   const headersNow = createHeadersNow(clock);
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(headersNow()).header("x-request-id", request.id);
+    if (hasOthersData(request, knownHosts)) reply.header("clear-site-data", '"cache", "storage"');
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {

@@ -4,6 +4,7 @@ import type { Author } from "../domain/audit/audit-entry.js";
 import { type CallStatus, eraseCall } from "../domain/call.js";
 import type { ReplaySelection } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
+import { replaceAddresses } from "../domain/message-response.js";
 import type { Mail } from "../domain/outage.js";
 import { eraseInFilters, findInFilters, writeAudit } from "./audit.js";
 import { lockKeys } from "./callbacks/callback-row.js";
@@ -48,15 +49,17 @@ const ROWS_AT_ONCE = 500;
  * from being rewritten.
  */
 export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, author }: SenderErasure): Promise<ErasedSender> {
-  const { calls, addresses } = await findCalls(db, isSender);
+  const { calls, addresses, others } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
   const mails: Mail[] = [];
   for await (const mail of listMails(db, ROWS_AT_ONCE)) {
     const erased = eraseMail(mail, callIds);
     if (erased !== null) mails.push({ ...mail, ...erased });
   }
-  const replays = await findReplays(db, isSender);
-  const audited = await findInFilters(db, isSender);
+  const isTheirs = (address: string) => isSender(address) || others.has(address.toLowerCase());
+  const isAbout = (value: string) => isTheirs(value) || replaceAddresses(value, isTheirs, "") !== value;
+  const replays = await findReplays(db, isAbout);
+  const audited = await findInFilters(db, isAbout);
   if (!dryRun) {
     await requireNoRuns(db, now);
     const details = { mails: mails.length, filters: replays.length + audited.length };
@@ -68,7 +71,7 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, au
       await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now, author?.user ?? null);
     await saveMailTexts(db, mails);
     await eraseSelections(db, replays);
-    await eraseInFilters(db, audited, isSender);
+    await eraseInFilters(db, audited, isAbout);
     if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db);
     await setUnfinished(db, false);
   }
@@ -96,10 +99,11 @@ interface FoundCall {
 const ADDRESSES = ["name", "mri", "mobile", "email", "voice"] as const;
 type Addresses = Readonly<Record<(typeof ADDRESSES)[number], string>>;
 
-/** Reads every call's addresses, as no index has them. */
+/** Reads every call's addresses, as no index has them. `others` are all addresses of the calls, in lower case. */
 async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   const calls: FoundCall[] = [];
   const addresses = new Map<string, number>();
+  const others = new Set<string>();
   const addressColumns = ADDRESSES.map(
     (name, index) => sql`${jsonPart("response", SENDER_INDEXES[index] ?? 0)} AS ${sql.ref(name)}`,
   );
@@ -109,11 +113,13 @@ async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
       FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${ROWS_AT_ONCE}`.execute(db);
     for (const { name, mri, mobile, email, voice, ...call } of rows) {
       const matching = new Set([mobile, email, voice, mri, name].filter(isSender));
-      if (matching.size > 0) calls.push(call);
+      if (matching.size === 0) continue;
+      calls.push(call);
+      for (const address of [mobile, email, voice, mri]) if (address !== "") others.add(address.toLowerCase());
       for (const address of matching) addresses.set(address, (addresses.get(address) ?? 0) + 1);
     }
     const last = rows.at(-1);
-    if (last === undefined) return { calls, addresses };
+    if (last === undefined) return { calls, addresses, others };
     after = last.seq;
   }
 }
@@ -138,13 +144,13 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number, user: stri
 
 type ReplayKey = Pick<Row<"replays">, "callback_key" | "requested_at">;
 
-/** Finds the replays whose filter names the sender. */
-async function findReplays(db: Db, isSender: SenderErasure["isSender"]): Promise<ReplayKey[]> {
+/** Finds the replays whose filter has a text of this kind. An endpoint's answer may name the sender too. */
+async function findReplays(db: Db, isWanted: (text: string) => boolean): Promise<ReplayKey[]> {
   const rows = await db.selectFrom("replays").select(["callback_key", "requested_at", "selection"]).execute();
   return rows.filter(({ selection }) => {
     const known: ReplaySelection | null = selection === null ? null : JSON.parse(selection);
     if (known === null || "callIds" in known) return false;
-    return isSender(known.filter.from ?? "") || isSender(known.filter.text ?? "");
+    return Object.values(known.filter).some((value) => typeof value === "string" && isWanted(value));
   });
 }
 

@@ -33,7 +33,7 @@ export function secretKeyPath(dbPath: string): string {
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
-    requireOwnFile(path, dbPath);
+    requireOwnFile(path);
     const key = (await readKey(path)) ?? (mayCreate ? await createKey(path) : null);
     if (key === null) {
       throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {

@@ -31,6 +31,9 @@ const NAMES = [
   ["it's $HOME `x`", "it"],
   ['say "hi" & (go)', "say"],
   ["日本 の返信", "日"],
+  // The shells' history has commands that begin so.
+  ["hot !whcb it's !!", "hot"],
+  ["one 'two'", "one"],
 ] as const;
 
 let machine: CliMachine;
@@ -132,6 +135,10 @@ describe.each(TESTED)("in %s", (shell, { command, setUp }) => {
   test("a name is completed inside quotes too", async () => {
     expect(await enter(`whcb status "Repl\t`)).toBe("<status><Replies CRM>");
     expect(await enter(`whcb status 'say\t`)).toBe('<status><say "hi" & (go)>');
+    expect(await enter(`whcb status 'one\t`)).toBe("<status><one 'two'>");
+    expect(await enter(`whcb status 'hot\t`)).toBe("<status><hot !whcb it's !!>");
+    expect(await enter(`whcb status "hot\t`)).toBe("<status><hot !whcb it's !!>");
+    expect(await enter(`whcb status "hot !\t`)).toBe("<status><hot !whcb it's !!>");
   });
 
   test("commands, flags, their choices, JSON fields and files are completed", async () => {

@@ -15,7 +15,7 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   const { responseMessage, from, ...rest } = aResponse();
   const response = {
     ...rest,
-    from: { ...from, mobile: MOBILE },
+    from: { ...from, mobile: MOBILE, email: "Jane@example.com" },
     responseMessage: { ...responseMessage, content: "\u0000 Hi" },
     customParameters: { number: MOBILE },
     given: {
@@ -32,9 +32,16 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   await attempt(store, callback, ["FAILED", "SUCCESS"], { result });
   await attempt(store, callback, ["SUCCESS"], { result: { ...result, statusCode: 200 } });
   await attempt(store, callback, ["FAILED"], { result: { kind: "unreachable", reason: "dns", detail: MOBILE } });
-  const filters = { SENDER: { from: MOBILE, since: NOW }, OTHER: { from: "61400000001" } } as const;
+  const filters = {
+    ...{ SENDER: { from: MOBILE, since: NOW }, OTHER: { from: "61400000001" } },
+    ...{ ANSWER: { answer: `no contact <${MOBILE}>.` }, EMAIL: { reason: "unknown: jane@example.com" } },
+  } as const;
   for (const [id, filter] of Object.entries(filters))
     await store.replays.request(callback.id, aReplay({ filter }, { id, author: ADA }), NOW);
+  await database.query("INSERT INTO audit (at, action, via, count, details) VALUES ($1, 'calls-marked', 'api', 1, $2)", [
+    NOW - 1,
+    JSON.stringify({ status: "SUCCESS", filter: { ...filters.ANSWER, ...filters.EMAIL, text: "Jane" } }),
+  ]);
   const other = await callOf(store, callback, "OTHER");
   const admin = await openAdminStore(database.url, systemClock);
   const isSender = (text: string) => text === MOBILE;
@@ -52,16 +59,22 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     [`%${MOBILE}%`],
   );
   expect(left).toEqual([]);
-  expect((await store.replays.list(callback.id, 2)).map(({ id, selection }) => ({ id, selection }))).toEqual([
+  expect((await store.replays.list(callback.id, 9)).map(({ id, selection }) => ({ id, selection }))).toEqual([
+    { id: "EMAIL", selection: null },
+    { id: "ANSWER", selection: null },
     { id: "OTHER", selection: { filter: filters.OTHER } },
     { id: "SENDER", selection: null },
   ]);
   const { items: audit } = await store.audit.list({ limit: 9, offset: 0 });
   expect(audit.map(({ action, count, details }) => ({ action, count, details }))).toEqual([
-    { action: "sender-erased", count: 3, details: { mails: 0, filters: 2 } },
+    { action: "sender-erased", count: 3, details: { mails: 0, filters: 5 } },
     {
       ...{ action: "replay-requested", count: 1 },
       details: { replayId: "SENDER", filter: { status: "FAILED", since: new Date(NOW).toISOString(), from: "(erased)" } },
+    },
+    {
+      ...{ action: "calls-marked", count: 1 },
+      details: { status: "SUCCESS", filter: { answer: "(erased)", reason: "(erased)", text: "Jane" } },
     },
   ]);
   expect(Object.fromEntries(await store.calls.findMarkers(callback.id, [await callOf(store, callback, "FAILED")]))).toEqual({
@@ -71,7 +84,12 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     status: "SUCCESS",
     due: null,
     settledBy: "user",
-    response: { ...rest, from: { mobile: "" }, responseMessage: { ...responseMessage, content: "" }, customParameters: {} },
+    response: {
+      ...rest,
+      from: { mobile: "", email: "" },
+      responseMessage: { ...responseMessage, content: "" },
+      customParameters: {},
+    },
   });
   expect(await callOf(store, callback, "OTHER")).toEqual(other);
   expect((await store.calls.listAttempts(callback.id, ["FAILED"])).get("FAILED")).toMatchObject([

@@ -1,5 +1,5 @@
 /** Root may write everything, so as root this process becomes `nobody`, in a test file of its own. */
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -18,9 +18,12 @@ const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 beforeAll(() => {
   chmodSync(shared, 0o1777);
   for (const end of ["wal.db-wal", "key.db.key", "own.db.key"]) writeFileSync(join(shared, end), `${"A".repeat(43)}=\n`);
+  writeFileSync(join(shared, "planted.db"), "");
+  chmodSync(join(shared, "planted.db"), 0o666);
+  symlinkSync(join(shared, "theirs.db"), join(shared, "link.db"));
   if (!isRoot) return;
   chownSync(shared, NOBODY, NOBODY);
-  for (const end of ["wal.db-wal", "key.db.key"]) chownSync(join(shared, end), 12_345, 12_345);
+  for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db"]) lchownSync(join(shared, end), 12_345, 12_345);
   chownSync(folder, NOBODY, NOBODY);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
@@ -30,8 +33,8 @@ afterAll(() => {
   for (const each of [folder, shared]) rmSync(each, { recursive: true, force: true });
 });
 
-it.each(["wal.db", "key.db", "own.db"])(
-  "takes no file of a stranger that lies beside it where everybody may write: %s",
+it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db"])(
+  "takes no file of a stranger where everybody may write, neither a database nor one beside it: %s",
   async (name) => {
     const opened = openStore({ url: join(shared, name), clock: systemClock, secretKey: secretKeySource(join(shared, name)) });
     if (isRoot && name !== "own.db")

@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { parseUrl } from "../../domain/mask.js";
-import { isLoopbackHost } from "../../platform/loopback.js";
+import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 
 const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;
@@ -23,6 +23,13 @@ export function hostNameOf(host: string): string {
 /** Browsers take any name below localhost for this machine too. */
 export function isThisMachine(hostName: string): boolean {
   return isLoopbackHost(hostName) || hostName.endsWith(".localhost");
+}
+
+/** Browsers keep cookies of this machine's names for all ports, and what programs have left there: those of other users too. */
+export function isSharedName(hostName: string, knownHosts: readonly string[] | null): boolean {
+  return (
+    (isThisMachine(hostName) || isUnspecifiedHost(hostName)) && !knownHosts?.some((known) => known.toLowerCase() === hostName)
+  );
 }
 
 /** GET and HEAD change nothing and have no body that is read. */

@@ -9,7 +9,7 @@ import type { StoredCredential } from "../../store/credentials.js";
 import type { Store } from "../../store/open-store.js";
 import { authorOf } from "../auth/author.js";
 import { isSameSecret } from "../auth/credential-hashes.js";
-import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
+import { hostNameOf, isSharedName, schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
 import { pathInConsole } from "./console-path.js";
 
@@ -138,12 +138,8 @@ export class Sessions {
     return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portSuffixOf(request)}`;
   }
 
-  /** Browsers send a host's cookies to all its ports: on this machine to programs of other users too. */
   #isShared({ host }: FastifyRequest): boolean {
-    const name = hostNameOf(host);
-    return (
-      (isThisMachine(name) || isUnspecifiedHost(name)) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name)
-    );
+    return isSharedName(hostNameOf(host), this.#deps.knownHosts);
   }
 
   /** Binds a form to a visitor without a session. */

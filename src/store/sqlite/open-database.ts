@@ -1,5 +1,5 @@
 /** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { closeSync, lstatSync, openSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
@@ -45,13 +45,16 @@ export function createPrivate(path: string): void {
   }
 }
 
-/** Throws `config` if a stranger made a file beside the database, in a folder where everybody may: SQLite would take its content. */
-export function requireOwnFile(path: string, databasePath: string): void {
+/**
+ * Throws `config` if a stranger made the database, or a file beside it, in a folder where everybody may: he could read all that is written
+ * to it, and SQLite would take its content.
+ */
+export function requireOwnFile(path: string): void {
   const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined || (lstatSync(dirname(path)).mode & 0o002) === 0) return;
-  if ([0, process.getuid?.(), lstatSync(databasePath, { throwIfNoEntry: false })?.uid].includes(file.uid)) return;
-  throw new WhcbError("config", `${path} belongs to another user than the database`, {
-    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown).",
+  if (file === undefined || (statSync(dirname(path)).mode & 0o002) === 0) return;
+  if ([0, process.getuid?.()].includes(file.uid)) return;
+  throw new WhcbError("config", `${path} belongs to another user, and everybody may write to its folder`, {
+    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod o-w).",
   });
 }
 

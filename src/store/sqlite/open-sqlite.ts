@@ -197,7 +197,7 @@ function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw pathError(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
-  for (const end of ["-journal", "-wal", "-shm"]) requireOwnFile(`${path}${end}`, path);
+  for (const end of ["", "-journal", "-wal", "-shm"]) requireOwnFile(`${path}${end}`);
   if (!existsSync(path)) {
     if (mustExist) throw pathError(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
     if (!isWritable(folder))

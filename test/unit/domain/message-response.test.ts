@@ -1,9 +1,19 @@
 import { expect, it } from "vitest";
-import { channelOf, givenValues, type Sender, senderAddress } from "../../../src/domain/message-response.js";
+import { channelOf, givenValues, replaceAddresses, type Sender, senderAddress } from "../../../src/domain/message-response.js";
 
 it("the channels SMS, EMAIL and VOICE are read in any case, and another one stays as it is", () => {
   expect([" sms", "Email", "voice "].map(channelOf)).toEqual(["SMS", "EMAIL", "VOICE"]);
   expect([" whatsapp ", "smsx", ""].map(channelOf)).toEqual([" whatsapp ", "smsx", ""]);
+});
+
+it("addresses are replaced wherever they are words of a text", () => {
+  const isAddress = (word: string) => ["a@example.com", "614"].includes(word);
+  const replaced = replaceAddresses(
+    "Unknown: a@example.com. <a@example.com>, to=614; Ada:a@example.com! b.a@example.com 6140",
+    isAddress,
+    "*",
+  );
+  expect(replaced).toBe("Unknown: *. <*>, to=*; Ada:*! b.a@example.com 6140");
 });
 
 it("a sender's address is the first that is present of mobile, e-mail, voice and MRI, else the name", () => {

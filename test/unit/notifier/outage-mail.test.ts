@@ -305,6 +305,25 @@ describe("an erased e-mail", () => {
     expect(eraseOutageMail(mail, { callIds: new Set(["CALL"]), isSender })).toBeNull();
   });
 
+  test.each([
+    [422, /^Error:\s+HTTP 422; only HTTP 200 is a success$/m],
+    [302, /^Error:\s+redirect not followed \(redirect\)$/m],
+  ])("has no words of the endpoint, which answered %i", (statusCode, line) => {
+    const words = "No contact named Jane Doe";
+    const result: OutageFacts["result"] =
+      statusCode === 302
+        ? { kind: "unreachable", reason: "redirect", detail: `302 ${words}:${MOBILE}, not followed (to http://jane-doe.example)` }
+        : { kind: "answered", statusCode, statusMessage: `${words}:${MOBILE}`, body: "" };
+    const call = { id: "CALL", response: aResponse() };
+    for (const failed of [1, 3]) {
+      const mail = withRejectedShare(composeOutageMail(facts({ result, call })), { accepted: 6, failed, since: STARTED_AT });
+      expect(mail.text + mail.subject).toContain(words);
+      const erased = eraseOutageMail(mail, { callIds: new Set(["CALL"]), isSender: () => false });
+      expect(erased?.text).toMatch(line);
+      expect(JSON.stringify(erased)).not.toMatch(/jane|contact/i);
+    }
+  });
+
   test("is one about a call with the longest id, which earlier versions cut, and not about one that begins like it", () => {
     const id = "a".repeat(64);
     const mail = composeOutageMail(facts({ call: { id, response: aResponse() } }));

@@ -44,9 +44,15 @@ export function parseBashLine(line: string, breaks: string): BashLine {
   return { words: words.slice(program + 1), current: word, kept, quote };
 }
 
-/** Returns what readline inserts. It closes an open quote itself. */
+/** Returns what readline inserts. It closes an open quote itself, unless the last character is one. */
 export function quoteForBash(text: string, quote: BashLine["quote"]): string {
+  const quoted = escapeForBash(text, quote);
+  return quote !== "" && quoted.endsWith(quote) ? quoted + quote : quoted;
+}
+
+function escapeForBash(text: string, quote: BashLine["quote"]): string {
   if (quote === "'") return text.replaceAll("'", `'\\''`);
-  if (quote === '"') return text.replace(/["\\$`]/g, "\\$&");
+  // History is expanded inside double quotes too, where a backslash before "!" would stay.
+  if (quote === '"') return text.replace(/["\\$`]/g, "\\$&").replaceAll("!", `"'!'"`);
   return text.replace(/[^\p{L}\p{M}\p{N}_@%+=:,./-]/gu, "\\$&");
 }

@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { type DeliveryResult, isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
-import { callbackSecrets, isMasked, maskKey, maskUrl, secretMask, shownUrl } from "../../../domain/mask.js";
+import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
@@ -243,7 +243,7 @@ function KeyField(view: CallbackFormView): VNode {
           ) : (
             <>
               Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one. For a URL with another
-              scheme, host or port it has to be typed again.
+              scheme, host or port, and to test any other URL, it has to be typed again.
             </>
           )}
         </>
@@ -282,23 +282,19 @@ export interface TestView {
   readonly body: string;
 }
 
-/**
- * The key is never shown, even where the endpoint repeats it. Nor is anything masked in a URL that may have a guess of it (`isGuess`), or in
- * the answer to it: that would tell whether the guess is right.
- */
-export function testView({ result, durationMs }: EndpointTest, target: DeliveryTarget, isGuess = false): TestView {
+/** The key is never shown, even where the endpoint repeats it. */
+export function testView({ result, durationMs }: EndpointTest, target: DeliveryTarget): TestView {
   const mask = secretMask(callbackSecrets(target));
   const { title, answer } = describeResultOfTest(result);
-  const code = result.kind === "answered" ? result.statusCode : result.reason;
   return {
     isAccepted: isAccepted(result),
     title,
     facts: [
-      ["Request", `GET ${isGuess ? maskUrl(target.url) : shownUrl(target)}`],
-      ["Answer", isGuess ? `${code}: its text isn't shown unless the key is typed, or the URL is the stored one` : mask(answer)],
+      ["Request", `GET ${shownUrl(target)}`],
+      ["Answer", mask(answer)],
       ["Duration", formatDuration(durationMs)],
     ],
-    body: result.kind === "answered" && !isGuess ? mask(result.body) : "",
+    body: result.kind === "answered" ? mask(result.body) : "",
   };
 }
 

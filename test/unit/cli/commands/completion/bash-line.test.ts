@@ -27,5 +27,13 @@ describe("a line of bash", () => {
     expect(quoteForBash(name, "")).toBe(`it\\'s\\ \\"\\$HOME\\"\\ 日本`);
     expect(quoteForBash(name, "'")).toBe(`it'\\''s "$HOME" 日本`);
     expect(quoteForBash(name, '"')).toBe(`it's \\"\\$HOME\\" 日本`);
+    expect(quoteForBash("a !b", "")).toBe("a\\ \\!b");
+    expect(quoteForBash("a !b", '"')).toBe(`a "'!'"b`);
+  });
+
+  test("closes a quote that readline would leave open", () => {
+    expect(quoteForBash("a!", '"')).toBe(`a"'!'""`);
+    expect(quoteForBash('"a"', '"')).toBe(`\\"a\\""`);
+    expect(quoteForBash("'a'", "'")).toBe(`'\\''a'\\'''`);
   });
 });
