@@ -13,7 +13,7 @@ import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
-import type { BodyNames } from "../wire/delivery-settings.js";
+import type { BodyNames, DeliverySettings } from "../wire/delivery-settings.js";
 
 export interface CliDeps {
   readonly io: Io;
@@ -221,4 +221,6 @@ export interface StartReport {
   readonly users: StartUsers | null;
   /** `databaseId` is null for a database in memory. */
   readonly databaseId: string | null;
+  /** The last `serve` on the SQLite file sent calls so. */
+  readonly sentBefore: Partial<DeliverySettings>;
 }

@@ -3,8 +3,9 @@ import type { Io } from "../platform/terminal.js";
 import type { CommandSpec } from "./args/command-spec.js";
 import { ParsedArgs } from "./args/flag.js";
 import { isJsonFlag } from "./args/json-flag.js";
+import { findUnknownZone } from "./args/local-zone.js";
 import { parseArgv } from "./args/parse-argv.js";
-import { NO_COLOR, OUTPUT, PROFILE, SERVICE, UTC } from "./args/shared-flags.js";
+import { NO_COLOR, OUTPUT, PROFILE, SERVICE } from "./args/shared-flags.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
@@ -55,7 +56,8 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const deps = parsed.raw.plain === true ? { ...given, io: plainIo(io) } : given;
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
-  const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
+  const unknownZone = findUnknownZone(io.env.TZ);
+  const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
   const serviceFlags = [
@@ -67,7 +69,13 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
     ["--egress-proxy", parsed.raw.egressProxy],
   ].flatMap(([flag, given]) => [given ?? []].flat().flatMap((text) => [String(flag), String(text)]));
   const flags = { serviceFlags, networkFlags };
-  const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, ...flags };
+  const choices = {
+    ...readFormat(parsed.spec, args),
+    noColor: args.get(NO_COLOR),
+    utc: utc || unknownZone !== null,
+    now,
+    ...flags,
+  };
   const opened = await openScreen(deps.io, choices);
   const { Progress } = await import("./output/progress-line.js");
   const progress = new Progress(deps.io, opened, deps.clock);

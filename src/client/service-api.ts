@@ -83,6 +83,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
     if (answer.status === 421 && databaseId === null && expectedId !== undefined && answer.body.includes("X-Database-Id"))
       throw ownDatabase?.otherError(null) ?? errorOf(answer);
+    if (method !== "GET" && isSuccess(answer)) requireService(answer);
     capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
@@ -92,6 +93,14 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     const isLikely = Math.abs(aheadMs) < CENTURY_MS;
     if (isLikely && Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
+  }
+
+  /** A service that has said its time says it with each answer. */
+  function requireService({ status, headers }: TransportResponse): void {
+    if (requester.serviceNow() === null || headers["x-service-time"] !== undefined) return;
+    throw new WhcbError("unavailable", `${name}: something between here and the service answered ${status} in its place`, {
+      hint: "nothing may have been done: look at the gateway, and try again",
+    });
   }
 
   /** Throws the error of `ownDatabase` if another one is known to be there. */

@@ -123,6 +123,15 @@ export class Connection {
     return this.#socket?.errored ?? null;
   }
 
+  /** Some of the request isn't on its way yet. Of TLS, it is up to a turn of the event loop late. */
+  get isSending(): boolean {
+    return (this.#socket?.writableLength ?? 0) > 0;
+  }
+
+  get isEncrypted(): boolean {
+    return this.#socket !== this.#tcpSocket;
+  }
+
   /** Is called before each request is written. */
   beginRequest(): void {
     this.#requests += 1;

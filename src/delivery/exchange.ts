@@ -16,6 +16,7 @@ export interface ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
   now(): number;
+  afterTurn(handler: () => void): void;
   /** Is called once; the result is final. */
   onSettled(exchange: Exchange): void;
 }
@@ -156,11 +157,23 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       this.onError(error);
       return;
     }
+    // Undici closes the socket after some answers, and what is left to send is forgotten then.
+    if (this.#isEarly && this.#connection?.isEncrypted === true) this.#options.host.afterTurn(() => this.#complete());
+    else this.#complete();
+  }
+
+  #complete(): void {
+    const isEarly = this.#isEarly;
     this.#settleAnswered();
     if (this.#connection === null) return;
     // An endpoint in trouble may answer twice, and the second answer would be taken for that of the next request.
-    if (isAcceptedStatus(this.statusCode)) this.#options.connections.release(this.#connection);
+    if (isAcceptedStatus(this.statusCode) && !isEarly) this.#options.connections.release(this.#connection);
     else this.#options.connections.discard(this.#connection);
+  }
+
+  /** The endpoint has accepted what it can't have. */
+  get #isEarly(): boolean {
+    return isAcceptedStatus(this.statusCode) && this.#connection?.isSending === true;
   }
 
   onError(error: Error): void {
@@ -214,7 +227,9 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       return;
     }
     forwarder?.worked();
-    this.#settle(resultOf(this));
+    if (this.#isEarly)
+      this.#settleFailed(new DeliveryFailure("protocol", `${this.where} answered 200 before it had the whole request`));
+    else this.#settle(resultOf(this));
   }
 
   #settleFailed(failure: DeliveryFailure): void {

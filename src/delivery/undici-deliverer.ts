@@ -126,6 +126,10 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     return this.#clock.now();
   }
 
+  afterTurn(handler: () => void): void {
+    void this.#clock.nextTurn().then(handler);
+  }
+
   onSettled(exchange: Exchange): void {
     this.#deadlines.delete(exchange);
   }

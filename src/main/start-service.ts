@@ -162,11 +162,12 @@ async function start(
   await loadHttpParser(url);
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
   const { authParameter, bodyNames } = options;
+  const sentBefore = await store.settings.readDelivery();
   if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames });
   const waiting = await store.calls.countWaiting();
   dispatching.start();
   hasStarted = true;
-  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users, databaseId: store.databaseId };
+  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users, databaseId: store.databaseId, sentBefore };
 }
 
 /** Lets commands know where the service runs. */

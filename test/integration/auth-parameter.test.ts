@@ -54,6 +54,18 @@ test.each([
   expect((await readSettings(machine.world.paths.config)).profiles.get("local")?.authParameter).toBe(stored);
 });
 
+test("serve warns if it was started with another one before", async () => {
+  const warning =
+    "warning: calls are sent with --auth-parameter Auth now; the last serve of this database sent them with --auth-parameter key";
+  const first = await machine.serve(["--auth-parameter", "key"]);
+  expect(first.io.err()).not.toContain("warning: calls are sent");
+  await first.stop();
+  const second = await machine.serve();
+  expect(second.io.err()).toContain(warning);
+  await second.stop();
+  expect((await machine.serve()).io.err()).not.toContain("warning: calls are sent");
+});
+
 /** Leaves a run unfinished, as the endpoint has rejected its first call. */
 async function stopReplay(): Promise<void> {
   const created = ["callbacks", "create", "--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];

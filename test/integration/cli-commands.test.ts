@@ -151,6 +151,22 @@ describe("calls list", () => {
     }
   });
 
+  test("shows UTC, and reads no local time, where Node would take UTC for it and say nothing", async () => {
+    const zone = "CET-1CEST,M3.5.0,M10.5.0/3";
+    const whcb = (...argv: string[]) => machine.whcb(argv, { env: { TZ: zone } });
+    for (const time of ["yesterday", "2026-11-24 05:00"]) {
+      const told = `"${time}" is local time, but TZ=${zone} isn't known here: name a zone, such as TZ=Europe/Berlin, or add --utc`;
+      for (const [flag, ...command] of [
+        ["--since", "calls", "list", "demo"],
+        ["--until", "mark-success", "demo", "--failed", "--yes"],
+      ] as const)
+        expect(await whcb(...command, flag, time)).toEqual({ code: 2, stdout: "", stderr: `error: ${flag}: ${told}\n` });
+      expect(await whcb("calls", "list", "demo", "--since", time, "--utc")).toMatchObject({ code: 0 });
+    }
+    const { stdout } = await whcb("calls", "list", "demo", "--since", "2h", "--until", "2999-01-01 05:00Z");
+    expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\t/);
+  });
+
   test("shows the given columns, and rejects an unknown one with a suggestion", async () => {
     const id = (await machine.ids("demo"))[0];
     expect((await machine.works(["calls", "list", "demo", "--limit", "1", "--columns", "id,CODE"])).trim()).toBe(`${id}\t503`);

@@ -305,6 +305,28 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
     });
 });
 
+test("the ids of all failed calls and of no delivered one are warned of, if there is one", async () => {
+  const ids = IDS.map((id) => `${id}\n`).join("");
+  const table = `callid\n${ids}`;
+  const warns = async (list: string) => {
+    const { code, stderr } = await reconcile(list, "--dry-run");
+    expect({ list, code }).toEqual({ list, code: 0 });
+    return stderr.includes("warning: the list has the ids of all failed calls, and of no delivered one: ");
+  };
+  expect([await warns(ids), await warns(table)]).toEqual([false, false]);
+  const call = { id: "order-19", messageId: "m", responseMessage: { content: "x" } };
+  await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${JSON.stringify(call)}\n` });
+  await machine.settled("demo");
+  expect([await warns(ids), await warns(table)]).toEqual([true, true]);
+  const others = [
+    `${ids}order-19\n`,
+    "order-17\norder-18\n",
+    `${ids}order-2\n`,
+    `callid,content\n${IDS.map((id) => `${id},${id}\n`).join("")}`,
+  ];
+  expect(await Promise.all(others.map(warns))).toEqual([false, false, false, false]);
+});
+
 test("a list of ids in several columns, as comm writes what only one of two lists has, or both", async () => {
   const file = machine.path("ids");
   const line = "can't be read: its id is indented, as comm writes the lines of one of two lists\n";

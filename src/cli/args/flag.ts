@@ -39,6 +39,8 @@ export type FlagValues<Flags extends NamedFlags> = {
 export interface ReadContext {
   readonly now: number;
   readonly utc: boolean;
+  /** Node doesn't know the zone of local time (`findUnknownZone`). */
+  readonly unknownZone?: string | null;
 }
 
 /** Throws a plain Error that says what the text must be. */

@@ -43,6 +43,7 @@ export async function parseArgv(
   let printed = "";
   let parsed: ParsedLine | null = null;
   let bareText: string | null = null;
+  let typed: readonly string[] = [];
   const program = await buildProgram(sectionsFor(path[0], sections), {
     ...options,
     argv: words,
@@ -53,6 +54,7 @@ export async function parseArgv(
       bareText ??= text;
     },
     onCommand: (spec, operands, raw, path) => {
+      typed = operands;
       parsed = bareText === null ? { kind: "command", spec, operands, raw, path } : { kind: "text", text: bareText };
     },
   });
@@ -72,6 +74,9 @@ export async function parseArgv(
     const help = { command: ["whcb", ...path, "--help"].join(" "), when: "to see what can be typed" };
     throw new WhcbError("usage", message, advise`see ${help}`);
   }
+  const behind = words.includes("--") ? words.length - words.indexOf("--") - 1 : 0;
+  const dashed = typed.slice(0, Math.max(0, typed.length - behind)).find((operand) => /^(?!-)[\p{Pd}\u2212]/u.test(operand));
+  if (dashed !== undefined) throw (await import("./unknown-words.js")).longDash(dashed, { words, path, spec: typedSpec });
   return parsed ?? { kind: "incomplete", text: printed };
 }
 

@@ -203,6 +203,16 @@ export function unknownFlag(flag: string, { words, path, spec }: TypedFlag): Whc
   return new WhcbError("usage", `unknown option '${flag}'`, meant === null ? seeHelp([...line, "--help"]) : didYouMean(meant));
 }
 
+const LONG_DASHES = /^[\p{Pd}\u2212]+/u;
+
+/** Programs for texts make one long dash of two, or of a minus sign. The command would take the word for an id, and go on without the flag. */
+export function longDash(word: string, line: TypedFlag): WhcbError {
+  // What follows "=" may be a secret.
+  const [typed = ""] = word.split("=");
+  const { hint } = unknownFlag(`--${typed.replace(LONG_DASHES, "")}`, line);
+  return new WhcbError("usage", `${typed} begins with a long dash`, hint === undefined ? {} : { hint });
+}
+
 /** Both dashes are of every flag, so they are no likeness. */
 function closestFlag(typed: string, known: readonly string[]): string | null {
   const match = closestMatch(

@@ -43,6 +43,8 @@ export interface ReconcilePlan {
   readonly unmatched: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
+  /** The list has the ids of all FAILED calls and nothing else, though there are SUCCESS calls, which the receiver has. */
+  readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
   /** So many lines don't identify the FAILED call that is their only match. */
@@ -106,6 +108,12 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       unmatched: match.unmatched,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
+      mayBeOfFailed:
+        failed.length > 0 &&
+        match.seenById === failed.length &&
+        match.seenById === seen.lines.length &&
+        seen.lines.every(({ values }) => values.length === 0) &&
+        calls.some(({ status }) => status === "SUCCESS"),
       heading: findHeading(seen, calls),
       vague: match.vague,
       atOtherTimes: match.atOtherTimes,

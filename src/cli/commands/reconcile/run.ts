@@ -259,6 +259,8 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: 
 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
+const OF_FAILED =
+  "the list has the ids of all failed calls, and of no delivered one: is it a list of failed calls, not of what was received?";
 const LACKS_WAITING =
   "the service lists no calls that wait: if there are any, a line of one may mark another call, unless it has the call's id";
 
@@ -266,7 +268,7 @@ const LACKS_WAITING =
 type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
-  { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting }: ReconcilePlan,
+  { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed }: ReconcilePlan,
   { settings }: ReconcileJob,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
@@ -285,6 +287,7 @@ function describeWarnings(
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
+    mayBeOfFailed ? [OF_FAILED] : [],
   ].filter((lines) => lines.length > 0);
 }
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SEND_LIMITS, PLANS, type PlanName } from "../../../domain/service-settings.js";
+import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import { formatSize } from "../../args/flag-values.js";
 import type { NoticeOptions, ServeOptions, StartReport } from "../../cli-deps.js";
 import { databaseName } from "../../settings/database-path.js";
@@ -12,7 +13,10 @@ const LABEL_WIDTH = 10;
 /** Returns lines without secrets. This machine reaches the service at `url`. */
 export function describeStart(
   service: StartReport,
-  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan" | "egressProxy">,
+  options: Pick<
+    ServeOptions,
+    "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan" | "egressProxy" | keyof DeliverySettings
+  >,
   url: string,
 ): readonly string[] {
   const { settings, waiting, metricsUrl, users } = service;
@@ -28,13 +32,34 @@ export function describeStart(
     ],
     ["plan", plan && describePlan(plan)],
     ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
+    ["calls", describeCalls(options)],
     ["proxy", egressProxy && `endpoints and notices through ${egressProxy.place}, but for this machine and NO_PROXY`],
     ["e-mails", dispatch ? describeMails(service.mailDirectory, options.smtp) : null],
     ["notices", dispatch ? describeNotices(notices) : null],
     ["console", users === null ? null : `${url}/console`],
     ["metrics", metricsUrl === null ? null : `${metricsUrl}, without credentials`],
   ];
-  return lines.flatMap(([label, text]) => (text === null ? [] : [label.padEnd(LABEL_WIDTH) + text]));
+  return [
+    ...lines.flatMap(([label, text]) => (text === null ? [] : [label.padEnd(LABEL_WIDTH) + text])),
+    ...warnOfOtherCalls(service.sentBefore, options),
+  ];
+}
+
+function describeCalls({ authParameter, bodyNames }: DeliverySettings): string | null {
+  if (authParameter === DEFAULT_AUTH_PARAMETER && bodyNames === DEFAULT_BODY_NAMES) return null;
+  return `keys of queryparam auth in ?${authParameter}=, bodies with ${bodyNames}`;
+}
+
+/** An endpoint may answer 200 to a key or a body that it doesn't find. */
+function warnOfOtherCalls(before: Partial<DeliverySettings>, now: DeliverySettings): readonly string[] {
+  const flags = [
+    ["--auth-parameter", before.authParameter ?? now.authParameter, now.authParameter],
+    ["--body-names", before.bodyNames ?? now.bodyNames, now.bodyNames],
+  ] as const;
+  const others = flags.filter(([, then, at]) => then !== at);
+  if (others.length === 0) return [];
+  const spell = (at: 1 | 2): string => others.map((flag) => `${flag[0]} ${flag[at]}`).join(" ");
+  return [`warning: calls are sent with ${spell(2)} now; the last serve of this database sent them with ${spell(1)}`];
 }
 
 function describePlan(plan: PlanName): string {

@@ -22,6 +22,17 @@ describe("an invalid command line", () => {
     [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: see `whcb --help`\n"],
     [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
+    [
+      ["mark-success", "demo", "c-2", "—dry-run", "--yes"],
+      "error: —dry-run begins with a long dash\nhint: did you mean --dry-run?\n",
+    ],
+    [
+      ["replay", "demo", "–to=http://127.0.0.1:1/?key=planted", "--"],
+      "error: –to begins with a long dash\nhint: did you mean --to?\n",
+    ],
+    [["calls", "list", "−failed"], "error: −failed begins with a long dash\nhint: did you mean --failed?\n"],
+    [["replay", "demo", "－－failed"], "error: －－failed begins with a long dash\nhint: did you mean --failed?\n"],
+    [["replay", "demo", "—"], "error: — begins with a long dash\nhint: see `whcb replay --help`\n"],
     [["calls", "get"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
     [
       ["calls", "list", "demo", "--since", "24/11/26"],
@@ -96,6 +107,13 @@ describe("an invalid command line", () => {
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
+  });
+
+  test.each([
+    [["--", "c-2", "—dry-run"], "error: no service is set\n"],
+    [["c-2", "--reason", "— late"], "error: call ids and a filter can't be combined\n"],
+  ])("%j has no such flag", async (words, stderr) => {
+    expect((await runCli(world, ["mark-success", "demo", ...words])).stderr).toContain(stderr);
   });
 
   test("beside --resume or --cancel is any flag that these would ignore", () => {

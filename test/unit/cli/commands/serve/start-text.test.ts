@@ -13,6 +13,7 @@ const SERVICE: Start[0] = {
   metricsUrl: null,
   users: { removed: [], own: "same" },
   databaseId: null,
+  sentBefore: {},
 };
 const OPTIONS: Start[1] = {
   database: "/data/x.db",
@@ -22,6 +23,8 @@ const OPTIONS: Start[1] = {
   dispatch: true,
   plan: null,
   egressProxy: null,
+  authParameter: "Auth",
+  bodyNames: "messageid-messagelocation",
 };
 
 const described = (service: Partial<Start[0]> = {}, options: Partial<Start[1]> = {}) =>
@@ -43,6 +46,21 @@ describe("what serve says at its start", () => {
     expect(described({}, { plan: "startup" })).toContain(
       "plan      startup: 5 requests a second and 10000 a day for each API key, at most 20 rows a page",
     );
+  });
+
+  it("names what calls are sent with, if that isn't the default", () => {
+    expect(described({}, { bodyNames: "messageId-location" })).toContain(
+      "calls     keys of queryparam auth in ?Auth=, bodies with messageId-location",
+    );
+  });
+
+  it("warns if calls were sent with something else before", () => {
+    const before = { authParameter: "key", bodyNames: "messageId-location" } as const;
+    expect(described({ sentBefore: before }).at(-1)).toBe(
+      "warning: calls are sent with --auth-parameter Auth --body-names messageid-messagelocation now; " +
+        "the last serve of this database sent them with --auth-parameter key --body-names messageId-location",
+    );
+    expect(described({ sentBefore: before }, before).join()).not.toContain("warning");
   });
 
   it("has hosts only, no password and no secret", () => {

@@ -1,0 +1,16 @@
+/** Node takes UTC for local time where it doesn't know TZ, and says nothing. Programs of the C library know more forms than it. */
+
+/** A fixed offset in whole hours, such as AEST-10. */
+const WHOLE_HOURS = /^[a-z]{3,}[+-]?\d{1,2}$/i;
+
+/** Returns the environment's TZ if Node's local time isn't of that zone, and null otherwise. */
+export function findUnknownZone(tz: string | undefined): string | null {
+  if (!tz || WHOLE_HOURS.test(tz)) return null;
+  try {
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: tz.replace(/^:/, "") }).resolvedOptions();
+    // Intl ignores case, as Node's local time doesn't.
+    return timeZone === new Intl.DateTimeFormat("en").resolvedOptions().timeZone ? null : tz;
+  } catch {
+    return tz;
+  }
+}
