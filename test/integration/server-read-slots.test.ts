@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Outage } from "../../src/domain/outage.js";
@@ -53,13 +54,17 @@ async function submit(calls: number, content: string): Promise<void> {
   }
 }
 
-function connectAnd(path: string, headers: Readonly<Record<string, string>> = CREDENTIALS): Socket {
-  const { port } = service.app.server.address() as { port: number };
-  const socket = connect(port, "127.0.0.1");
+function requestOf(path: string, headers: Readonly<Record<string, string>> = CREDENTIALS): string {
   const lines = Object.entries({ host: "localhost", accept: "application/json", ...headers }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  return `GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+function connectAnd(path: string, headers: Readonly<Record<string, string>> = CREDENTIALS): Socket {
+  const { port } = service.app.server.address() as { port: number };
+  const socket = connect(port, "127.0.0.1");
+  socket.write(requestOf(path, headers));
   socket.on("error", () => undefined);
   sockets.push(socket);
   return socket;
@@ -110,6 +115,23 @@ describe("of one user's requests at once", () => {
     reads.open();
     expect(await statuses).toEqual(Array(12).fill(200));
   });
+});
+
+it("nothing is read for clients that have left as their requests came", async () => {
+  await service.app.listen({ host: "127.0.0.1", port: 0 });
+  expect(await ask("/audit")).toBe(200);
+  const reads = gateReads(service.store.audit, "list");
+  reads.open();
+  const clients = Array.from({ length: 10 }, () => connectAnd("/healthz"));
+  await Promise.all(clients.map((client) => once(client, "data")));
+  for (const client of clients) {
+    client.write(requestOf("/audit"));
+    client.destroy();
+  }
+  const isOpen = () => promisify(service.app.server.getConnections.bind(service.app.server))();
+  await expect.poll(isOpen).toBe(0);
+  await expect.poll(() => service.app.connections.inFlight).toBe(0);
+  expect(reads.begun).toBe(0);
 });
 
 describe("the steps of scans", () => {

@@ -36,7 +36,9 @@ export function addReadSlots(app: FastifyInstance, deps: Pick<ServerDeps, "clock
   app.decorate("waitForReadSlot", (owner) => {
     return new Promise((resolve) => {
       void slots.run(owner, async () => {
-        // SQLite answers at once: otherwise all that wait would be answered before anything else.
+        // SQLite answers at once: otherwise all that wait would be answered before anything else. Between the ends of two turns it is read
+        // which clients have gone.
+        await clock.nextTurn();
         await clock.nextTurn();
         return new Promise<void>((free) => resolve(free));
       });
@@ -62,7 +64,8 @@ export async function takeReadSlot(request: FastifyRequest, reply: FastifyReply)
 
 /** Throws `interrupted` if nobody waits for the answer any more. */
 export function requireClient({ raw }: FastifyReply): void {
-  if (raw.destroyed) throw new WhcbError("interrupted", "the client has gone");
+  // A socket is destroyed only some turns after its client's end was read.
+  if (raw.destroyed || raw.socket?.writableEnded) throw new WhcbError("interrupted", "the client has gone");
 }
 
 /** Returns what a store is given to run each step of a scan. It throws `interrupted`. A step must not wait for a slot: its holder may wait for a turn. */
