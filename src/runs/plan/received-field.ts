@@ -29,8 +29,8 @@ function lettersOf(name: string): string {
 }
 
 const RECEIVED =
-  /^(?:(?:HTTP\S* )?20[0-6](?: (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
-const YES = /^(?:t|yes|y|1)$/i;
+  /^(?:(?:HTTP\S* )?20[0-6](?:\.0+| (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
+const YES = /^(?:t|yes|y|1(?:\.0+)?)$/i;
 const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
 
 /** Nothing else says that a line was received: no list of words has all that mean the opposite. */
@@ -65,7 +65,7 @@ const WORDS_OF_REFUSAL = new RegExp(
   "iu",
 );
 const REFUSAL = [WORDS_OF_REFUSAL, /(?<!\d)[45](?:\d\d|xx)(?![\d\p{L}])/iu];
-const NO = /^(?:f|false|no|never|n|0)?$/i;
+const NO = /^(?:f|false|no|never|n|0(?:\.0+)?)?$/i;
 
 /** What this misses is rejected all the same, but a hint proposes to ignore the column. */
 export function mentionsRefusal(name: string, value: string): boolean {
