@@ -76,8 +76,11 @@ export function mentionsRefusal(name: string, value: string): boolean {
   );
 }
 
+/** Such as `status=503`, `exit:1`, `---503---` and `//503`. */
+const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
+
 /** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
   if (WORDS_OF_REFUSAL.test(text) && !isGeneratedId(idKey(text))) return false;
-  return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
+  return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }
