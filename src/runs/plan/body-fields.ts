@@ -1,7 +1,7 @@
 /** A list and a call are compared by the fields of a body as a callback receives it. */
 import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
-import { hasRepeatedNames, readJson } from "../../wire/json/read-json.js";
+import { hasRepeatedNames, keepSpellings, readJson } from "../../wire/json/read-json.js";
 import { hasDroppedParts, readXml } from "../../wire/xml/xml-read.js";
 import { isArrivalDate } from "./received-field.js";
 
@@ -51,7 +51,10 @@ export function readDocument(text: string): { readonly root: string | null; read
       const document = readXml(text);
       return hasDroppedParts(text) ? null : document;
     }
-    const value = readJson(text, "line", LINE_LIMITS);
+    const read = readJson(text, "line", LINE_LIMITS);
+    // An id such as 12.10 is another one than 12.1.
+    const exact = keepSpellings(text);
+    const value = exact === text ? read : readJson(exact, "line", LINE_LIMITS);
     return hasRepeatedNames(text, value) ? null : { root: null, value };
   } catch (error) {
     if (error instanceof WhcbError) return null;

@@ -29,8 +29,8 @@ function lettersOf(name: string): string {
 }
 
 const RECEIVED =
-  /^(?:(?:HTTP\S* )?20[0-6](?: (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
-const YES = /^(?:t|yes|y|1)$/i;
+  /^(?:(?:HTTP\S* )?20[0-6](?:\.0+| (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
+const YES = /^(?:t|yes|y|1(?:\.0+)?)$/i;
 const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
 
 /** Nothing else says that a line was received: no list of words has all that mean the opposite. */
@@ -65,7 +65,7 @@ const WORDS_OF_REFUSAL = new RegExp(
   "iu",
 );
 const REFUSAL = [WORDS_OF_REFUSAL, /(?<!\d)[45](?:\d\d|xx)(?![\d\p{L}])/iu];
-const NO = /^(?:f|false|no|never|n|0)?$/i;
+const NO = /^(?:f|false|no|never|n|0(?:\.0+)?)?$/i;
 
 /** What this misses is rejected all the same, but a hint proposes to ignore the column. */
 export function mentionsRefusal(name: string, value: string): boolean {
@@ -76,8 +76,11 @@ export function mentionsRefusal(name: string, value: string): boolean {
   );
 }
 
+/** Such as `status=503`, `exit:1`, `---503---` and `//503`. */
+const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
+
 /** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
   if (WORDS_OF_REFUSAL.test(text) && !isGeneratedId(idKey(text))) return false;
-  return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
+  return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }

@@ -51,11 +51,22 @@ export function parseJsonText(text: string): unknown {
   if (!HAS_LONG_NUMBER.test(text)) return JSON.parse(text);
   // Invalid JSON throws here: quotes could make it valid, such as those of a number where a key belongs.
   JSON.parse(text);
-  return JSON.parse(quoteLongNumbers(text));
+  return JSON.parse(quoteNumbers(text, (number) => LONG_NUMBER.test(number) && isRespelled(number)));
+}
+
+const MAY_BE_RESPELLED = /\d[eE][+-]?\d|\.\d*0(?!\d)|-0|0\.0{6}/;
+
+/** Makes texts of the numbers that JavaScript spells otherwise, as 12.10 or 1e2. The text must be JSON. */
+export function keepSpellings(text: string): string {
+  return MAY_BE_RESPELLED.test(text) ? quoteNumbers(text, isRespelled) : text;
+}
+
+function isRespelled(number: string): boolean {
+  return String(Number(number)) !== number;
 }
 
 /** The text must be JSON. Takes linear time. */
-function quoteLongNumbers(text: string): string {
+function quoteNumbers(text: string, isQuoted: (number: string) => boolean): string {
   const pieces: string[] = [];
   let written = 0;
   for (let at = 0; at < text.length; at++) {
@@ -64,7 +75,7 @@ function quoteLongNumbers(text: string): string {
     if (code !== MINUS && (code < ZERO || code > NINE)) continue;
     NUMBER.lastIndex = at;
     const [number = ""] = NUMBER.exec(text) ?? [];
-    if (LONG_NUMBER.test(number) && String(Number(number)) !== number) {
+    if (isQuoted(number)) {
       pieces.push(text.slice(written, at), `"${number}"`);
       written = at + number.length;
     }

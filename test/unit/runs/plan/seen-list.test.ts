@@ -28,6 +28,24 @@ const FROM_BODY = aLine({
   name: "Ada",
 });
 
+describe("a number in a list", () => {
+  const linesOf = (text: string) => readSeenList(text, "UTC").lines;
+
+  it.each(["12.10", "12.1", "1e2", "1E2", "100", "2026.10", "1.0", "-0", "0.0000001", "0.5", "12345678901234567890"])(
+    "is an id as it is written: %s",
+    (id) => {
+      expect(linesOf(`{"callid": ${id} }`)[0]?.callId).toBe(id);
+      expect(linesOf(`{"messageid":${id}}`)[0]?.messageId).toBe(linesOf(`{"messageid":"${id}"}`)[0]?.messageId);
+    },
+  );
+
+  it("says that its line was received, though it has decimals", () => {
+    expect(linesOf('{"callid":"a1","status":200.0,"received":1.0,"is_ok":1}').length).toBe(1);
+    for (const status of ["503.0", "0.0", "200.5", "2e2"])
+      expect(() => linesOf(`{"callid":"a1","status":${status}}`)).toThrow(`status=${status} on line 1 may say that`);
+  });
+});
+
 describe("a list of what the receiver has", () => {
   it("may be the JSON bodies that it received, with keys in any case", () => {
     const body = deliveryBody({ contentType: "json", removeHtml: false }, aResponse());

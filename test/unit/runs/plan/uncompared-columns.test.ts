@@ -260,6 +260,12 @@ test.each([
   ["callid,note\no7,\nNot received,\no8,\n", "callid", 3, "Not received"],
   ["o7\n\n5xx:\n\no8\n", "id", 3, "5xx:"],
   ["messageid,mobile,content\nM1,1,c 7\n503,,\n", "messageid", 3, "503"],
+  ["status=200\no7\n", "id", 1, "status=200"],
+  ["o7\ncode:503\no8\n", "id", 2, "code:503"],
+  ["o7\nexit:1\no8\n", "id", 2, "exit:1"],
+  ["o7\n---503---\no8\n", "id", 2, "---503---"],
+  ["o7\n//503\no8\n", "id", 2, "//503"],
+  ["o7\n===2===\no8\n", "id", 2, "===2==="],
 ])("an id that may be a heading is told: %j", (text, name, number, id) => {
   const others = ["note", "mobile", "content"].filter((other) => text.includes(other));
   expect(read(text, ...others).headings).toEqual([{ line: number, name, id }]);
@@ -267,6 +273,6 @@ test.each([
 });
 
 it("takes ids that a sender has chosen for ids, and those of a line with more than its ids", () => {
-  expect(read("retry-5\norder-0\norder-503\nwhy:503\n").headings).toEqual([]);
+  expect(read("retry-5\norder-0\norder-503\nwhy.503\nsm:8812\nQmF0Y2g3==\n-7\n").headings).toEqual([]);
   expect(read("messageid,content\nSPRING,yes\n").headings).toEqual([]);
 });
