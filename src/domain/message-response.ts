@@ -53,7 +53,7 @@ export function channelOf(text: string): string {
 /** Replaces addresses in a text, word by word: a number that is written with spaces isn't found. */
 export function replaceAddresses(text: string, isAddress: (word: string) => boolean, replacement: string): string {
   return text.replace(/[^\s<>()[\]{}"',;:=|]+/g, (word) => {
-    const address = word.replace(/[.!?]+$/, "");
+    const [address = ""] = /^.*[^.!?]/s.exec(word) ?? [];
     return isAddress(address) ? replacement + word.slice(address.length) : word;
   });
 }
