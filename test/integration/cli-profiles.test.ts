@@ -21,6 +21,18 @@ async function profileUrls() {
   return { current, ...Object.fromEntries([...profiles].map(([name, { url }]) => [name, url])) };
 }
 
+describe("with several profiles, what is asked", () => {
+  test.each([["mark-success"], ["replay"]])("by %s names the service and its profile", async (command) => {
+    await machine.serve(["--db", machine.path("a.db")]);
+    const second = await machine.serve(["--db", machine.path("b.db")]);
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.works(["profiles", "use", "local-2"]);
+    await machine.rehearse("demo", broken.url, 2);
+    const { stderr } = await machine.whcb([command, "demo", "--failed", "--yes"]);
+    expect(stderr).toContain(`service: ${second.url} (profile local-2)\n`);
+  });
+});
+
 describe("serve", () => {
   test("on a second database creates its own profile, and leaves the first one as it is", async () => {
     const first = await machine.serve(["--db", machine.path("a.db")]);

@@ -1,5 +1,4 @@
 /** docs/runs.md, "One run at a time", describes the locks. */
-import type { Client } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Io } from "../../platform/terminal.js";
@@ -9,6 +8,7 @@ import type { Invocation } from "../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm, YES } from "../output/questions.js";
 import { joinText, type Printable } from "../output/screen-text.js";
+import { readSettings } from "./settings-file.js";
 
 interface TakenLocks extends AsyncDisposable {
   readonly locks: RunLocks;
@@ -91,15 +91,24 @@ export interface RunQuestion {
 export async function confirmRun(
   invocation: Invocation,
   { description, question }: RunQuestion,
-  { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
+  { runDeps, locks }: { readonly runDeps: RunDeps; readonly locks: RunLocks | undefined },
 ): Promise<boolean> {
+  const { client } = runDeps;
   client.requireOwnDatabase();
   const hasYes = invocation.args.get(YES);
-  if (hasYes && description.length > 0) invocation.screen.info(joinText(description, "\n"));
-  const asked = joinText([...description, ...question], "\n");
+  const described = [...(await describeService(invocation, runDeps)), ...description];
+  if (hasYes && described.length > 0) invocation.screen.info(joinText(described, "\n"));
+  const asked = joinText([...described, ...question], "\n");
   const isConfirmed = await (locks === undefined ? confirm(invocation, asked) : confirmInTime(invocation, asked));
   if (isConfirmed && !hasYes && client.databaseId() !== null) await client.verify();
   return isConfirmed;
+}
+
+/** Callbacks of several services may have one name, and another terminal may have changed the current profile. */
+async function describeService({ deps }: Invocation, { client, profile }: RunDeps): Promise<readonly string[]> {
+  const { profiles } = await readSettings(deps.paths.config);
+  if (profiles.size < 2) return [];
+  return [`service: ${client.name}${profile === client.name ? "" : ` (profile ${profile})`}`];
 }
 
 async function confirmInTime(invocation: Invocation, question: Printable): Promise<boolean> {

@@ -164,7 +164,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   }
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const asked = { description, question: [question] };
-  if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return true;
+  if (!(await confirmRun(invocation, asked, { runDeps, locks }))) return true;
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });

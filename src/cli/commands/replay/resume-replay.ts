@@ -185,7 +185,7 @@ async function confirmChanged(
     options === null || options.viaService || counts.left + counts.unknown === 0
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`;
-  return confirmRun(invocation, { description, question: [question] }, { client: runDeps.client, locks });
+  return confirmRun(invocation, { description, question: [question] }, { runDeps, locks });
 }
 
 function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {

@@ -112,7 +112,7 @@ async function askAndSend(
     invocation.deps,
   );
   const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
-  if (!(await confirmRun(invocation, { description, question }, { client: runDeps.client, locks }))) return;
+  if (!(await confirmRun(invocation, { description, question }, { runDeps, locks }))) return;
   const secrets = await collectSecrets(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
