@@ -13,7 +13,7 @@ import {
   readBody,
 } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
-import { mentionsRefusal, saysWhetherReceived } from "./received-field.js";
+import { saysWhetherReceived } from "./received-field.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -130,7 +130,7 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
  */
 const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 
-/** Ids may be quoted. Skips blank lines, and comments (#) before the first id. */
+/** Ids may be quoted. Skips blank lines. No list of words has all comments (#) that mean the opposite. */
 function idRecords(text: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
   const lines = text.split(/\r?\n/);
@@ -140,17 +140,14 @@ function idRecords(text: string): readonly SeenRecord[] {
     const line = index + 1;
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "") continue;
-    if (id.startsWith("#")) {
-      if (records.length === 0 && !mentionsRefusal("", id)) continue;
-      throw unreadableLine(line, "its comment may be a heading of what wasn't received", COMMENT_HINT);
-    }
+    if (id.startsWith("#")) throw unreadableLine(line, "its comment may be a heading of what wasn't received", COMMENT_HINT);
     if (!ID.test(id)) throw unreadableLine(line, "it isn't an id");
     records.push({ line, fields: [["id", id]], empty: [] });
   }
   return records;
 }
 
-const COMMENT_HINT = "give only the ids of what was received, and comments before the first one; nothing was done";
+const COMMENT_HINT = "give only the ids of what was received; nothing was done";
 
 const MAX_SHOWN = 500;
 

@@ -8,7 +8,7 @@ const WHOSE =
 const STATUS_NAME = new RegExp(`${WHOSE}(?:(?:status|state)(?:code|text|name)?|code|http|result|outcome|verdict)$`);
 const WORDS_OF_ARRIVAL = "success|successful|succeeded|accepted|delivered|received|imported|processed|stored";
 const YES_NAME = new RegExp(
-  `${WHOSE}(?:${WORDS_OF_ARRIVAL}|valid|seen|ok|acknowledged|delivery)(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*$`,
+  `${WHOSE}(?:(?:${WORDS_OF_ARRIVAL}|seen|ok|acknowledged)(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*|(?:valid|delivery)(?:flag|ok|yn)*)$`,
 );
 
 /** Tells whether a column (`columnName`) of this name has to say that its line was received. */
@@ -40,9 +40,9 @@ export function saysReceived(name: string, value: string): boolean {
   return RECEIVED.test(text) || (!STATUS_NAME.test(lettersOf(name)) && (YES.test(text) || isArrivalDate(text)));
 }
 
-const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];
+const [FIRST, LAST] = [Date.UTC(2010, 0), Date.UTC(2099, 0)];
 
-/** Programs write "never" as the first or last date that they know. */
+/** Programs write "never" as the first or last date that they know, or as that of a century. */
 export function isArrivalDate(text: string): boolean {
   const instants = EPOCH.test(text) ? [epochMs(Number(text))] : DATE_ORDERS.map((order) => readListDate(text, order));
   return instants.some((at) => at !== null && at >= FIRST && at < LAST);

@@ -47,7 +47,10 @@ export const RUNS: GroupBody = {
         ["whcb runs show", "the latest run"],
         ["whcb runs show 20261125-0103", "by the beginning of its id"],
         ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
-        ["whcb runs show 20261125-0103 -o ids | whcb mark-success demo -", "its calls, for the next command"],
+        [
+          "whcb runs show 20261125-0103 -o ids | whcb replay demo -",
+          "all its calls, also those that were rejected, for the next command",
+        ],
       ],
       details: "-o ids of a run that only marks has the calls that it has marked.",
       load: async () => ({ run: (await import("./run.js")).showRun }),

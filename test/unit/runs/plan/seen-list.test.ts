@@ -160,7 +160,7 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be bare ids, with or without quotes, as senders choose them", () => {
-    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\nnull-1\n`;
+    const ids = `\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\nnull-1\n`;
     expect(readSeenList(ids, "UTC")).toMatchObject({
       format: "ids",
       read: 6,
@@ -204,15 +204,15 @@ describe("a list of what the receiver has", () => {
     ["received", "t"],
     ["received_at", "24/11/26 09:30"],
     ["deliveredAt", 1_795_512_600],
-    ["delivery_time", 1_795_512_600_000],
+    ["delivered_time", 1_795_512_600_000],
     ["Received (UTC)", "2026-11-24 09:30:00"],
     ["Received?", "yes"],
     ["status.code", 200],
     ["result", "OK"],
     ["httpRequest", { status: 200 }],
-    ["received_at", "2000-01-01T00:00:00Z"],
+    ["received_at", "2010-01-01T00:00:00Z"],
     ["was_received", "yes"],
-    ["delivery_time_utc", "2026-11-24T09:30:00Z"],
+    ["received_time_utc", "2026-11-24T09:30:00Z"],
     ["is_acknowledged", true],
     ["webhookStatus", "done"],
     ["res", { status: { code: 200 }, ok: true }],
@@ -520,7 +520,9 @@ test.each([
     ["received", "000000000"],
     ["received_date", ""],
     ["received on", null],
-    ["delivery_time", ""],
+    ["delivered_time", ""],
+    ["received", "2000-01-01"],
+    ["processed_at", "2099-12-31"],
     ["status", "200 rejected"],
     ["status_text", "207 Multi-Status"],
     ["http_code", 503],
