@@ -60,7 +60,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   }
   // import() would load Node's ESM loader: 4 ms.
   const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
-  const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
+  const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...TLS });
   return {
     name: url.origin + basePath,
     basePath,
@@ -75,6 +75,9 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     },
   };
 }
+
+/** Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide. */
+const TLS = { rejectUnauthorized: true };
 
 function parseServiceUrl(text: string): URL {
   const url = parseUrl(text);
@@ -136,6 +139,9 @@ async function createProxyTransport(
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
     proxyTunnel: true,
+    connect: TLS,
+    requestTls: TLS,
+    proxyTls: TLS,
   });
   return {
     name: origin + basePath,

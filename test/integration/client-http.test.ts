@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, type Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createHttpTransport, type HttpTarget } from "../../src/client/http-transport.js";
 import type { TransportRequest } from "../../src/client/transport.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
@@ -126,19 +126,24 @@ describe("a request over HTTP", () => {
     await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "too-large" });
   });
 
-  it("explains a self-signed certificate, and a port without TLS", async () => {
-    const certificate = selfSignedCertificate("IP:127.0.0.1");
-    const tls = await listen(createTlsServer(certificate, (_, response) => void response.end("{}")));
-    await expect(send({ url: `https://127.0.0.1:${tls}` })).rejects.toMatchObject({
-      reason: "tls",
-      message: expect.stringContaining("self-signed"),
-    });
-    const plain = await listen(createHttpServer((_, response) => void response.end("{}")));
-    await expect(send({ url: `https://127.0.0.1:${plain}` })).rejects.toMatchObject({
-      reason: "tls",
-      message: expect.stringContaining("http://"),
-    });
-  });
+  it.each(["", "0"])(
+    "explains a self-signed certificate, and a port without TLS: NODE_TLS_REJECT_UNAUTHORIZED=%s",
+    async (value) => {
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", value);
+      closing.push(async () => void vi.unstubAllEnvs());
+      const certificate = selfSignedCertificate("IP:127.0.0.1");
+      const tls = await listen(createTlsServer(certificate, (_, response) => void response.end("{}")));
+      await expect(send({ url: `https://127.0.0.1:${tls}` })).rejects.toMatchObject({
+        reason: "tls",
+        message: expect.stringContaining("self-signed"),
+      });
+      const plain = await listen(createHttpServer((_, response) => void response.end("{}")));
+      await expect(send({ url: `https://127.0.0.1:${plain}` })).rejects.toMatchObject({
+        reason: "tls",
+        message: expect.stringContaining("http://"),
+      });
+    },
+  );
 
   it("takes a handshake that breaks otherwise for no port without TLS", async () => {
     const alert = Buffer.from([0x15, 3, 3, 0, 2, 2, 40]);
