@@ -225,6 +225,7 @@ describe("a list of ids with a heading", () => {
     [
       [`order-17\n\n${heading}\norder-18\n`],
       [`callid,content\norder-17,\n${heading},\norder-18,\n`, "--ignore", "content"],
+      [`callid,content\norder-17,order-17\n${heading},x\norder-18,order-18\n`],
     ] as const;
   const REFUSALS = ["503", "503:", "5xx:", "rejected(2):", "failed:", "Denied", "failed_2", "never"];
 

@@ -109,12 +109,11 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
-    const hasOnlyIds = fields.every((field) => isId(field) || !isCompared(field));
     const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
     columns.beginLine(line, renamed);
     for (const field of fields) {
       const [name, value] = field;
-      if (hasOnlyIds && isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
+      if (isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
       // Its value is compared with the ids of the FAILED calls.
       if (name === "id" && !isCompared(field) && /\d/.test(value) && !columns.ignores(name)) otherIds.add(idKey(value));
       else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);

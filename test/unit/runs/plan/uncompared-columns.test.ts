@@ -272,7 +272,7 @@ test.each([
   expect(read(text, name, ...others).headings).toEqual([]);
 });
 
-it("takes ids that a sender has chosen for ids, and those of a line with more than its ids", () => {
+it("takes ids that a sender has chosen for ids, if they have a digit", () => {
   expect(read("retry-5\norder-0\norder-503\nwhy.503\nsm:8812\nQmF0Y2g3==\n-7\n").headings).toEqual([]);
-  expect(read("messageid,content\nSPRING,yes\n").headings).toEqual([]);
+  expect(read("messageid,content\nSPRING,yes\n").headings).toEqual([{ line: 2, name: "messageid", id: "SPRING" }]);
 });
