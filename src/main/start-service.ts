@@ -108,7 +108,7 @@ async function start(
     logger,
     notifier,
     outageUrl,
-    noticeTargets: openNoticeTargets({ deliverer, notifier, clock, outageUrl }),
+    noticeTargets: openNoticeTargets({ deliverer, notifier, clock, sign: store.sign, outageUrl }),
     removeMailFiles: (before) => removeMailFiles(mails, before),
     clock,
     random: systemRandom,
