@@ -228,7 +228,9 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     }
     forwarder?.worked();
     if (this.#isEarly)
-      this.#settleFailed(new DeliveryFailure("protocol", `${this.where} answered ${this.statusCode} before it had the whole request`));
+      this.#settleFailed(
+        new DeliveryFailure("protocol", `${this.where} answered ${this.statusCode} before it had the whole request`),
+      );
     else this.#settle(resultOf(this));
   }
 
