@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
-import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
+import { isLocalName, isLoopbackHost, isThisMachine } from "../platform/loopback.js";
 
 /** "any" is for addresses that the user of this machine chose (docs/cli.md). */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
@@ -22,9 +22,25 @@ export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number]
 
 export const ANY_ADDRESS: AddressRule = { kind: "any" };
 
-/** Returns the rule of a service that listens on `host`. Throws as publicAddressRule. */
-export function addressRuleFor(host: string, allowNetworks: readonly string[]): AddressRule {
-  return isLoopbackHost(host) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
+/** How a service is reached: the flags of `serve` that tell who uses it. */
+export interface ServiceReach {
+  readonly host: string;
+  readonly trustedProxies: readonly string[];
+  readonly allowHosts: readonly string[];
+  readonly publicUrl: string | null;
+  /** Without an API the service sends what other nodes accept. */
+  readonly hasApi: boolean;
+}
+
+/** Throws as publicAddressRule. */
+export function addressRuleFor(reach: ServiceReach, allowNetworks: readonly string[]): AddressRule {
+  return isForThisMachineOnly(reach) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
+}
+
+/** Behind a proxy, a service on loopback is for others too. */
+export function isForThisMachineOnly({ host, trustedProxies, allowHosts, publicUrl, hasApi }: ServiceReach): boolean {
+  const names = publicUrl === null ? allowHosts : [...allowHosts, new URL(publicUrl).hostname];
+  return hasApi && isLoopbackHost(host) && trustedProxies.length === 0 && names.every(isThisMachine);
 }
 
 export interface PublicRuleOptions {

@@ -8,12 +8,14 @@ import type { Notifier } from "../notifier/notifier.js";
 import { createRecoveryMails } from "../notifier/recovery-mail.js";
 import { createWebhookNotices, readSigningKeys } from "../notifier/webhook-notices.js";
 import type { Clock } from "../platform/clock.js";
+import type { Store } from "../store/open-store.js";
 
 export interface NoticeDeps {
   /** `deliverer` checks the addresses to which it connects. */
   readonly deliverer: Deliverer;
   readonly notifier: Notifier;
   readonly clock: Clock;
+  readonly sign: Store["sign"];
   readonly outageUrl: OutageUrl;
 }
 
@@ -22,13 +24,14 @@ export function planNotices(options: NoticeOptions, rule: AddressRule): (deps: N
   const { webhooks, secret, recoveryMails } = options;
   const signingKeys = readSigningKeys(secret);
   for (const { url } of webhooks) checkAddress(url, rule);
-  return ({ deliverer, notifier, clock, outageUrl }) => [
+  return ({ deliverer, notifier, clock, sign, outageUrl }) => [
     ...webhooks.map(({ url, format }) =>
       createWebhookNotices({
         url,
         format,
         signingKeys,
         outageUrl,
+        sign,
         now: () => clock.now(),
         deliver: (request) => deliverer.deliver(request),
       }),

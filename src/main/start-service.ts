@@ -21,6 +21,7 @@ import { sendTestMail, TEST_MAIL_MS } from "../notifier/test-mail.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { isPostgresUrl, placeOf } from "../platform/database-url.js";
 import type { Logger } from "../platform/logger.js";
+import { isLoopbackHost } from "../platform/loopback.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
@@ -74,7 +75,7 @@ async function start(
   teardown: Teardown,
 ): Promise<StartReport> {
   const hasApi = options.credentials !== null;
-  const addressRule = addressRuleFor(options.host, options.allowNetworks);
+  const addressRule = addressRuleFor({ ...options, hasApi }, options.allowNetworks);
   const openNoticeTargets = planNotices(options.notices, addressRule);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   const place = { host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port };
@@ -108,7 +109,7 @@ async function start(
     logger,
     notifier,
     outageUrl,
-    noticeTargets: openNoticeTargets({ deliverer, notifier, clock, outageUrl }),
+    noticeTargets: openNoticeTargets({ deliverer, notifier, clock, sign: store.sign, outageUrl }),
     removeMailFiles: (before) => removeMailFiles(mails, before),
     clock,
     random: systemRandom,
@@ -130,7 +131,7 @@ async function start(
     localUser: null,
     hasApi,
     isTrustedProxy,
-    knownHosts: addressRule.kind === "any" ? options.allowHosts : null,
+    knownHosts: isLoopbackHost(options.host) ? options.allowHosts : null,
     maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
     bodyNames: options.bodyNames,

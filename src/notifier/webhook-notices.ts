@@ -1,5 +1,4 @@
 /** Notices are POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
-import { createHash } from "node:crypto";
 import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
@@ -18,6 +17,8 @@ export interface WebhookOptions {
   /** Without keys, notices aren't signed. */
   readonly signingKeys: readonly Buffer[];
   readonly outageUrl: OutageUrl;
+  /** Returns a keyed hash: who reads the database must not be able to try out a URL's password. */
+  readonly sign: (text: string) => string;
   /** Returns epoch ms. */
   readonly now: () => number;
   readonly deliver: (
@@ -25,11 +26,11 @@ export interface WebhookOptions {
   ) => Promise<{ readonly result: DeliveryResult; readonly retryAfterMs: number | null }>;
 }
 
-export function createWebhookNotices({ url, format, signingKeys, outageUrl, now, deliver }: WebhookOptions): NoticeTarget {
+export function createWebhookNotices({ url, format, signingKeys, outageUrl, sign, now, deliver }: WebhookOptions): NoticeTarget {
   const address = new URL(url);
   const credentials = authorizationOf(address);
   return {
-    destination: createHash("sha256").update(url).digest("hex").slice(0, 16),
+    destination: sign(`destination ${url}`),
     place: address.host,
     events: ["began", "ended", "expired"],
     // A receiver isn't sent many notices at once, even if all callbacks fail.

@@ -10,6 +10,11 @@ export function isLoopbackHost(host: string): boolean {
   return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, "")) || MAPPED_LOOPBACK.test(name);
 }
 
+/** Browsers take any name below localhost for this machine too. */
+export function isThisMachine(host: string): boolean {
+  return isLoopbackHost(host) || host.toLowerCase().endsWith(".localhost");
+}
+
 /** A server at this address listens at all of its own; as a URL's host it means this machine. Brackets are allowed. */
 export function isUnspecifiedHost(host: string): boolean {
   return /^(?:0\.0\.0\.0|\[?::(?:ffff:0:0)?\]?)$/i.test(host);

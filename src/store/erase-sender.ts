@@ -175,7 +175,7 @@ async function setUnfinished(db: Db, isUnfinished: boolean, also?: (trx: Db) => 
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
 async function rewriteFile(db: Db): Promise<void> {
   if (isPostgres(db)) {
-    await sql`VACUUM (FULL) calls, attempts, mails, replays, audit`.execute(db);
+    await sql`VACUUM (FULL, ANALYZE) calls, attempts, mails, replays, audit`.execute(db);
     return;
   }
   await sql`VACUUM`.execute(db);

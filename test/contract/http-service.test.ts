@@ -543,6 +543,21 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       }
     });
 
+    it("takes no run's id that changes its path, and no holder with control characters", async () => {
+      await createHistory();
+      const lease = { run: "RUN-1", holder: "ada@desk" };
+      const others = ["..", ".", "", " ", "a/b", "%2e%2e", "RUN\u202e1", "x".repeat(65)].map((run) => ({ ...lease, run }));
+      for (const body of [...others, { ...lease, holder: "ceo\u007f" }, { ...lease, holder: "" }]) {
+        const requests = [
+          await caller.send("POST", "/callbacks/demo/replays?id=A", "call", body),
+          await caller.send("PUT", "/callbacks/demo/run-lock", "call", body),
+        ];
+        expect(requests.map(({ status }) => status)).toEqual([422, 422]);
+      }
+      const longest = { ...lease, run: `A~_.${"-".repeat(60)}` };
+      expect((await caller.send("PUT", "/callbacks/demo/run-lock", "call", longest)).status).toBe(204);
+    });
+
     it("says of a callback the state of its endpoint, since when, and since when it is down", async () => {
       const id = await createHistory();
       const states = async () => {

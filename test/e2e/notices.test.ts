@@ -40,7 +40,8 @@ describe("notices of outages", () => {
 
   it("are sent again after kill -9, with the same id, and an e-mail follows at the end", async () => {
     const env = { ...USER_ENV, WHCB_NOTIFY: `${receiver.url}/hook/0hunter2hunter2hunter2`, WHCB_NOTIFY_SECRET: NOTIFY_SECRET };
-    const flags = ["--notify-recovery", "--public-url", PUBLIC_URL, "--retry-interval", "1s", "--log-level", "info"];
+    const here = ["--allow-network", "127.0.0.0/8,::1"];
+    const flags = [...here, "--notify-recovery", "--public-url", PUBLIC_URL, "--retry-interval", "1s", "--log-level", "info"];
     const failing = await home.listen(["--status", "503"]);
     const killed = await home.serve(flags, { env });
     const api = new ServedApi(killed.url);

@@ -114,7 +114,8 @@ describe("on PostgreSQL", () => {
     expect(handed.status).toBe(202);
 
     // It has no credentials of its own, and mustn't replace the user of the others.
-    const dispatcher = homes[1].start(["serve", "--port", "0", "--no-api"], { env: { WHCB_DB: database.url, ...SECRET } });
+    const flags = ["--port", "0", "--no-api", "--allow-network", "127.0.0.0/8,::1"];
+    const dispatcher = homes[1].start(["serve", ...flags], { env: { WHCB_DB: database.url, ...SECRET } });
     const [, url = ""] = await dispatcher.says(/Listening on (http:\/\/\S+)/);
     await eventually(
       () => api.api.count(callback, "SUCCESS"),

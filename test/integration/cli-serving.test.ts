@@ -149,6 +149,29 @@ describe("serve", () => {
     ]);
   });
 
+  test.each([
+    [[], 201],
+    [["--allow-host", "whcb.localhost", "--public-url", "http://localhost:8787"], 201],
+    [["--trust-proxy"], 422],
+    [["--trust-proxy", "192.0.2.1"], 422],
+    [["--allow-host", "whcb.example.com"], 422],
+    [["--public-url", "https://whcb.example.com"], 422],
+    [["--trust-proxy", "--allow-network", "127.0.0.0/8"], 201],
+  ])("on loopback, a callback on this machine with %j: %i", async (flags, status) => {
+    const env = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+    const { url } = await machine.serve(["--no-endpoint-check", ...flags], { env });
+    const headers = { authorization: `Basic ${btoa("u:p")}`, "x-api-key": "k", "content-type": "application/json" };
+    const auth = { type: "httpheader", key: "key-of-the-callback" };
+    const body = { name: "demo", url: "http://127.0.0.1:9200/", auth, contentType: "json", email: "ops@example.com" };
+    expect((await fetch(`${url}/callbacks`, { method: "POST", headers, body: JSON.stringify(body) })).status).toBe(status);
+  });
+
+  test("without an API it sends nothing to this machine, also no notice", async () => {
+    const flags = ["serve", "--port", "0", "--no-api", "--notify", "http://127.0.0.1:9093/"];
+    const { code, stderr } = await machine.whcb(flags);
+    expect([code, stderr]).toEqual([4, expect.stringContaining("must contain a domain name, not an address (127.0.0.1)")]);
+  });
+
   test("rejects --no-api with --no-dispatch: nothing would be left", async () => {
     const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--no-api", "--no-dispatch"]);
     expect([code, stderr, existsSync(machine.path("whcb.db"))]).toEqual([2, expect.stringContaining("nothing to do"), false]);

@@ -103,3 +103,35 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
 });
+
+it("leaves nothing of the sender in PostgreSQL's statistics", async () => {
+  const database = await createDatabase("erase_statistics");
+  const store = await database.openStore();
+  const callback = await aCallback(store, {});
+  const { responseMessage, from, ...rest } = aResponse();
+  const calls = Array.from({ length: 50 }, (_, index) => ({
+    id: `C${index}`,
+    response: {
+      ...rest,
+      from: { ...from, mobile: `614005550${index + 10}` },
+      responseMessage: { ...responseMessage, content: `secret ${index}` },
+    },
+  }));
+  await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
+  const body = "no contact 61400555020";
+  await attempt(store, callback, ["C10"], { result: { kind: "answered", statusCode: 500, statusMessage: "Failed", body } });
+  await attempt(store, callback, ["C11"], { result: { kind: "answered", statusCode: 500, statusMessage: "Failed", body: "no" } });
+  await database.query("ANALYZE");
+  const statistics = async () => {
+    const rows = await database.query("SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE schemaname = 'public'");
+    return JSON.stringify(rows);
+  };
+  expect(await statistics()).toMatch(/61400555020.*secret 10/);
+  const isSender = (text: string) => text === "61400555020";
+  const admin = await openAdminStore(database.url, systemClock);
+  await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1, author: { ...ADA, at: NOW + 1 } });
+  await admin.close();
+  const left = await statistics();
+  expect(left).toContain("61400555021");
+  expect(left).not.toMatch(/61400555020|secret 10/);
+});

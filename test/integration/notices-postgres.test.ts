@@ -19,7 +19,7 @@ it("sends each notice from one of two nodes, an outage's beginning before its en
   const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
   const target = createWebhookNotices({
     ...{ url: receiver.url, format: "json", signingKeys: [], now: systemClock.now },
-    outageUrl: () => null,
+    ...{ outageUrl: () => null, sign: (text) => text },
     deliver: (request) => deliverer.deliver(request),
   });
   const stores: readonly [Store, Store] = [await database.openStore(), await database.openStore()];

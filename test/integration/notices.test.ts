@@ -50,6 +50,7 @@ function noticesTo(url: string, format: NoticeFormat = "json", secret = NOTIFY_S
     format,
     signingKeys,
     outageUrl,
+    sign: (text) => text,
     now: () => sim.clock.now(),
     deliver: (request) => deliverer.deliver(request),
   });

@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { parseUrl } from "../../domain/mask.js";
-import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
+import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 
 const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;
@@ -18,11 +18,6 @@ export function isValidHost(host: string): boolean {
 /** Returns the name in lower case, or "" for an invalid host. */
 export function hostNameOf(host: string): string {
   return HOST.exec(host)?.[1]?.toLowerCase() ?? "";
-}
-
-/** Browsers take any name below localhost for this machine too. */
-export function isThisMachine(hostName: string): boolean {
-  return isLoopbackHost(hostName) || hostName.endsWith(".localhost");
 }
 
 /** Browsers keep cookies of this machine's names for all ports, and what programs have left there: those of other users too. */

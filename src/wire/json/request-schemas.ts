@@ -67,6 +67,9 @@ export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema
 
 export type CallbackBody = Static<typeof CallbackSchema>;
 
+/** Such an id is the same in a path. */
+const ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$";
+
 const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
 
 const Count = Type.Optional(Type.Integer({ minimum: 0, title: "a whole number" }));
@@ -122,15 +125,18 @@ export const PauseSchema = Type.Object(
 
 export const RunLeaseSchema = Type.Object(
   {
-    run: Type.String({ minLength: 1, maxLength: 64, title: "text" }),
-    holder: Type.String({ minLength: 1, maxLength: 256, title: "text" }),
+    run: Type.String({ pattern: ID_PATTERN, title: "up to 64 letters, digits and . _ ~ -, with a letter or digit first" }),
+    holder: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      pattern: NO_CONTROL_CHARACTERS,
+      title: "text without control characters",
+    }),
     done: Count,
     total: Count,
   },
   { $id: "RunLease", title: "an object" },
 );
-
-const CALL_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$";
 
 const Sender = Type.Object(
   {
@@ -159,7 +165,7 @@ export const SubmissionSchema = Type.Object(
   {
     id: Type.Optional(
       Type.String({
-        pattern: CALL_ID_PATTERN,
+        pattern: ID_PATTERN,
         title: "up to 64 letters, digits and . _ ~ -",
         description: "A call sent twice is accepted once",
       }),

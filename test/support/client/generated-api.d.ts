@@ -753,9 +753,9 @@ export interface components {
         };
         /** an object */
         RunLease: {
-            /** text */
+            /** up to 64 letters, digits and . _ ~ -, with a letter or digit first */
             run: string;
-            /** text */
+            /** text without control characters */
             holder: string;
             /** a whole number */
             done?: number;

@@ -2,16 +2,19 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import {
+  type AddressRule,
   ANY_ADDRESS,
   addressRuleFor,
   checkCallbackUrl,
   inNetworks,
   isAddressAllowed,
   publicAddressRule,
+  type ServiceReach,
 } from "../../../src/delivery/address-rule.js";
 import { isWhcbError, type WhcbError } from "../../../src/domain/errors.js";
 
 const PUBLIC = publicAddressRule();
+const LOCAL: ServiceReach = { host: "127.0.0.1", trustedProxies: [], allowHosts: [], publicUrl: null, hasApi: true };
 
 const REFUSED_URLS: readonly string[] = [
   // loopback, in every spelling that a URL takes
@@ -345,7 +348,7 @@ describe("networks", () => {
 
 describe("a service that others can reach", () => {
   test("sends to public addresses only, and to those of the networks that it is given", () => {
-    const rule = addressRuleFor("0.0.0.0", ["10.1.0.0/16"]);
+    const rule = addressRuleFor({ ...LOCAL, host: "0.0.0.0" }, ["10.1.0.0/16"]);
     const addresses = ["127.0.0.1", "10.1.0.1", "10.2.0.1", "1.1.1.1"];
     expect(addresses.filter((address) => isAddressAllowed(address, 443, rule))).toEqual(["10.1.0.1", "1.1.1.1"]);
   });
@@ -353,7 +356,26 @@ describe("a service that others can reach", () => {
 
 describe("a service on loopback", () => {
   test("has no rule for addresses", () => {
-    for (const host of ["localhost", "127.0.0.1", "::1"]) expect(addressRuleFor(host, [])).toBe(ANY_ADDRESS);
+    for (const host of ["localhost", "127.0.0.1", "::1"]) expect(addressRuleFor({ ...LOCAL, host }, [])).toBe(ANY_ADDRESS);
+  });
+
+  test.each<[string, Partial<ServiceReach>, AddressRule["kind"]]>([
+    ["its proxy's address", { trustedProxies: ["127.0.0.0/8", "::1"] }, "public"],
+    ["a name that its proxy passes on", { allowHosts: ["whcb.example.com"] }, "public"],
+    ["a name of the local network", { allowHosts: ["whcb.local"] }, "public"],
+    ["another name of this machine", { allowHosts: ["127.0.0.1", "WHCB.Localhost"] }, "any"],
+    ["its public URL", { publicUrl: "https://whcb.example.com" }, "public"],
+    ["a URL with an address of the network", { publicUrl: "https://192.168.1.9:8443" }, "public"],
+    ["a URL of this machine", { publicUrl: "http://[::1]:8787" }, "any"],
+    ["a URL with a name of this machine", { publicUrl: "http://whcb.localhost:8787" }, "any"],
+    ["that other nodes have the API", { hasApi: false }, "public"],
+  ])("that knows %s has the rule %j: %s", (_, reach, kind) => {
+    const rule = addressRuleFor({ ...LOCAL, ...reach }, ["10.1.0.0/16"]);
+    expect(rule.kind).toBe(kind);
+    const addresses = ["169.254.169.254", "127.0.0.1", "10.1.0.1"];
+    expect(addresses.filter((address) => isAddressAllowed(address, 8080, rule))).toEqual(
+      kind === "any" ? addresses : ["10.1.0.1"],
+    );
   });
 
   test("allows any http or https URL", () => {

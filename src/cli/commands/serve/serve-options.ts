@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { isForThisMachineOnly } from "../../../delivery/address-rule.js";
 import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { parseUrl } from "../../../domain/mask.js";
@@ -21,11 +22,13 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
   if (values.noApi && values.noDispatch) {
     throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
   }
-  requireObeyed(values);
+  const { allowHost: allowHosts = [], trustProxy: trustedProxies = [], publicUrl = null } = values;
+  const reach = { host: values.host, trustedProxies, allowHosts, publicUrl };
+  requireObeyed(values, isForThisMachineOnly({ ...reach, hasApi: !values.noApi }));
   const { metricsHost, metricsPort } = values;
   return {
     port: values.port,
-    host: values.host,
+    ...reach,
     database: readDatabase(values.database, env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
     dataDirectory: deps.paths.data,
     settings: withoutUndefined({
@@ -47,20 +50,16 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
     limits: { inFlightInAll: values.maxInFlight, bodyBytes: values.bodyMemory },
     egressProxy: readEgressProxy(values.egressProxy, env),
     allowNetworks: values.allowNetwork ?? [],
-    trustedProxies: values.trustProxy ?? [],
-    allowHosts: values.allowHost ?? [],
-    publicUrl: values.publicUrl ?? null,
     metrics: metricsPort === undefined ? null : { host: metricsHost ?? LOOPBACK, port: metricsPort },
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: values.logLevel,
   };
 }
 
-function requireObeyed({ host, allowNetwork, allowHost }: FlagValues<ServeFlags>): void {
-  const isOnLoopback = isLoopbackHost(host);
-  if (isOnLoopback && allowNetwork !== undefined)
+function requireObeyed({ host, allowNetwork, allowHost }: FlagValues<ServeFlags>, isLocal: boolean): void {
+  if (isLocal && allowNetwork !== undefined)
     throw ignored("--allow-network", "on loopback a callback may be in any network", "--host turns the public rules on");
-  if (!isOnLoopback && allowHost !== undefined)
+  if (!isLoopbackHost(host) && allowHost !== undefined)
     throw ignored("--allow-host", `at ${host} any name in the Host header is answered`, "leave it out");
 }
 

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from "fastify";
 import { describe, expect, it } from "vitest";
+import { isThisMachine } from "../../../../src/platform/loopback.js";
 import {
   clientAddress,
   createOriginCheck,
   hostNameOf,
   isForeign,
   isSameOrigin,
-  isThisMachine,
   isValidHost,
   schemeOf,
 } from "../../../../src/server/auth/request-origin.js";
