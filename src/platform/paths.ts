@@ -31,9 +31,12 @@ function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths 
     const inLibrary = (folder: string) => join(home, "Library", folder, "whcb");
     return { config: inLibrary("Preferences"), data: inLibrary("Application Support"), cache: inLibrary("Caches") };
   }
+  // XDG has relative paths ignored: another working folder would have other runs and locks.
+  const folder = (given = "", ...usual: readonly string[]): string =>
+    join(posix.isAbsolute(given) ? given : join(home, ...usual), "whcb");
   return {
-    config: join(env.XDG_CONFIG_HOME || join(home, ".config"), "whcb"),
-    data: join(env.XDG_DATA_HOME || join(home, ".local", "share"), "whcb"),
-    cache: join(env.XDG_CACHE_HOME || join(home, ".cache"), "whcb"),
+    config: folder(env.XDG_CONFIG_HOME, ".config"),
+    data: folder(env.XDG_DATA_HOME, ".local", "share"),
+    cache: folder(env.XDG_CACHE_HOME, ".cache"),
   };
 }

@@ -15,6 +15,11 @@ test("files are where the platform keeps them", () => {
   });
 });
 
+test("a relative path of XDG is ignored, as its rules say", () => {
+  const env = { ...ENV, XDG_CONFIG_HOME: "./c", XDG_DATA_HOME: "d" };
+  expect(pathsFrom(env, "linux")).toEqual({ config: "/home/ada/.config/whcb", data: "/home/ada/.local/share/whcb" });
+});
+
 test("files are in AppData on Windows, with its separators, whatever system this is", () => {
   const env = { HOME: "C:\\Users\\ada" };
   const local = "C:\\Users\\ada\\AppData\\Local\\whcb";
