@@ -6,6 +6,7 @@ import type { ReplaySelection } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { replaceAddresses } from "../domain/message-response.js";
 import type { Mail } from "../domain/outage.js";
+import type { Clock } from "../platform/clock.js";
 import { eraseInFilters, findInFilters, writeAudit } from "./audit.js";
 import { lockKeys } from "./callbacks/callback-row.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
@@ -13,6 +14,7 @@ import { eraseAttempts } from "./calls/attempts.js";
 import { eraseResponses, SENDER_INDEXES } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
 import { countSent, listMails, type MailText, saveMailTexts } from "./outcomes/mails.js";
+import { requireRewritable, waitForSnapshots } from "./postgres/rewrite-tables.js";
 import type { Db, Row } from "./schema.js";
 import { readSetting } from "./settings-store.js";
 import { isPostgres, jsonPart } from "./sql/per-database.js";
@@ -45,10 +47,14 @@ const ROWS_AT_ONCE = 500;
 
 /**
  * Erases the sender while nothing serves the database, as a dispatcher has responses in memory. It is many transactions, and the
- * next call completes what was cut off. Throws `locked` while a run sends, and `unavailable` if another process keeps the file
- * from being rewritten.
+ * next call completes what was cut off. Throws `locked` while a run sends, `config` if the user may not rewrite PostgreSQL's tables,
+ * and `unavailable` if another process keeps the file from being rewritten.
  */
-export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, author }: SenderErasure): Promise<ErasedSender> {
+export async function eraseSender(
+  db: Db,
+  clock: Clock,
+  { isSender, eraseMail, dryRun, now, author }: SenderErasure,
+): Promise<ErasedSender> {
   const { calls, addresses, others } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
   const mails: Mail[] = [];
@@ -62,6 +68,7 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, au
   const audited = await findInFilters(db, isAbout);
   if (!dryRun) {
     await requireNoRuns(db, now);
+    if (isPostgres(db)) await requireRewritable(db, ["calls", "attempts", "mails", "replays", "audit"]);
     const details = { mails: mails.length, filters: replays.length + audited.length };
     const change = { action: "sender-erased", count: calls.length, details } as const;
     if (calls.length + details.mails + details.filters > 0) {
@@ -72,7 +79,7 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, au
     await saveMailTexts(db, mails);
     await eraseSelections(db, replays);
     await eraseInFilters(db, audited, isAbout);
-    if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db);
+    if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db, clock);
     await setUnfinished(db, false);
   }
   return {
@@ -173,8 +180,9 @@ async function setUnfinished(db: Db, isUnfinished: boolean, also?: (trx: Db) => 
 }
 
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
-async function rewriteFile(db: Db): Promise<void> {
+async function rewriteFile(db: Db, clock: Clock): Promise<void> {
   if (isPostgres(db)) {
+    await waitForSnapshots(db, clock);
     await sql`VACUUM (FULL, ANALYZE) calls, attempts, mails, replays, audit`.execute(db);
     return;
   }

@@ -134,7 +134,7 @@ export async function openAdminStore(url: string, clock: Clock) {
     members: isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null,
     async eraseSender(erasure: SenderErasure): Promise<ErasedSender> {
       if (isPostgresUrl(url)) await (await loadPostgres()).requireNotNewerAt(url, db);
-      return eraseSender(db, erasure);
+      return eraseSender(db, clock, erasure);
     },
     close: (): Promise<void> => db.destroy(),
   };

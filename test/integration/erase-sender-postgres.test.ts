@@ -3,7 +3,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { openAdminStore } from "../../src/store/open-store.js";
 import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
-import { createDatabase } from "../support/postgres/databases.js";
+import { createDatabase, type TestDatabase, urlOf } from "../support/postgres/databases.js";
 
 const MOBILE = "61400123456";
 const ADA = { user: "ada@laptop", via: "database", address: null, at: NOW } as const;
@@ -134,4 +134,96 @@ it("leaves nothing of the sender in PostgreSQL's statistics", async () => {
   const left = await statistics();
   expect(left).toContain("61400555021");
   expect(left).not.toMatch(/61400555020|secret 10/);
+});
+
+const SECRET = "my-secret-content";
+
+async function aSecretCall(database: TestDatabase) {
+  const store = await database.openStore();
+  const callback = await aCallback(store);
+  const { responseMessage, from, ...rest } = aResponse();
+  const response = { ...rest, from: { ...from, mobile: MOBILE }, responseMessage: { ...responseMessage, content: SECRET } };
+  await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
+}
+
+async function erase(url: string, clock = systemClock) {
+  const admin = await openAdminStore(url, clock);
+  try {
+    const isSender = (text: string) => text === MOBILE;
+    return (await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1 })).callIds.size;
+  } finally {
+    await admin.close();
+  }
+}
+
+async function isInTableFile(database: TestDatabase): Promise<boolean> {
+  await database.query("CHECKPOINT");
+  const [row] = await database.query<{ is_there: boolean }>(
+    "SELECT position(convert_to($1, 'UTF8') IN pg_read_binary_file(pg_relation_filepath('calls'))) > 0 AS is_there",
+    [SECRET],
+  );
+  return row?.is_there ?? false;
+}
+
+it("changes nothing for a user that may not rewrite the tables, and works for their owner", async () => {
+  const database = await createDatabase("erase_rights");
+  await aSecretCall(database);
+  await database.query("CREATE ROLE erase_node LOGIN PASSWORD 'of-a-node'");
+  await database.query("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO erase_node");
+  await database.query("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO erase_node");
+  await database.query("ALTER TABLE calls OWNER TO erase_node");
+  const url = new URL(urlOf("erase_rights"));
+  url.username = "erase_node";
+  url.password = "of-a-node";
+  const changed = "SELECT action FROM audit UNION ALL SELECT name FROM settings WHERE name = 'unfinished-erasure'";
+  const before = await database.query(changed);
+  await expect(erase(url.href)).rejects.toMatchObject({
+    code: "config",
+    message: expect.stringContaining("may not rewrite the tables attempts, audit, mails, replays,"),
+    hint: "run this as the owner of the tables",
+  });
+  expect(await database.query(changed)).toEqual(before);
+  expect(await database.query("SELECT id FROM calls WHERE response LIKE $1", [`%${SECRET}%`])).toEqual([{ id: "A" }]);
+  for (const table of ["attempts", "mails", "replays", "audit"]) await database.query(`ALTER TABLE ${table} OWNER TO erase_node`);
+  expect(await erase(url.href)).toBe(1);
+  expect(await isInTableFile(database)).toBe(false);
+});
+
+it("isn't complete while an older snapshot is open, which says who has it; the next one rewrites the tables", async () => {
+  const database = await createDatabase("erase_snapshot");
+  await aSecretCall(database);
+  const reader = await database.connect();
+  const { rows } = await reader.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+  await reader.query("SELECT 1");
+  const impatient = { ...systemClock, sleepUntil: async () => {} };
+  for (let times = 0; times < 2; times += 1) {
+    await expect(erase(database.url, impatient)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining(`connection ${rows[0]?.pid} `),
+    });
+    expect(await isInTableFile(database)).toBe(true);
+  }
+  let slept = 0;
+  const sleepUntil = async () => {
+    slept += 1;
+    await reader.query("ROLLBACK");
+  };
+  expect(await erase(database.url, { ...systemClock, sleepUntil })).toBe(0);
+  expect(slept).toBeGreaterThan(0);
+  expect(await isInTableFile(database)).toBe(false);
+});
+
+it("isn't complete either while a transaction of another database of the server writes", async () => {
+  const database = await createDatabase("erase_beside");
+  const other = await createDatabase("erase_other");
+  await aSecretCall(database);
+  const writer = await other.connect();
+  await writer.query("BEGIN");
+  await writer.query("SELECT pg_current_xact_id()");
+  const impatient = { ...systemClock, sleepUntil: async () => {} };
+  await expect(erase(database.url, impatient)).rejects.toMatchObject({ code: "unavailable" });
+  await writer.query("ROLLBACK");
+  expect(await erase(database.url)).toBe(0);
+  expect(await isInTableFile(database)).toBe(false);
 });
