@@ -81,7 +81,10 @@ export interface DatabaseAdmin {
   changePassword(username: string, password: string, withNewKey: boolean): Promise<string | null>;
   /** Throws `not-found`. */
   removeUser(username: string): Promise<void>;
-  /** Throws `config` while the database is served, `locked` while a run sends, `unavailable` if the file can't be rewritten yet. */
+  /**
+   * Throws `config` while the database is served or if its user may not rewrite the tables, `locked` while a run sends, `unavailable`
+   * if the file or the tables can't be rewritten yet.
+   */
   eraseSender(erasure: Erasure): Promise<Erased>;
   close(): Promise<void>;
 }

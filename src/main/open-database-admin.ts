@@ -36,13 +36,14 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
           now: systemClock.now(),
           author: author(),
           eraseMail: (mail, ids) => eraseOutageMail(mail, { isSender, callIds: ids }),
+          eraseFiles: ({ callIds: ids, ...known }) =>
+            eraseMailFiles(mailDirectory ?? mailDirectoryOf(placeOf(path, dataDirectory)), {
+              ...known,
+              dryRun,
+              isAbout: (text) => (eraseOutageMail({ subject: "", text }, { isSender, callIds: ids })?.text ?? text) !== text,
+            }),
         });
-        const mailFiles = await eraseMailFiles(mailDirectory ?? mailDirectoryOf(placeOf(path, dataDirectory)), {
-          mails,
-          dryRun,
-          isAbout: (text) => eraseOutageMail({ subject: "", text }, { isSender, callIds }) !== null,
-        });
-        return { ...found, calls: callIds.size, mails: mails.length, mailFiles };
+        return { ...found, calls: callIds.size, mails: mails.length };
       } finally {
         await lock.release();
       }

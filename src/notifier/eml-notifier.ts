@@ -46,21 +46,27 @@ export function mailDirectoryOf(database: string): string {
 export interface MailFileErasure {
   /** The e-mails of the outages that are still known, without the sender's data. Their files are written again. */
   readonly mails: readonly Mail[];
-  /** Whether an e-mail's text is about the sender. Such a file is removed if its outage isn't known any more. */
+  /** These e-mails were erased before. A file of theirs is written again if it isn't erased yet. */
+  readonly erasedMails: readonly Mail[];
+  /** Whether an e-mail's text has something to erase. Such a file is removed if its outage isn't known any more. */
   readonly isAbout: (text: string) => boolean;
   readonly dryRun: boolean;
 }
 
 /** Returns how many files it changed or removed. */
-export async function eraseMailFiles(directory: string, { mails, isAbout, dryRun }: MailFileErasure): Promise<number> {
+export async function eraseMailFiles(
+  directory: string,
+  { mails, erasedMails, isAbout, dryRun }: MailFileErasure,
+): Promise<number> {
   const notifier = createEmlNotifier({ directory });
-  const known = new Map(mails.map((mail) => [fileNameOf(mail), mail]));
+  const changing = new Set(mails.map(fileNameOf));
+  const known = new Map([...mails, ...erasedMails].map((mail) => [fileNameOf(mail), mail]));
   let changed = 0;
   for (const name of await readdir(directory).catch(() => [])) {
     if (!MAIL_FILE.test(name)) continue;
     const path = join(directory, name);
     const mail = known.get(name);
-    if (mail === undefined && !isAbout(textOf(await readFile(path, "latin1")))) continue;
+    if (!changing.has(name) && !isAbout(textOf(await readFile(path, "latin1")))) continue;
     changed += 1;
     if (dryRun) continue;
     const { atime, mtime } = await stat(path);

@@ -1,7 +1,7 @@
 /** Erases one person's content and addresses (docs/operations.md, Personal data). Ids and counts stay. */
 import { sql } from "kysely";
 import type { Author } from "../domain/audit/audit-entry.js";
-import { type CallStatus, eraseCall } from "../domain/call.js";
+import { type CallStatus, eraseCall, isErased } from "../domain/call.js";
 import type { ReplaySelection } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { replaceAddresses } from "../domain/message-response.js";
@@ -25,9 +25,20 @@ export interface SenderErasure {
   readonly isSender: (address: string) => boolean;
   /** Returns the mail without what belongs to the sender or to these calls, or null if nothing does. */
   readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
+  /** Erases the e-mails' files, or counts them in a dry run. Returns how many they are. */
+  readonly eraseFiles: (found: FoundMails) => Promise<number>;
   readonly dryRun: boolean;
   readonly now: number;
   readonly author?: Author;
+}
+
+/** The mails are as they will be. */
+export interface FoundMails {
+  readonly mails: readonly Mail[];
+  /** These mails were erased before. A file of theirs may have been left, as in another node's folder. */
+  readonly erasedMails: readonly Mail[];
+  /** These calls are the sender's, or were erased before. */
+  readonly callIds: ReadonlySet<string>;
 }
 
 export interface ErasedSender {
@@ -41,6 +52,7 @@ export interface ErasedSender {
   readonly mails: readonly Mail[];
   readonly sentMails: number;
   readonly filedMails: number;
+  readonly mailFiles: number;
 }
 
 const ROWS_AT_ONCE = 500;
@@ -53,20 +65,26 @@ const ROWS_AT_ONCE = 500;
 export async function eraseSender(
   db: Db,
   clock: Clock,
-  { isSender, eraseMail, dryRun, now, author }: SenderErasure,
+  { isSender, eraseMail, eraseFiles, dryRun, now, author }: SenderErasure,
 ): Promise<ErasedSender> {
-  const { calls, addresses, others } = await findCalls(db, isSender);
+  const { calls, addresses, others, erasedIds } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
   const mails: Mail[] = [];
+  const erasedMails: Mail[] = [];
+  const found = { mails, erasedMails, callIds: new Set([...callIds, ...erasedIds]) };
   for await (const mail of listMails(db, ROWS_AT_ONCE)) {
-    const erased = eraseMail(mail, callIds);
-    if (erased !== null) mails.push({ ...mail, ...erased });
+    const erased = eraseMail(mail, found.callIds);
+    if (erased === null) continue;
+    const isSame = erased.subject === mail.subject && erased.text === mail.text;
+    (isSame ? erasedMails : mails).push({ ...mail, ...erased });
   }
   const isTheirs = (address: string) => isSender(address) || others.has(address.toLowerCase());
   const isAbout = (value: string) => isTheirs(value) || replaceAddresses(value, isTheirs, "") !== value;
   const replays = await findReplays(db, isAbout);
   const audited = await findInFilters(db, isAbout);
-  if (!dryRun) {
+  let mailFiles: number;
+  if (dryRun) mailFiles = await eraseFiles(found);
+  else {
     await requireNoRuns(db, now);
     if (isPostgres(db)) await requireRewritable(db, ["calls", "attempts", "mails", "replays", "audit"]);
     const details = { mails: mails.length, filters: replays.length + audited.length };
@@ -74,11 +92,13 @@ export async function eraseSender(
     if (calls.length + details.mails + details.filters > 0) {
       await setUnfinished(db, true, (trx) => writeAudit(trx, author, change));
     }
-    for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
-      await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now, author?.user ?? null);
+    mailFiles = await eraseFiles(found);
     await saveMailTexts(db, mails);
     await eraseSelections(db, replays);
     await eraseInFilters(db, audited, isAbout);
+    // The calls are last, as the next run finds the rest by their addresses.
+    for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
+      await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now, author?.user ?? null);
     if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db, clock);
     await setUnfinished(db, false);
   }
@@ -90,6 +110,7 @@ export async function eraseSender(
     mails,
     sentMails: await countSent(db, mails, "smtp"),
     filedMails: await countSent(db, mails, "file"),
+    mailFiles,
   };
 }
 
@@ -106,19 +127,24 @@ interface FoundCall {
 const ADDRESSES = ["name", "mri", "mobile", "email", "voice"] as const;
 type Addresses = Readonly<Record<(typeof ADDRESSES)[number], string>>;
 
-/** Reads every call's addresses, as no index has them. `others` are all addresses of the calls, in lower case. */
+/**
+ * Reads every call's addresses, as no index has them. `others` are all addresses of the sender's calls, in lower case. The calls of
+ * `erasedIds` were erased before.
+ */
 async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   const calls: FoundCall[] = [];
   const addresses = new Map<string, number>();
   const others = new Set<string>();
+  const erasedIds = new Set<string>();
   const addressColumns = ADDRESSES.map(
     (name, index) => sql`${jsonPart("response", SENDER_INDEXES[index] ?? 0)} AS ${sql.ref(name)}`,
   );
   for (let after = -1; ; ) {
-    const { rows } = await sql<FoundCall & Addresses>`
-      SELECT seq, callback_key, id, status, due_at, attempt_count, ${sql.join(addressColumns)}
+    const { rows } = await sql<FoundCall & Addresses & { status_code: number | null; status_message: string | null }>`
+      SELECT status_code, status_message, seq, callback_key, id, status, due_at, attempt_count, ${sql.join(addressColumns)}
       FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${ROWS_AT_ONCE}`.execute(db);
-    for (const { name, mri, mobile, email, voice, ...call } of rows) {
+    for (const { name, mri, mobile, email, voice, status_code, status_message, ...call } of rows) {
+      if (isErased({ statusCode: status_code, statusMessage: status_message })) erasedIds.add(call.id);
       const matching = new Set([mobile, email, voice, mri, name].filter(isSender));
       if (matching.size === 0) continue;
       calls.push(call);
@@ -126,7 +152,7 @@ async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
       for (const address of matching) addresses.set(address, (addresses.get(address) ?? 0) + 1);
     }
     const last = rows.at(-1);
-    if (last === undefined) return { calls, addresses, others };
+    if (last === undefined) return { calls, addresses, others, erasedIds };
     after = last.seq;
   }
 }

@@ -1,8 +1,9 @@
 /** One person's data is erased: from the database's bytes, the e-mails and what is listed. Ids, counts and everyone else's data stay. */
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Background, CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
@@ -50,18 +51,33 @@ function filesWith(text: string): readonly string[] {
     .filter((name) => [text, quoted.join("")].some((form) => readFileSync(join(machine.world.paths.data, name)).includes(form)));
 }
 
-async function anOutage(): Promise<Background> {
+/** A response as JSON, which names the sender and the content in several members. */
+const response = (from: object, content: string) =>
+  JSON.stringify({
+    from: { name: "Ada", ...from, note: content },
+    responseMessage: { channel: "SMS", content },
+    customParameters: { who: content },
+  });
+
+async function aCallback(): Promise<Background> {
   const service = await machine.serve(["--db", machine.path("x.db"), "--no-jitter"]);
   const address = echo.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const url = `http://127.0.0.1:${port}/hook`;
   await works("callbacks", "create", "--name", "demo", "--url", url, "--email", "ops@example.com", "--retries", "on");
-  const response = (from: object, content: string) =>
-    JSON.stringify({
-      from: { name: "Ada", ...from, note: content },
-      responseMessage: { channel: "SMS", content },
-      customParameters: { who: content },
-    });
+  return service;
+}
+
+/** The database is served until the e-mail about the outage is a file. */
+async function anEmail(): Promise<void> {
+  await eventually(
+    async () => (existsSync(machine.path("mail")) ? readdirSync(machine.path("mail")) : []),
+    (names) => names.some((name) => name.startsWith("outage")),
+  );
+}
+
+async function anOutage(): Promise<Background> {
+  const service = await aCallback();
   const ofSender = FORMS.map((mobile) => response({ mobile }, CONTENT));
   ofSender.push(response({ email: "Ada@Example.com", voice: FORMS[1] }, CONTENT));
   const ofOther = Array.from({ length: OTHERS }, () => response({ mobile: OTHER }, "hello"));
@@ -73,10 +89,7 @@ async function anOutage(): Promise<Background> {
       (ids) => ids.length === failed + lines.length,
     );
   }
-  await eventually(
-    async () => readdirSync(machine.path("mail")),
-    (names) => names.some((name) => name.startsWith("outage")),
-  );
+  await anEmail();
   return service;
 }
 
@@ -140,4 +153,31 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
   });
   expect(await machine.whcb(["mark-failed", "demo", erased[0] ?? "", "--yes"])).not.toMatchObject({ code: 0 });
   expect(await idsOf("--failed")).toHaveLength(OTHERS);
+});
+
+it("erases the .eml files before the database is rewritten, and those of another folder in a later run", async () => {
+  const service = await aCallback();
+  const line = response({ mobile: FORMS[0], email: "ada@example.com" }, CONTENT);
+  expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: line })).code).toBe(0);
+  await anEmail();
+  await service.stop();
+  const [mail = ""] = readdirSync(machine.path("mail"));
+  cpSync(machine.path("mail"), machine.path("mail2"), { recursive: true });
+  expect([...filesWith(CONTENT)].sort()).toEqual([`mail/${mail}`, `mail2/${mail}`, "x.db"]);
+  const erase = ["db", "erase", "--sender", "ada@example.com", "--db", machine.path("x.db"), "--yes", "-o", "json"];
+  const reader = new Database(machine.path("x.db"), { readonly: true });
+  reader.exec("BEGIN");
+  reader.prepare("SELECT count(*) FROM calls").get();
+  expect(await home.whcb(erase)).toMatchObject({ code: 5 });
+  expect(filesWith(CONTENT)).not.toContain(`mail/${mail}`);
+  reader.close();
+  const nothing = { calls: 0, waiting: 0, attempts: 0, mails: 0, sentMails: 0, filedMails: 0, mailFiles: 0 };
+  expect(JSON.parse((await home.whcb(erase)).stdout)).toEqual(nothing);
+  const other = [...erase, "--mail-dir", machine.path("mail2")];
+  expect(JSON.parse((await home.whcb([...other, "--dry-run"])).stdout)).toEqual({ ...nothing, mailFiles: 1 });
+  expect(filesWith(CONTENT)).toEqual([`mail2/${mail}`]);
+  expect(JSON.parse((await home.whcb(other)).stdout)).toEqual({ ...nothing, mailFiles: 1 });
+  expect([filesWith(CONTENT), filesWith(DIGITS)]).toEqual([[], []]);
+  expect(readFileSync(machine.path(`mail2/${mail}`), "utf8")).toContain("From:      (erased)\r\n");
+  expect(JSON.parse((await home.whcb(other)).stdout)).toEqual(nothing);
 });

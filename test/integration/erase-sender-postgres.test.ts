@@ -48,6 +48,7 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   const erased = await admin.eraseSender({
     isSender,
     eraseMail: () => null,
+    eraseFiles: async () => 0,
     dryRun: false,
     now: NOW + 1,
     author: { ...ADA, at: NOW + 1 },
@@ -150,7 +151,8 @@ async function erase(url: string, clock = systemClock) {
   const admin = await openAdminStore(url, clock);
   try {
     const isSender = (text: string) => text === MOBILE;
-    return (await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1 })).callIds.size;
+    return (await admin.eraseSender({ isSender, eraseMail: () => null, eraseFiles: async () => 0, dryRun: false, now: NOW + 1 }))
+      .callIds.size;
   } finally {
     await admin.close();
   }

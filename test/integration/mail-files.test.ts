@@ -62,6 +62,7 @@ describe("mails as files", () => {
     await utimes(join(directory, "outage-01.eml"), 1, 1_000);
     const erasure = {
       mails: [aMail({ outageId: "01", text: "erased\n" }), aMail({ outageId: "04" })],
+      erasedMails: [],
       isAbout: (text: string) => text.includes("| Zoë 👋 long long"),
     };
     expect(await eraseMailFiles(directory, { ...erasure, dryRun: true })).toBe(2);

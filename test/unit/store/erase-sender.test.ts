@@ -31,7 +31,13 @@ afterEach(async () => {
 async function erase(path: string, dryRun = false) {
   const admin = await openAdminStore(path, systemClock);
   opened.push(admin);
-  return admin.eraseSender({ isSender: (text) => text === MOBILE, eraseMail: () => null, dryRun, now: NOW + 1 });
+  return admin.eraseSender({
+    isSender: (text) => text === MOBILE,
+    eraseMail: () => null,
+    eraseFiles: async () => 0,
+    dryRun,
+    now: NOW + 1,
+  });
 }
 
 const contains = (path: string) => [path, `${path}-wal`].some((file) => readFileSync(file).includes(MOBILE));
@@ -62,6 +68,7 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     mails: [],
     sentMails: 0,
     filedMails: 0,
+    mailFiles: 0,
   };
   expect(await erase(path, true)).toEqual({ ...found, addresses: new Map([[MOBILE, 3]]) });
   expect((await callOf(store, callback, "FAILED")).status).toBe("FAILED");
@@ -194,7 +201,13 @@ it("erases e-mails, more than are read at once, and says how many had been sent 
   const admin = await openAdminStore(path, systemClock);
   opened.push(admin);
   const eraseMail = ({ subject, text }: Mail) => (subject === MOBILE ? { subject: "erased", text } : null);
-  const { mails, sentMails, filedMails } = await admin.eraseSender({ isSender: () => false, eraseMail, dryRun: false, now: NOW });
+  const { mails, sentMails, filedMails } = await admin.eraseSender({
+    isSender: () => false,
+    eraseMail,
+    eraseFiles: async () => 0,
+    dryRun: false,
+    now: NOW,
+  });
   const others = ids.filter((id) => id !== ids[1]);
   expect([mails.map(({ outageId }) => outageId), sentMails, filedMails]).toEqual([others, 1, 2]);
   const subjects = await Promise.all([...ids.slice(0, 3), idOf(500)].map(async (id) => (await store.mails.find(id))?.subject));
