@@ -130,7 +130,14 @@ it("leaves nothing of the sender in PostgreSQL's statistics", async () => {
   expect(await statistics()).toMatch(/61400555020.*secret 10/);
   const isSender = (text: string) => text === "61400555020";
   const admin = await openAdminStore(database.url, systemClock);
-  await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1, author: { ...ADA, at: NOW + 1 } });
+  await admin.eraseSender({
+    isSender,
+    eraseMail: () => null,
+    eraseFiles: async () => 0,
+    dryRun: false,
+    now: NOW + 1,
+    author: { ...ADA, at: NOW + 1 },
+  });
   await admin.close();
   const left = await statistics();
   expect(left).toContain("61400555021");

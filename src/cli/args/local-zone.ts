@@ -1,7 +1,7 @@
 /** Node takes UTC for local time where it doesn't know TZ, and says nothing. Programs of the C library know more forms than it. */
 
-/** A fixed offset in whole hours, such as AEST-10. */
-const WHOLE_HOURS = /^[a-z]{3,}[+-]?\d{1,2}$/i;
+/** A fixed offset in whole hours, such as AEST-10, or GMT, which Intl names otherwise than local time. */
+const WHOLE_HOURS = /^(?:GMT|[a-z]{3,}[+-]?\d{1,2})$/i;
 
 /** Returns the environment's TZ if Node's local time isn't of that zone, and null otherwise. */
 export function findUnknownZone(tz: string | undefined): string | null {
