@@ -427,7 +427,7 @@ describe("reconcile", () => {
   test("marks the calls that were seen, sends the rest, and prints a balance that adds up", async () => {
     const { received } = await anOutage(4);
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
-    const lines = [failed[0].messageId, failed[1].messageId.toLowerCase(), "DEADBEEF"].map((messageid, index) =>
+    const lines = [failed[0].messageId, failed[1].messageId.toLowerCase(), "DEADBEEF1"].map((messageid, index) =>
       JSON.stringify({ messageid, from: failed[index].from, content: failed[index].content }),
     );
     const seen = `${lines.join("\n")}\n`;
