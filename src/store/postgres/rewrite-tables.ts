@@ -45,10 +45,10 @@ export async function waitForSnapshots(db: Db, clock: Clock): Promise<void> {
 async function findHolder(db: Db, transaction: string): Promise<string | null> {
   const limit = sql`age(${transaction}::xid8::xid)`;
   const { rows } = await sql<{ holder: string }>`
-    SELECT 'the transaction of connection ' || pid || ' (pg_stat_activity)' AS holder FROM pg_catalog.pg_stat_activity
+    SELECT pg_catalog.concat('the transaction of connection ', pid, ' (pg_stat_activity)') AS holder FROM pg_catalog.pg_stat_activity
     WHERE pid <> pg_backend_pid() AND (age(backend_xid) > ${limit} OR age(backend_xmin) > ${limit}
       AND (datid IS NULL OR datname = current_database()) AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum))
-    UNION ALL SELECT 'the replication slot ' || slot_name FROM pg_catalog.pg_replication_slots WHERE age(xmin) > ${limit}
+    UNION ALL SELECT pg_catalog.concat('the replication slot ', slot_name) FROM pg_catalog.pg_replication_slots WHERE age(xmin) > ${limit}
     UNION ALL SELECT 'a prepared transaction (pg_prepared_xacts)' FROM pg_catalog.pg_prepared_xacts WHERE age(transaction) > ${limit}
     UNION ALL SELECT 'a transaction' WHERE pg_snapshot_xmin(pg_current_snapshot()) < ${transaction}::xid8`.execute(db);
   return rows[0]?.holder ?? null;
