@@ -6,10 +6,13 @@ const POSTGRES = ["test/**/*postgres*.test.ts", "test/**/postgres/*.test.ts"];
 /** This file gives up the user of its process. */
 const ISOLATED = "test/integration/store-permissions.test.ts";
 
-const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/e2e/pooler-postgres.test.ts"] : [];
+const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/slow/pooler-postgres.test.ts"] : [];
 if (WITHOUT_POOLER.length > 0) process.stderr.write(`The tests with a pooler were left out: ${NO_PGBOUNCER}.\n`);
 
-export default defineConfig({
+/** `--mode quick` leaves out the slow files: `npm test` and CI run them. */
+const leftOut = (mode: string): string[] => (mode === "quick" ? ["test/slow/**"] : []);
+
+export default defineConfig(({ mode }) => ({
   test: {
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
@@ -25,7 +28,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, ISOLATED] },
+        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, ISOLATED, ...leftOut(mode)] },
       },
       {
         extends: true,
@@ -36,11 +39,11 @@ export default defineConfig({
         test: {
           name: "postgres",
           include: POSTGRES,
-          exclude: WITHOUT_POOLER,
+          exclude: [...WITHOUT_POOLER, ...leftOut(mode)],
           globalSetup: "test/support/postgres/cluster.ts",
           setupFiles: "test/support/postgres/drop-databases.ts",
         },
       },
     ],
   },
-});
+}));

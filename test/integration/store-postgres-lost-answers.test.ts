@@ -1,4 +1,4 @@
-/** The database does what it was asked, and its answer is lost. For outcomes see test/e2e/database-failures-postgres.test.ts. */
+/** The database does what it was asked, and its answer is lost. For outcomes see test/slow/database-failures-postgres.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore, type Store } from "../../src/store/open-store.js";

@@ -42,6 +42,8 @@ const forStryker = defineConfig({
   },
 });
 
-export default change === undefined
-  ? forStryker
-  : mergeConfig(repository, defineConfig({ plugins: [changeText(...(JSON.parse(change) as [string, string, string]))] }));
+export default defineConfig((env) =>
+  change === undefined
+    ? forStryker
+    : mergeConfig(repository(env), { plugins: [changeText(...(JSON.parse(change) as [string, string, string]))] }),
+);

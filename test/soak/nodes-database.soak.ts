@@ -1,4 +1,4 @@
-/** The long run of test/e2e/database-failures-postgres.test.ts, by hand: `npm run soak:nodes`. SOAK_SECONDS changes it. */
+/** The long run of test/slow/database-failures-postgres.test.ts, by hand: `npm run soak:nodes`. SOAK_SECONDS changes it. */
 import { afterAll, beforeAll, it } from "vitest";
 import { expectNodesRules } from "../e2e/nodes-rules.js";
 import { type PostgresServer, startServer } from "../support/postgres/server.js";

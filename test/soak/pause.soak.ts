@@ -1,5 +1,5 @@
 /**
- * The long run of test/e2e/pauses.test.ts, by hand: `npm run soak:pause`. SOAK_SEED changes it; the figures are printed. Needs a C compiler
+ * The long run of test/slow/pauses.test.ts, by hand: `npm run soak:pause`. SOAK_SEED changes it; the figures are printed. Needs a C compiler
  * for the disk that doesn't answer.
  */
 import { execFileSync } from "node:child_process";

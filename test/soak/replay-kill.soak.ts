@@ -1,4 +1,4 @@
-/** The long run of test/e2e/replay-kill.test.ts, by hand: `npm run soak:replay`. SOAK_KILLS, SOAK_CALLS and SOAK_SEED change it; the figures are printed. */
+/** The long run of test/slow/replay-kill.test.ts, by hand: `npm run soak:replay`. SOAK_KILLS, SOAK_CALLS and SOAK_SEED change it; the figures are printed. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** test/e2e/open-files.test.ts checks the files of this process. */
+/** test/slow/open-files.test.ts checks the files of this process. */
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,9 +1,9 @@
 /** Two nodes under load whose database fails: docs/operations.md, Several nodes. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectNodesRules } from "../e2e/nodes-rules.js";
 import { type PostgresServer, startServer } from "../support/postgres/server.js";
 import { AWAY, loseAnswersToCommit, pauseAndGoOn, readOnly, restarted } from "../support/process/database-failures.js";
 import { nodesRun } from "../support/process/nodes-run.js";
-import { expectNodesRules } from "./nodes-rules.js";
 
 let server: PostgresServer;
 

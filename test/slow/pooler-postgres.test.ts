@@ -1,10 +1,10 @@
 /** Two nodes whose connections a pooler in transaction mode shares; needs pgbouncer. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { expectNodesRules } from "../e2e/nodes-rules.js";
 import { type Pooler, startPooler } from "../support/postgres/pooler.js";
 import { type PostgresServer, startServer } from "../support/postgres/server.js";
 import { nodesRun } from "../support/process/nodes-run.js";
 import { Home } from "../support/process/whcb-process.js";
-import { expectNodesRules } from "./nodes-rules.js";
 
 const DEAF = /Notifications of the database don't arrive/g;
 

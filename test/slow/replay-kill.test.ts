@@ -1,12 +1,12 @@
 /** kill -9 comes in the middle of a replay. test/soak has the long run. WHCB_KILL_SEED repeats a run that failed. */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { expectReplayKillRules } from "../e2e/replay-kill-rules.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { replayKills, unknownCalls } from "../support/replay/replay-kills.js";
 import { idsOf, newestJournal, works } from "../support/replay/replay-outage.js";
 import { seededRandom } from "../support/time/seeded-random.js";
-import { expectReplayKillRules } from "./replay-kill-rules.js";
 
 const SEED = Number(process.env.WHCB_KILL_SEED ?? Date.now() % 1_000_000);
 const CONCURRENCY = 8;

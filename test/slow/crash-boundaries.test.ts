@@ -1,5 +1,5 @@
+import { describeDeaths } from "../property/crash-boundaries.js";
 import { onSqlite } from "../support/store/fresh-stores.js";
-import { describeDeaths } from "./crash-boundaries.js";
 
 /** Spread over several tests, so that one that fails names its part of the day. */
 const step = 8;

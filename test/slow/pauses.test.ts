@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { expectRunRules } from "../e2e/kill-rules.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { pauseRun, stopFor } from "../support/process/pause-run.js";
 import { SERVE } from "../support/process/run-figures.js";
@@ -12,7 +13,6 @@ import { eventually, Home, type Running } from "../support/process/whcb-process.
 import { countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
 import { replayPauses } from "../support/replay/replay-pauses.js";
 import { seededRandom } from "../support/time/seeded-random.js";
-import { expectRunRules } from "./kill-rules.js";
 
 const SEED = Number(process.env.WHCB_PAUSE_SEED ?? Date.now() % 1_000_000);
 const STOP_MS = 6_000;
