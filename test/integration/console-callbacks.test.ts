@@ -401,12 +401,12 @@ describe("editing", () => {
   it("shows the settings with the key masked, and escapes them", async () => {
     const { html } = await openEdit({
       url: "http://127.0.0.1:9000/?q=<script>",
-      auth: { type: "basicauth", key: "a-secret-of-19-1234" },
+      auth: { type: "bearertoken", key: "a-secret-of-19-1234" },
     });
     expect(html).toContain("••••1234");
     expect(html).not.toContain("a-secret");
     expect(html).not.toContain("?q=<script>");
-    expect(html).toMatch(/<option value="basicauth" selected/);
+    expect(html).toMatch(/<option value="bearertoken" selected/);
     expect(html).toMatch(/name="retriesEnabled" value="true" checked/);
   });
 

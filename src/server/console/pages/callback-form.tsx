@@ -1,7 +1,7 @@
 /** A new callback and an edited one have the same form: the fields of the screen, and what a test showed. */
 import type { VNode } from "preact";
 import { type DeliveryResult, isAccepted, resultMessage } from "../../../domain/attempt.js";
-import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
+import type { BodyFormat, CallbackSettings, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
@@ -323,6 +323,6 @@ function TestResult({ isAccepted: isDone, title, facts, body, isKeyLost }: TestV
   );
 }
 
-export function maskedKey(key: string): string | null {
-  return key === "" ? null : maskKey(key);
+export function maskedKey(auth: CallbackSettings["auth"]): string | null {
+  return auth.key === "" ? null : maskKey(auth);
 }

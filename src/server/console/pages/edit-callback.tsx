@@ -198,7 +198,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
         fields={fields}
         problems={problems}
         isKeyLost={typedKey(request) !== ""}
-        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth.key), loaded: loaded ?? loadedForm(request, stored) }}
+        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth), loaded: loaded ?? loadedForm(request, stored) }}
         changes={changes}
         test={test}
         canTest={deps.checkEndpoint !== null}
