@@ -242,8 +242,8 @@ function KeyField(view: CallbackFormView): VNode {
             "The key by which your endpoint knows the service; up to 128 characters. For Basic: base64 of user:password."
           ) : (
             <>
-              Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one. For a URL with another
-              scheme, host or port, and to test any other URL, it has to be typed again.
+              Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one. For another URL it has to be
+              typed again.
             </>
           )}
         </>
