@@ -141,7 +141,7 @@ export const AUDIT_FIELDS = {
   address: "the client's; null: a command on the database",
   callbackId: "the callback's id; null: of no callback",
   callback: "the name that it had",
-  count: "calls, or sign-ins that failed; null: neither",
+  count: "calls, attempts, tests, or sign-ins that failed; null: neither",
   details:
     "what is known besides: `settings` (each with `setting`, `before`, `after`), `status`, `settledBy`, `filter`, `callId`, `callIdsDigest`, `replayId`, `username`, `newApiKey`, `mails`, `filters`",
 } as const;

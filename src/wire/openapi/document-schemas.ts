@@ -145,7 +145,7 @@ export const AuditDocument = Type.Object(
     address: Type.Optional(Type.String()),
     callbackId: Type.Optional(Type.String()),
     callback: Type.Optional(Type.String({ description: "The name that it had" })),
-    count: Type.Optional(Type.Integer({ description: "Calls, or sign-ins that failed" })),
+    count: Type.Optional(Type.Integer({ description: "Calls, attempts, tests, or sign-ins that failed" })),
     details: Type.Optional(
       Type.Object({
         settings: Type.Optional(

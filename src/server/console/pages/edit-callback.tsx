@@ -1,6 +1,7 @@
 /** The pages are /console/callbacks/new, /console/callbacks/:id/edit and /delete. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
+import { testedUrl } from "../../../domain/audit/audit-entry.js";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -174,6 +175,10 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
     const target = { ...read.settings, signingSecrets: stored?.signingSecrets ?? [] };
+    if (deps.checkEndpoint !== null) {
+      const change = { action: "endpoint-tested", count: 1, details: testedUrl(target) } as const;
+      await deps.store.audit.record(authorOf(request, deps), { ...change, ...(stored && { callback: stored }) });
+    }
     const test = await testEndpoint(deps, target, ownerOf(request));
     return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target) });
   }
