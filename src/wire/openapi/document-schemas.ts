@@ -79,7 +79,7 @@ export const AttemptDocument = Type.Object(
     statusMessage: Type.String(),
     error: Type.Optional(Type.String()),
     cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
-    sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
+    sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it, as it says" })),
     body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
     resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
     retryAfterMs: Type.Optional(Type.Integer({ description: "The endpoint's Retry-After; the service changes nothing by it" })),

@@ -528,7 +528,7 @@ export interface components {
             statusMessage: string;
             error?: string;
             cause: "first" | "retry" | "probe" | "replay";
-            /** @description user@host of the client that sent it */
+            /** @description user@host of the client that sent it, as it says */
             sentFrom?: string;
             /** @description The first 1 KiB of the answer's body */
             body?: string;
