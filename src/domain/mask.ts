@@ -1,8 +1,8 @@
 import type { DeliveryResult } from "./attempt.js";
 
-/** Shows the last four characters if 12 or more. */
-export function maskKey(key: string): string {
-  return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
+/** Shows the last four characters if 12 or more. Those of Basic's key would be the end of the password, in base64. */
+export function maskKey({ type, key }: KnownAuth): string {
+  return key.length >= 12 && type !== "basicauth" ? `••••${key.slice(-4)}` : "••••";
 }
 
 /** Returns the text's first `kept` bytes (default: all of it), as maskSecrets does. */

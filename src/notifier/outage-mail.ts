@@ -137,7 +137,7 @@ function failureLines({ callback, startedAt, result, pageUrl }: OutageFacts, mas
     labelledLine("Since", formatUtc(startedAt)),
     labelledLine("Error", errorText(result, mask)),
     labelledLine("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
-    labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
+    labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth)}`),
     labelledLine("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
     ...pageLines(pageUrl),
     ...answerLines(result, mask),
@@ -218,6 +218,6 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
 }
 
 /** Masks a key in ASCII, so that the e-mail needs no encoding. */
-function asciiKey(key: string): string {
-  return maskKey(key).replaceAll("•", "*");
+function asciiKey(auth: Callback["auth"]): string {
+  return maskKey(auth).replaceAll("•", "*");
 }

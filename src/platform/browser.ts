@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 
-/** Doesn't wait for the browser. Returns false if there is no program for it. */
+/** Doesn't wait for the browser, which gets none of whcb's variables: some are secret. Returns false if there is no program for it. */
 export async function openInBrowser(url: string, platform: NodeJS.Platform, env: NodeJS.ProcessEnv): Promise<boolean> {
   const [command, ...args] = openCommand(platform);
-  const child = spawn(command, [...args, url], { detached: true, stdio: "ignore", env });
+  // Windows takes names in any case.
+  const given = Object.fromEntries(Object.entries(env).filter(([name]) => !/^whcb_/i.test(name)));
+  const child = spawn(command, [...args, url], { detached: true, stdio: "ignore", env: given });
   return new Promise((resolve) => {
     child.once("error", () => resolve(false));
     child.once("spawn", () => {

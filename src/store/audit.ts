@@ -23,6 +23,10 @@ export function auditStore(db: Db) {
     /** Reads a page, newest first. */
     list: (query: AuditQuery): Promise<Page<AuditEntry>> => listAudit(db, query),
 
+    /** Counts what changes nothing that is stored, in one transaction, as `countInAudit` does. */
+    record: (author: Author, change: AuditChange & { readonly count: number }): Promise<void> =>
+      transact(db, (trx) => countInAudit(trx, author, change)),
+
     /**
      * Counts a sign-in that failed, in one transaction: those of one place, way and minute have one row, with the user whom all of them
      * named. The author's user must exist, or be null: people also type a password there. `place` stands for the client's address.
@@ -50,6 +54,26 @@ export async function writeAudit(trx: Db, author: Author | undefined, change: Au
   const what = { action, callback_id: callback?.id ?? null, callback_name: callback?.name ?? null, count };
   const row = { ...who, ...what, details: JSON.stringify(details), sign_in_key: null };
   return (await trx.insertInto("audit").values(row).returning("seq").executeTakeFirstOrThrow()).seq;
+}
+
+/** Writes what may happen many times: if the newest entry says the same and is less than a minute old, its count grows instead. */
+export async function countInAudit(
+  trx: Db,
+  author: Author | undefined,
+  change: AuditChange & { readonly count: number },
+): Promise<void> {
+  if (author === undefined || change.count === 0) return;
+  const newest = await trx.selectFrom("audit").selectAll().orderBy("seq", "desc").limit(1).executeTakeFirst();
+  const entry = newest && toEntry(newest);
+  const { callback, details = {} } = change;
+  const isSame =
+    entry?.action === change.action &&
+    [entry.user, entry.via, entry.address].join("\n") === [author.user, author.via, author.address].join("\n") &&
+    entry.callbackId === (callback?.id ?? null) &&
+    JSON.stringify(entry.details) === JSON.stringify(details) &&
+    Math.abs(author.at - entry.at) < MINUTE_MS;
+  if (isSame) await addToAudit(trx, newest?.seq ?? null, change.count);
+  else await writeAudit(trx, author, change);
 }
 
 /** Adds to the row's count what a later transaction of the same change has done. */

@@ -82,11 +82,11 @@ export async function eraseSender(
   const isAbout = (value: string) => isTheirs(value) || replaceAddresses(value, isTheirs, "") !== value;
   const replays = await findReplays(db, isAbout);
   const audited = await findInFilters(db, isAbout);
+  if (isPostgres(db)) await requireRewritable(db, ["calls", "attempts", "mails", "replays", "audit"]);
   let mailFiles: number;
   if (dryRun) mailFiles = await eraseFiles(found);
   else {
     await requireNoRuns(db, now);
-    if (isPostgres(db)) await requireRewritable(db, ["calls", "attempts", "mails", "replays", "audit"]);
     const details = { mails: mails.length, filters: replays.length + audited.length };
     const change = { action: "sender-erased", count: calls.length, details } as const;
     if (calls.length + details.mails + details.filters > 0) {
@@ -209,7 +209,12 @@ async function setUnfinished(db: Db, isUnfinished: boolean, also?: (trx: Db) => 
 async function rewriteFile(db: Db, clock: Clock): Promise<void> {
   if (isPostgres(db)) {
     await waitForSnapshots(db, clock);
-    await sql`VACUUM (FULL, ANALYZE) calls, attempts, mails, replays, audit`.execute(db);
+    await db.connection().execute(async (connection) => {
+      // The user or the database may have a limit.
+      await sql`SET statement_timeout = 0`.execute(connection);
+      await sql`VACUUM (FULL, ANALYZE) calls, attempts, mails, replays, audit`.execute(connection);
+      await sql`RESET statement_timeout`.execute(connection);
+    });
     return;
   }
   await sql`VACUUM`.execute(db);

@@ -6,7 +6,7 @@ import { flushFolder } from "../platform/files/durable-folders.js";
 import type { Db } from "./schema.js";
 import { readSetting } from "./settings-store.js";
 import { transact } from "./sql/transactions.js";
-import { requireOwnFile } from "./sqlite/open-database.js";
+import { requireOwnKey } from "./sqlite/open-database.js";
 
 /** A key may be created while nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
@@ -33,7 +33,7 @@ export function secretKeyPath(dbPath: string): string {
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
-    requireOwnFile(path);
+    requireOwnKey(path, dbPath);
     const key = (await readKey(path)) ?? (mayCreate ? await createKey(path) : null);
     if (key === null) {
       throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {

@@ -97,6 +97,31 @@ export function describeAudit(open: OpenStore): void {
       expect(Object.fromEntries(await store.calls.findMarkers(callback.id, calls))).toEqual({ A: "ada", C: "bob" });
     });
 
+    it("has one entry for the attempts that a user reports within a minute, and none if all were known", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { name: "demo" });
+      await accept(store, callback, ["A", "B"]);
+      const result = { kind: "answered", statusCode: 500, statusMessage: "", body: "" } as const;
+      const report = (callId: string, startedAt: number, author: Author) => {
+        const attempt = { startedAt, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result } as const;
+        return store.calls.recordReplays(callback.id, [{ callId, attempt }], NOW, author);
+      };
+      await report("A", NOW, ADA);
+      await report("B", NOW, { ...ADA, at: NOW + MINUTE - 1 });
+      await report("B", NOW, ADA);
+      await report("unknown", NOW, ADA);
+      await report("A", NOW + 1, { ...ADA, user: "bob" });
+      await report("A", NOW + 2, ADA);
+      await report("A", NOW + 3, { ...ADA, at: NOW + MINUTE });
+      const { items } = await store.audit.list({ limit: 9, offset: 0 });
+      expect(items.map(({ user, action, callback: name, count }) => [user, action, name, count])).toEqual([
+        ["ada", "attempts-reported", "demo", 1],
+        ["ada", "attempts-reported", "demo", 1],
+        ["bob", "attempts-reported", "demo", 1],
+        ["ada", "attempts-reported", "demo", 2],
+      ]);
+    });
+
     it("has one entry for the calls that a filter has marked or replayed, however many transactions that takes", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -228,6 +228,20 @@ export function describeRunLeases(open: OpenStore): void {
       return { store, callback, request, cancel, find: (id: string) => store.replays.find(callback.id, id) };
     }
 
+    it.each([
+      ["ada", null, "ada"],
+      ["ada", "ceo@headquarters", "ada (says: ceo@headquarters)"],
+      ["ada@desk", "ada@desk", "ada@desk"],
+      [null, "ada@desk", "(says: ada@desk)"],
+      [null, null, null],
+    ])("names the user %s who asked for it, and beside that what the run says of itself: %s", async (user, holder, shown) => {
+      const { store, callback, find } = await failedCalls(["A"]);
+      const by = holder === null ? null : aLease({ holder });
+      const author = { user, via: "api", address: null, at: NOW } as const;
+      await store.replays.request(callback.id, aReplay({ callIds: ["A"] }, { id: "R1", by, author }), NOW);
+      expect((await find("R1"))?.requestedBy).toBe(shown);
+    });
+
     it("counts its calls by outcome; those of an earlier one stay with that one", async () => {
       const { store, callback, request, find } = await failedCalls(["A", "B", "C", "D", "E"]);
       expect(await request("R1", ["A", "B", "C"])).toEqual({ id: "R1", total: 3, accepted: 3 });

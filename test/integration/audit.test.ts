@@ -5,7 +5,7 @@ import { LONGEST_ENTRY } from "../../src/domain/audit/audit-entry.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { makeCredential } from "../../src/server/auth/credential-hashes.js";
 import { filteredCalls } from "../../src/store/audit.js";
-import { anAttempt } from "../support/builders.js";
+import { ACCEPTED, anAttempt } from "../support/builders.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { Visitor } from "../support/server/console-visitor.js";
 import { pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
@@ -84,6 +84,43 @@ describe("the audit of a service", () => {
     expect(text).toMatch(/3 changes .* &lt;b>eve&lt;\/b> API &lt;i> demo deleted: .* demo console .* 1 call marked SUCCESS: A/);
     expect(html).not.toContain("<b>eve");
     expect((await visitor.open("/console/audit?user=nobody&since=soon")).text).toMatch(/Must be a time ago.* No changes/);
+  });
+
+  it("names who has reported attempts, and who has sent tests, also of a URL that isn't saved", async () => {
+    await closeService(service);
+    const tested: unknown[] = [];
+    const checkEndpoint = async () => {
+      tested.push((await service.store.audit.list({ limit: 1, offset: 0 })).items[0]?.action);
+      return ACCEPTED;
+    };
+    service = await openService({ checkEndpoint });
+    const callbackId = await aFailedCall();
+    const attempt = { id: "A", attemptedDate: new Date().toISOString(), durationMs: 1, statusCode: 500 };
+    const reported = await ask("POST", "/callbacks/demo/attempts", { sentFrom: "eve@desk", attempts: [attempt] });
+    expect(reported.status).toBe(204);
+    const visitor = new Visitor(service.app);
+    await visitor.send("/console/sign-in", "/console/sign-in", { username: USER.username, password: USER.password });
+    const form = { "auth.type": "httpheader", "auth.key": "a-typed-key", contentType: "json", removeHTML: "disabled" };
+    const test = { ...form, signing: "disabled", retriesEnabled: "true", step: "test" };
+    for (const [path, url] of [
+      [`/console/callbacks/${callbackId}/edit`, "http://127.0.0.1:9/hook?token=s3cret"],
+      ["/console/callbacks/new", "http://127.0.0.1:9/new"],
+      ["/console/callbacks/new", "http://127.0.0.1:9/new"],
+      ["/console/callbacks/new", "ftp://127.0.0.1:9/new"],
+    ] as const)
+      await visitor.send(path, path, { ...test, url });
+    const { items } = await service.store.audit.list({ limit: 4, offset: 0 });
+    const settings = (url: string) => ({ settings: [{ setting: "url", after: url }] });
+    expect(items.map(({ user, via, action, callback, count, details }) => [user, via, action, callback, count, details])).toEqual(
+      [
+        ["demo", "console", "endpoint-tested", null, 2, settings("http://127.0.0.1:9/new")],
+        ["demo", "console", "endpoint-tested", "demo", 1, settings("http://127.0.0.1:9/hook?token=****")],
+        ["demo", "console", "signed-in", null, null, {}],
+        ["demo", "api", "attempts-reported", "demo", 1, {}],
+      ],
+    );
+    // A creation tests too, and has an entry of its own.
+    expect(tested).toEqual([undefined, "endpoint-tested", "endpoint-tested", "endpoint-tested"]);
   });
 
   it("has no entry that is longer than the room that is kept for it", async () => {

@@ -336,34 +336,6 @@ describe("a test of the endpoint", () => {
     expect(page.html).not.toContain(CALLBACK_SETTINGS.auth.key);
   });
 
-  it("sends the stored key to no other URL, not even to another path", async () => {
-    const { requests, checkEndpoint } = endpoint(ACCEPTED);
-    service = await openService({ checkEndpoint });
-    const { id } = await addCallback("demo");
-    const edit = `/console/callbacks/${id}/edit`;
-    const visitor = await new Visitor(service.app).signIn();
-    const test = (fields: object) => visitor.send(edit, edit, { ...UNCHANGED, ...fields, step: "test" });
-    for (const more of ["/x", "?a=4711"]) {
-      const url = UNCHANGED.url + more;
-      const page = await test({ url });
-      expect([page.status, errorAt(page.html, "auth.key"), valueIn(page.html, "url")]).toEqual([
-        422,
-        "Has to be typed again to test another URL than the stored one.",
-        url,
-      ]);
-    }
-    expect(requests).toEqual([]);
-    const url = `${UNCHANGED.url}/x`;
-    const allowed = [{}, { url, "auth.key": KEY }, { url, "auth.type": "none" }];
-    for (const fields of allowed) expect((await test(fields)).text).toContain("The endpoint accepted the test");
-    const sent = requests.map((request) => [request.url, request.headers["x-whispir-callback-key"]]);
-    expect(sent).toEqual([
-      [UNCHANGED.url, CALLBACK_SETTINGS.auth.key],
-      [url, KEY],
-      [url, undefined],
-    ]);
-  });
-
   it("isn't offered by a service that doesn't check, and none is sent to a URL that isn't allowed", async () => {
     service = await openService();
     expect((await (await new Visitor(service.app).signIn()).open(NEW)).text).not.toContain("Send a test");
@@ -401,12 +373,12 @@ describe("editing", () => {
   it("shows the settings with the key masked, and escapes them", async () => {
     const { html } = await openEdit({
       url: "http://127.0.0.1:9000/?q=<script>",
-      auth: { type: "basicauth", key: "a-secret-of-19-1234" },
+      auth: { type: "bearertoken", key: "a-secret-of-19-1234" },
     });
     expect(html).toContain("••••1234");
     expect(html).not.toContain("a-secret");
     expect(html).not.toContain("?q=<script>");
-    expect(html).toMatch(/<option value="basicauth" selected/);
+    expect(html).toMatch(/<option value="bearertoken" selected/);
     expect(html).toMatch(/name="retriesEnabled" value="true" checked/);
   });
 
@@ -495,55 +467,33 @@ describe("editing", () => {
     expect((await stored())?.auth).toEqual({ type: "bearertoken", key: "" });
   });
 
-  const ELSEWHERE = ["https://127.0.0.1:9000/hook", "http://127.0.0.2:9000/hook", "http://127.0.0.1:9001/hook"];
-  const TYPE_AGAIN = "Has to be typed again, because the URL has another scheme, host or port.";
+  const ELSEWHERE = [
+    ...["https://127.0.0.1:9000/hook", "http://127.0.0.2:9000/hook", "http://127.0.0.1:9001/hook"],
+    // Another path may be another receiver's, and what is masked of it would tell whether a guess is the key.
+    ...["http://127.0.0.1:9000/other", `http://127.0.0.1:9000/hook?guess=${CALLBACK_SETTINGS.auth.key}`],
+  ];
 
-  it.each(ELSEWHERE)("doesn't send the stored key to another origin: %s", async (url) => {
+  it.each(ELSEWHERE)("doesn't send the stored key to another URL: %s", async (url) => {
     const { requests, checkEndpoint } = endpoint(ACCEPTED);
     const { save, stored } = await openEdit({}, { checkEndpoint });
     for (const step of ["save", "test"]) {
       const page = await save({ url, email: "mine@example.com", step });
-      expect([page.status, errorAt(page.html, "auth.key"), errorAt(page.html, "url")]).toEqual([422, TYPE_AGAIN, undefined]);
-      expect([valueIn(page.html, "url"), valueIn(page.html, "email")]).toEqual([url, "mine@example.com"]);
+      expect([page.status, errorAt(page.html, "auth.key")]).toEqual([422, "Has to be typed again for another URL."]);
+      expect([errorAt(page.html, "url"), valueIn(page.html, "url")]).toEqual([undefined, url]);
+      expect(valueIn(page.html, "email")).toBe("mine@example.com");
     }
     expect(requests).toEqual([]);
     expect(await stored()).toMatchObject(CALLBACK_SETTINGS);
+    for (const fields of [{ "auth.key": KEY }, { "auth.type": "none" }]) await save({ url, ...fields, step: "test" });
+    expect(requests.map(({ headers }) => headers["x-whispir-callback-key"])).toEqual([KEY, undefined]);
     await save({ url, "auth.key": KEY });
     expect(await stored()).toMatchObject({ url, auth: { key: KEY } });
   });
 
-  it("goes to another origin without a key if None is chosen", async () => {
+  it("goes to another URL without a key if None is chosen", async () => {
     const { save, stored } = await openEdit();
     await save({ url: "http://127.0.0.1:9001/hook", "auth.type": "none" });
     expect(await stored()).toMatchObject({ url: "http://127.0.0.1:9001/hook", auth: { key: "" } });
-  });
-
-  it.each([
-    ["http://127.0.0.1:9000/hook", "http://127.0.0.1:9000/other?a=b"],
-    ["http://example.com/hook", "http://EXAMPLE.com:80/hook"],
-  ])("keeps the key within an origin: from %s to %s", async (before, url) => {
-    const { save, stored } = await openEdit({ url: before });
-    await save({ url });
-    expect(await stored()).toMatchObject({ url, auth: CALLBACK_SETTINGS.auth });
-  });
-
-  it("asks for the key too if another has moved the callback meanwhile, also at the same moment", async () => {
-    const { path, save, saveByAnother, stored, visitor } = await openEdit();
-    const { store } = service;
-    const update = store.callbacks.update;
-    const moved = { url: "https://moved.example/hook", auth: { type: "httpheader", key: KEY } } as const;
-    store.callbacks.update = async (...given) => {
-      store.callbacks.update = update;
-      await saveByAnother(moved);
-      return update(...given);
-    };
-    // The URL has the origin that the form was loaded with.
-    const url = `${CALLBACK_SETTINGS.url}/other`;
-    const page = await save({ url });
-    expect([page.status, valueIn(page.html, "url")]).toEqual([409, url]);
-    const again = await visitor.post(path, { ...hiddenFields(page.html, path), ...UNCHANGED, url });
-    expect([again.status, errorAt(again.html, "auth.key")]).toEqual([422, TYPE_AGAIN]);
-    expect(await stored()).toMatchObject(moved);
   });
 
   it("doesn't ask for the key if it was another who moved the callback, and its URL is taken into the form", async () => {

@@ -159,7 +159,7 @@ describe("one call", () => {
     await service.store.calls.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
     const page = await visitor.open(`${CALLS}/A`);
     expect(page.text).toMatch(
-      /503 Busy, to attempt 2 come back .* 2026-01-01 01:00:00 UTC 1\. first attempt took 1s connection refused: .* 2026-01-01 01:30:00 UTC 3\. replay by ada@host took 5ms 500 2026-01-01 02:00:00 UTC 2\. replay by the service .* 503 Busy/,
+      /503 Busy, to attempt 2 come back .* 2026-01-01 01:00:00 UTC 1\. first attempt took 1s connection refused: .* 2026-01-01 01:30:00 UTC 3\. replay by a client \(says: ada@host ?\) took 5ms 500 2026-01-01 02:00:00 UTC 2\. replay by the service .* 503 Busy/,
     );
     expect(page.text).toContain("Next attempt not by itself: retries are off");
     expect(page.html).toContain('<pre class="body" tabindex="0">{\n  &quot;messageid&quot;');

@@ -136,7 +136,7 @@ describe("the form", () => {
   it("takes another URL, if all of it is typed", async () => {
     await openWith(HIDDEN);
     const url = "http://127.0.0.1:9000/hook?token=another&a=1";
-    await visitor.post(EDIT, { ...(await loadedFields()), url });
+    await visitor.post(EDIT, { ...(await loadedFields()), url, "auth.key": "a-typed-key" });
     expect(await stored()).toMatchObject({ url });
   });
 

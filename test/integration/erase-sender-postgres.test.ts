@@ -4,6 +4,7 @@ import { openAdminStore } from "../../src/store/open-store.js";
 import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { createDatabase, type TestDatabase, urlOf } from "../support/postgres/databases.js";
+import { eventually } from "../support/process/whcb-process.js";
 
 const MOBILE = "61400123456";
 const ADA = { user: "ada@laptop", via: "database", address: null, at: NOW } as const;
@@ -134,14 +135,14 @@ async function aSecretCall(database: TestDatabase) {
   await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
 }
 
-async function erase(url: string, { mobile = MOBILE, clock = systemClock } = {}) {
+async function erase(url: string, { mobile = MOBILE, clock = systemClock, dryRun = false } = {}) {
   const admin = await openAdminStore(url, clock);
   try {
     return await admin.eraseSender({
       isSender: (text) => text === mobile,
       eraseMail: () => null,
       eraseFiles: async () => 0,
-      dryRun: false,
+      dryRun,
       now: NOW + 1,
       author: { ...ADA, at: NOW + 1 },
     });
@@ -171,15 +172,41 @@ it("changes nothing for a user that may not rewrite the tables, and works for th
   url.password = "of-a-node";
   const changed = "SELECT action FROM audit UNION ALL SELECT name FROM settings WHERE name = 'unfinished-erasure'";
   const before = await database.query(changed);
-  await expect(erase(url.href)).rejects.toMatchObject({
-    code: "config",
-    message: expect.stringContaining("may not rewrite the tables attempts, audit, mails, replays,"),
-    hint: "run this as the owner of the tables",
-  });
+  for (const dryRun of [true, false]) {
+    await expect(erase(url.href, { dryRun })).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("may not rewrite the tables attempts, audit, mails, replays,"),
+      hint: "run this as the owner of the tables",
+    });
+  }
   expect(await database.query(changed)).toEqual(before);
   expect(await database.query("SELECT id FROM calls WHERE response LIKE $1", [`%${SECRET}%`])).toEqual([{ id: "A" }]);
   for (const table of ["attempts", "mails", "replays", "audit"]) await database.query(`ALTER TABLE ${table} OWNER TO erase_node`);
   expect((await erase(url.href)).callIds.size).toBe(1);
+  expect(await isInTableFile(database)).toBe(false);
+});
+
+it("rewrites the tables however long that takes, whatever time the database gives a statement", async () => {
+  const database = await createDatabase("erase_timeout");
+  await aSecretCall(database);
+  const reader = await database.connect();
+  await reader.query("BEGIN");
+  await reader.query("LOCK TABLE calls IN ACCESS SHARE MODE");
+  await database.query("ALTER DATABASE erase_timeout SET statement_timeout = '1s'");
+  const ends: unknown[] = [];
+  const erased = erase(database.url).then(
+    () => ends.push("erased"),
+    (error: unknown) => ends.push(error),
+  );
+  const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = 'erase_timeout' AND query LIKE 'VACUUM%'
+    AND state = 'active' AND clock_timestamp() - query_start > interval '1.2 s'`;
+  await eventually(
+    () => database.query(waiting),
+    (rows) => rows.length > 0 || ends.length > 0,
+  );
+  await reader.query("ROLLBACK");
+  await erased;
+  expect(ends).toEqual(["erased"]);
   expect(await isInTableFile(database)).toBe(false);
 });
 

@@ -14,6 +14,8 @@ const file = join(folder, "whcb.db");
 
 const isRoot = process.getuid?.() === 0;
 const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
+/** A group may write to it, which is that of `nobody`. */
+const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
 
 beforeAll(() => {
   chmodSync(shared, 0o1777);
@@ -21,7 +23,14 @@ beforeAll(() => {
   writeFileSync(join(shared, "planted.db"), "");
   chmodSync(join(shared, "planted.db"), 0o666);
   symlinkSync(join(shared, "theirs.db"), join(shared, "link.db"));
+  chmodSync(team, 0o770);
+  for (const end of ["key.db.key", "own.db.key", "theirs.db.key", "theirs.db"])
+    writeFileSync(join(team, end), end.endsWith(".key") ? `${"A".repeat(43)}=\n` : "");
+  for (const end of ["theirs.db.key", "theirs.db"]) chmodSync(join(team, end), 0o660);
   if (!isRoot) return;
+  chownSync(team, NOBODY, NOBODY);
+  chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
+  for (const end of ["key.db.key", "theirs.db.key", "theirs.db"]) chownSync(join(team, end), 12_345, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
   for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db"]) lchownSync(join(shared, end), 12_345, 12_345);
   chownSync(folder, NOBODY, NOBODY);
@@ -30,7 +39,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  for (const each of [folder, shared]) rmSync(each, { recursive: true, force: true });
+  for (const each of [folder, shared, team]) rmSync(each, { recursive: true, force: true });
 });
 
 it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db"])(
@@ -38,6 +47,17 @@ it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db"])(
   async (name) => {
     const opened = openStore({ url: join(shared, name), clock: systemClock, secretKey: secretKeySource(join(shared, name)) });
     if (isRoot && name !== "own.db")
+      await expect(opened).rejects.toMatchObject({ code: "config", message: expect.stringContaining("belongs to another user") });
+    else await (await opened).close();
+  },
+);
+
+it.each(["key.db", "own.db", "theirs.db"])(
+  "takes no secret key of a stranger where a group may write, but one of the database's owner: %s",
+  async (name) => {
+    const url = join(team, name);
+    const opened = openStore({ url, clock: systemClock, secretKey: secretKeySource(url) });
+    if (isRoot && name === "key.db")
       await expect(opened).rejects.toMatchObject({ code: "config", message: expect.stringContaining("belongs to another user") });
     else await (await opened).close();
   },

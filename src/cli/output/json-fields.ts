@@ -55,7 +55,7 @@ export const FOLLOWED_FIELDS = {
   attemptedDate: "when it began, ISO 8601",
   durationMs: "until the answer, or until there was none; `whcb serve` only",
   cause: "first, retry, probe or replay; `whcb serve` only",
-  sentFrom: "user and machine of a replay; null: the service sent it",
+  sentFrom: "user and machine of a replay, as its client says; null: the service sent it",
   statusCode: "the answer's; null: no answer came",
   statusMessage: "the answer's, or why none came",
   error: "the kind of failure if no answer came; `whcb serve` only",
@@ -141,7 +141,7 @@ export const AUDIT_FIELDS = {
   address: "the client's; null: a command on the database",
   callbackId: "the callback's id; null: of no callback",
   callback: "the name that it had",
-  count: "calls, or sign-ins that failed; null: neither",
+  count: "calls, attempts, tests, or sign-ins that failed; null: neither",
   details:
     "what is known besides: `settings` (each with `setting`, `before`, `after`), `status`, `settledBy`, `filter`, `callId`, `callIdsDigest`, `replayId`, `username`, `newApiKey`, `mails`, `filters`",
 } as const;

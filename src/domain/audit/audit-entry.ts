@@ -24,7 +24,8 @@ export interface Author {
 
 export const AUDIT_ACTIONS = [
   ...(["callback-created", "callback-changed", "callback-paused", "callback-resumed", "callback-deleted"] as const),
-  ...(["calls-marked", "replay-requested", "replay-cancelled", "sender-erased"] as const),
+  ...(["endpoint-tested", "calls-marked", "attempts-reported"] as const),
+  ...(["replay-requested", "replay-cancelled", "sender-erased"] as const),
   ...(["user-added", "user-changed", "user-removed", "signed-in", "sign-in-failed"] as const),
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
@@ -33,7 +34,7 @@ export interface AuditChange {
   readonly action: AuditAction;
   /** The callback has this name then. */
   readonly callback?: { readonly id: string; readonly name: string };
-  /** So many calls, or sign-ins that failed. */
+  /** So many calls, attempts, tests, or sign-ins that failed. */
   readonly count?: number;
   readonly details?: AuditDetails;
 }
@@ -91,12 +92,21 @@ export function settingChanges(before: CallbackSettings | null, after: CallbackS
   return isKeyChanged ? [...changes, { setting: "auth.key" }] : changes;
 }
 
+/** A test may be of a URL that isn't saved. */
+export function testedUrl(target: Pick<CallbackSettings, "url" | "auth">): AuditDetails {
+  return { settings: [{ setting: "url", after: auditUrl(target) }] };
+}
+
+function auditUrl(target: Pick<CallbackSettings, "url" | "auth">): string {
+  return cutJson(shownUrl(target), LONGEST_URL);
+}
+
 /** Names and values are those of the API's document. */
 function settingsRecord(settings: CallbackSettings): Readonly<Record<string, string>> {
   const enabled = (isEnabled: boolean) => (isEnabled ? "enabled" : "disabled");
   return {
     name: settings.name,
-    url: cutJson(shownUrl(settings), LONGEST_URL),
+    url: auditUrl(settings),
     "auth.type": settings.auth.type,
     contentType: settings.contentType,
     removeHTML: enabled(settings.removeHtml),

@@ -31,6 +31,10 @@ export function describeChange({ action, count: number, details }: ChangeSeen): 
       return `deleted: ${settings.map(settingText).join(", ")}`;
     case "calls-marked":
       return `${calls} marked ${status}${settledBy === "replay" ? " as replayed" : ""}: ${whichText(details)}`;
+    case "attempts-reported":
+      return `${count(number ?? 0, "attempt")} of a client's replay reported`;
+    case "endpoint-tested":
+      return `${count(number ?? 0, "test")} sent: ${settings.map(settingText).join(", ")}`;
     case "replay-requested":
       return `replay ${replayId} of ${calls} requested: ${whichText(details)}`;
     case "replay-cancelled":

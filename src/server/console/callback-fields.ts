@@ -1,5 +1,5 @@
 /** The form of a callback shows and sends these fields, all but its key, and finds what another user changed meanwhile. */
-import { type CallbackSettings, isOtherOrigin } from "../../domain/callback.js";
+import type { CallbackSettings } from "../../domain/callback.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import { shownUrl } from "../../domain/mask.js";
 import { formProblem } from "./page.js";
@@ -85,7 +85,7 @@ export type ReadSettings =
   | { readonly kind: "valid"; readonly settings: CallbackSettings }
   | { readonly kind: "invalid"; readonly problems: Problems };
 
-/** `parse` is the API's. An empty `key` keeps the stored one, for a URL of the same origin. */
+/** `parse` is the API's. An empty `key` keeps the stored one, for the stored URL. */
 export function readSettings(
   fields: CallbackFields,
   key: string,
@@ -106,8 +106,8 @@ function findKeyProblem(fields: CallbackFields, key: string, stored: CallbackSet
   if (fields["auth.type"] === "none") return key === "" ? null : "isn't sent with the auth type None: choose another one";
   if (key !== "") return null;
   if (!stored?.auth.key) return "is required, unless the auth type is None";
-  // The user doesn't know the stored key, and could read it there.
-  return isOtherOrigin(fields.url, stored.url) ? "has to be typed again, because the URL has another scheme, host or port" : null;
+  // The user doesn't know the stored key, and could read it there. What is masked in a URL would tell whether a guess in it is the key.
+  return fields.url === shownUrl(stored) ? null : "has to be typed again for another URL";
 }
 
 function documentOf(fields: CallbackFields, key: string, stored: CallbackSettings | null): Record<string, unknown> {

@@ -127,7 +127,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await store.calls.recordReplays(callback.id, await withStoredIds(deps, callback, replays), deps.clock.now());
+    const stored = await withStoredIds(deps, callback, replays);
+    await store.calls.recordReplays(callback.id, stored, clock.now(), authorOf(request, deps));
     return reply.code(204).send();
   });
 

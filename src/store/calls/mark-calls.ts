@@ -17,7 +17,7 @@ import {
 import { matchesState } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { addToAudit, filteredCalls, namedCalls, writeAudit } from "../audit.js";
+import { addToAudit, countInAudit, filteredCalls, namedCalls, writeAudit } from "../audit.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -90,8 +90,8 @@ export function callMarks(db: Db, clock: Clock, readTime: ReadTime) {
       markMatching(db, clock, callbackId, matching, mark),
 
     /** Records a client's replays in one transaction. Those of unknown calls are ignored. Throws `not-found` for the callback. */
-    recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> =>
-      transact(db, (trx) => recordReplays(trx, callbackId, replays, now)),
+    recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number, author?: Author): Promise<void> =>
+      transact(db, (trx) => recordReplays(trx, callbackId, { replays, now, author })),
 
     /** Resolves to the users who have marked these calls, by call id. Calls that nobody has marked are left out, and so are unknown users. */
     async findMarkers(
@@ -265,13 +265,18 @@ async function markMatching(
   return changed;
 }
 
-async function recordReplays(trx: Db, callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> {
-  const { key } = await lockCallback(trx, callbackId);
-  const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
+async function recordReplays(
+  trx: Db,
+  callbackId: string,
+  { replays, now, author }: { replays: readonly ClientReplay[]; now: number; author: Author | undefined },
+): Promise<void> {
+  const callback = await lockCallback(trx, callbackId);
+  const states = await readStatesById(trx, callback.key, [...new Set(replays.map(({ callId }) => callId))]);
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);
   await writeStates(trx, states.values());
   await saveAttempts(trx, attempts);
+  await countInAudit(trx, author, { action: "attempts-reported", callback, count: attempts.length });
   await activity.save(trx);
 }
 

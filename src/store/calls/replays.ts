@@ -150,7 +150,7 @@ async function openReplay(trx: Db, { key }: CallbackRow, request: ReplayRequest,
   const { id, by, selection, author } = request;
   await requireLease(trx, key, by, time);
   const details = {
-    requestedBy: by?.holder ?? author?.user ?? null,
+    requestedBy: requesterOf(by, author?.user ?? null),
     // A run adds to its replay.
     selection: by === null ? JSON.stringify(selection) : null,
     confirmed: null,
@@ -159,6 +159,12 @@ async function openReplay(trx: Db, { key }: CallbackRow, request: ReplayRequest,
   const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, { now: time.now, ...details }));
   if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
   return replay;
+}
+
+/** A run says itself whose it is. */
+function requesterOf(by: ReplayRequest["by"], user: string | null): string | null {
+  if (by === null || by.holder === user) return user;
+  return `${user ?? ""} (says: ${by.holder})`.trim();
 }
 
 const CALLS_AT_ONCE = 1_000;

@@ -50,11 +50,25 @@ export function createPrivate(path: string): void {
  * to it, and SQLite would take its content.
  */
 export function requireOwnFile(path: string): void {
+  requireOwner(path, 0o002);
+}
+
+/**
+ * Throws `config` if a stranger made the key where a group may write, too: he would know the key of all that is stored with it. A group
+ * that shares a database has the key of its owner.
+ */
+export function requireOwnKey(path: string, databasePath: string): void {
+  requireOwnFile(path);
+  requireOwner(path, 0o020, lstatSync(databasePath, { throwIfNoEntry: false })?.uid);
+}
+
+/** `writeBit` is that of those who might have made the file. */
+function requireOwner(path: string, writeBit: number, alsoAllowed?: number): void {
   const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined || (statSync(dirname(path)).mode & 0o002) === 0) return;
-  if ([0, process.getuid?.()].includes(file.uid)) return;
-  throw new WhcbError("config", `${path} belongs to another user, and everybody may write to its folder`, {
-    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod o-w).",
+  if (file === undefined || (statSync(dirname(path)).mode & writeBit) === 0) return;
+  if ([0, process.getuid?.(), alsoAllowed].includes(file.uid)) return;
+  throw new WhcbError("config", `${path} belongs to another user, and others may write to its folder`, {
+    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod go-w).",
   });
 }
 

@@ -79,7 +79,7 @@ export const AttemptDocument = Type.Object(
     statusMessage: Type.String(),
     error: Type.Optional(Type.String()),
     cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
-    sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
+    sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it, as it says" })),
     body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
     resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
     retryAfterMs: Type.Optional(Type.Integer({ description: "The endpoint's Retry-After; the service changes nothing by it" })),
@@ -145,7 +145,7 @@ export const AuditDocument = Type.Object(
     address: Type.Optional(Type.String()),
     callbackId: Type.Optional(Type.String()),
     callback: Type.Optional(Type.String({ description: "The name that it had" })),
-    count: Type.Optional(Type.Integer({ description: "Calls, or sign-ins that failed" })),
+    count: Type.Optional(Type.Integer({ description: "Calls, attempts, tests, or sign-ins that failed" })),
     details: Type.Optional(
       Type.Object({
         settings: Type.Optional(

@@ -528,7 +528,7 @@ export interface components {
             statusMessage: string;
             error?: string;
             cause: "first" | "retry" | "probe" | "replay";
-            /** @description user@host of the client that sent it */
+            /** @description user@host of the client that sent it, as it says */
             sentFrom?: string;
             /** @description The first 1 KiB of the answer's body */
             body?: string;
@@ -712,7 +712,7 @@ export interface components {
              * @description ISO 8601 with milliseconds
              */
             at: string;
-            action: "callback-created" | "callback-changed" | "callback-paused" | "callback-resumed" | "callback-deleted" | "calls-marked" | "replay-requested" | "replay-cancelled" | "sender-erased" | "user-added" | "user-changed" | "user-removed" | "signed-in" | "sign-in-failed";
+            action: "callback-created" | "callback-changed" | "callback-paused" | "callback-resumed" | "callback-deleted" | "endpoint-tested" | "calls-marked" | "attempts-reported" | "replay-requested" | "replay-cancelled" | "sender-erased" | "user-added" | "user-changed" | "user-removed" | "signed-in" | "sign-in-failed";
             /** @description A user of the service, or user@host of a command on the database */
             user?: string;
             via: "api" | "console" | "database";
@@ -720,7 +720,7 @@ export interface components {
             callbackId?: string;
             /** @description The name that it had */
             callback?: string;
-            /** @description Calls, or sign-ins that failed */
+            /** @description Calls, attempts, tests, or sign-ins that failed */
             count?: number;
             details?: {
                 settings?: {

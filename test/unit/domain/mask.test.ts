@@ -23,7 +23,12 @@ describe("maskKey", () => {
     ["twelve-chars", "••••hars"],
     ["k-0123456789abcdef", "••••cdef"],
   ])("shows %j as %s", (key, shown) => {
-    expect(maskKey(key)).toBe(shown);
+    expect(maskKey({ type: "httpheader", key })).toBe(shown);
+  });
+
+  it("shows nothing of Basic's key, whose end is the password's in base64", () => {
+    const key = Buffer.from("crm:Sun7!").toString("base64");
+    expect(maskKey({ type: "basicauth", key })).toBe("••••");
   });
 });
 

@@ -29,6 +29,16 @@ it.skipIf(IS_WINDOWS).each([
   expect(readFileSync(file("args"), "utf8")).toBe(`${args}\n`);
 });
 
+it.skipIf(IS_WINDOWS)("gives the browser none of whcb's variables, as some are secret", async () => {
+  writeFileSync(file("xdg-open"), `#!/bin/sh\n/usr/bin/env > ${file("part")}\n/bin/mv ${file("part")} ${file("env")}\n`);
+  chmodSync(file("xdg-open"), 0o755);
+  const env = { PATH: folder, DISPLAY: ":0", WHCB_PASSWORD: "s3cret", whcb_api_key: "s3cret" };
+  expect(await openInBrowser(URL, "linux", env)).toBe(true);
+  while (!existsSync(file("env"))) await systemClock.nextTurn();
+  const given = readFileSync(file("env"), "utf8");
+  expect([given.includes("DISPLAY=:0\n"), given.includes("s3cret")]).toEqual([true, false]);
+});
+
 it("returns false if there is none", async () => {
   expect(await openInBrowser(URL, "linux", { PATH: folder })).toBe(false);
 });

@@ -52,7 +52,7 @@ function callbackJson(callback: ListedCallback, shown: ShownSecrets): Json<typeo
     id: callback.id,
     name: callback.name,
     url: urlOf(callback, shown),
-    auth: { type: auth.type, key: auth.key === null || auth.key === "" || shown !== "none" ? auth.key : maskKey(auth.key) },
+    auth: { type: auth.type, key: auth.key === null ? null : shownKey({ type: auth.type, key: auth.key }, shown) },
     contentType: callback.contentType,
     removeHTML: callback.removeHtml,
     retriesEnabled: callback.retriesEnabled,
@@ -73,7 +73,7 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
       ["Id", callback.id],
       ["URL", url === callback.url ? url : `${url} ${HOW_TO_SHOW}`],
       ["Auth", auth.type ?? UNKNOWN],
-      ["Key", shownKey(auth.key, shown)],
+      ["Key", keyText(auth, shown)],
       ["Content type", callback.contentType ?? UNKNOWN],
       ["Remove HTML", onOff(callback.removeHtml)],
       ["Retries", onOff(callback.retriesEnabled), retriesPaint(callback.retriesEnabled, options.palette)],
@@ -106,8 +106,12 @@ function urlOf(callback: ListedCallback, shown: ShownSecrets): string {
   return shown === "all" ? callback.url : shownUrl(callback);
 }
 
-function shownKey(key: string | null, shown: ShownSecrets): string {
+function shownKey(auth: Parameters<typeof maskKey>[0], shown: ShownSecrets): string {
+  return auth.key === "" || shown !== "none" ? auth.key : maskKey(auth);
+}
+
+function keyText({ type, key }: ListedCallback["auth"], shown: ShownSecrets): string {
   if (key === null) return UNKNOWN;
   if (key === "") return "none (no credential is sent)";
-  return shown === "none" ? `${maskKey(key)} ${HOW_TO_SHOW}` : key;
+  return shown === "none" ? `${maskKey({ type, key })} ${HOW_TO_SHOW}` : key;
 }

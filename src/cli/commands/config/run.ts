@@ -183,7 +183,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("username", settings.username),
     // The end of a long random key tells keys apart; a password may be a chosen word.
     secret("password", settings.password, () => "••••"),
-    secret("apiKey", settings.apiKey, maskKey),
+    secret("apiKey", settings.apiKey, (key) => maskKey({ type: null, key })),
     plain("callback", settings.callback),
     plain("timezone", settings.timezone),
     plain("country", settings.country),

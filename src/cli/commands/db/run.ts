@@ -39,11 +39,11 @@ export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Pro
   }
 }
 
-/** Matches an e-mail address in any case, or a mobile number in any form. Throws `usage` for anything else. */
+/** Matches a text that has this e-mail address in any case, or a mobile number in any form. Throws `usage` for anything else. */
 async function senderMatcher(given: string | undefined): Promise<(address: string) => boolean> {
   if (given === undefined) throw new WhcbError("usage", "db erase needs --sender: a mobile number or an e-mail address");
-  const wanted = given.trim().toLowerCase();
-  if (/^[^\s@]+@[^\s@]+$/.test(wanted)) return (address) => address.trim().toLowerCase() === wanted;
+  const wanted = plainText(given).trim().toLowerCase();
+  if (/^[^\s@]+@[^\s@]+$/.test(wanted)) return (text) => hasEmail(plainText(text).trim().toLowerCase(), wanted);
   const { parsePhoneNumberFromString } = await import("libphonenumber-js/min");
   const { phoneParser } = await import("../../../runs/plan/plan-reconcile.js");
   const [number] = (await phoneParser(null)).parse(wanted);
@@ -56,13 +56,22 @@ async function senderMatcher(given: string | undefined): Promise<(address: strin
   const { parse } = await phoneParser(parsePhoneNumberFromString(number)?.country ?? null);
   const digits = number.replace(/\D/g, "");
   return (address) => {
-    // Copied numbers have direction marks, other hyphens or wide digits.
-    const plain = address
-      .normalize("NFKC")
-      .replace(/^\s*tel:|\p{Cf}/giu, "")
+    const plain = plainText(address)
+      .replace(/^\s*tel:/i, "")
       .replace(/\p{Pd}/gu, "-");
     const own = /^[+\d\s().-]+$/.test(plain) ? plain.replace(/\D/g, "") : "";
     if (!own.endsWith(digits.slice(-6))) return false;
     return own.replace(/^00/, "") === digits || parse(plain.trim()).includes(number);
   };
+}
+
+/** Copied addresses have invisible characters, such as direction marks, or wide ones. */
+function plainText(text: string): string {
+  return text.normalize("NFKC").replace(/\p{Cf}/gu, "");
+}
+
+/** Mail programs write names, angle brackets and apostrophes around an address, and several addresses in a row. */
+function hasEmail(text: string, wanted: string): boolean {
+  const words = text.split(/[\s<>()[\]{}",;:=|?]+/);
+  return text === wanted || words.some((word) => word.replace(/^'|[.!']$/g, "") === wanted);
 }

@@ -89,7 +89,7 @@ export function Timeline({ call, attempts }: AttemptsView): VNode {
         <li key={attempt.number} id={`attempt-${attempt.number}`} class={isAccepted(attempt.result) ? "is-good" : "is-bad"}>
           <Time at={attempt.startedAt} />{" "}
           <span>
-            {attempt.number}. {causeText(attempt)}
+            {attempt.number}. <Cause {...attempt} />
           </span>{" "}
           <span class="muted">took {formatDuration(attempt.durationMs)}</span>
           <div>
@@ -117,8 +117,13 @@ function attemptsWithAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt>
 
 const CAUSES = { first: "first attempt", retry: "retry", probe: "probe", replay: "replay by the service" } as const;
 
-function causeText({ cause, sentFrom }: Attempt): string {
-  return sentFrom === undefined ? CAUSES[cause] : `replay by ${sentFrom}`;
+function Cause({ cause, sentFrom }: Attempt): VNode {
+  if (sentFrom === undefined) return <>{CAUSES[cause]}</>;
+  return (
+    <>
+      replay by a client (says: <bdi>{sentFrom}</bdi>)
+    </>
+  );
 }
 
 interface OutcomeView {

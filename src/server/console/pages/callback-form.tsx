@@ -1,7 +1,7 @@
 /** A new callback and an edited one have the same form: the fields of the screen, and what a test showed. */
 import type { VNode } from "preact";
 import { type DeliveryResult, isAccepted, resultMessage } from "../../../domain/attempt.js";
-import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
+import type { BodyFormat, CallbackSettings, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
@@ -242,8 +242,8 @@ function KeyField(view: CallbackFormView): VNode {
             "The key by which your endpoint knows the service; up to 128 characters. For Basic: base64 of user:password."
           ) : (
             <>
-              Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one. For a URL with another
-              scheme, host or port, and to test any other URL, it has to be typed again.
+              Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one. For another URL it has to be
+              typed again.
             </>
           )}
         </>
@@ -323,6 +323,6 @@ function TestResult({ isAccepted: isDone, title, facts, body, isKeyLost }: TestV
   );
 }
 
-export function maskedKey(key: string): string | null {
-  return key === "" ? null : maskKey(key);
+export function maskedKey(auth: CallbackSettings["auth"]): string | null {
+  return auth.key === "" ? null : maskKey(auth);
 }

@@ -1,6 +1,7 @@
 /** The pages are /console/callbacks/new, /console/callbacks/:id/edit and /delete. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
+import { testedUrl } from "../../../domain/audit/audit-entry.js";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -174,9 +175,10 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
     const target = { ...read.settings, signingSecrets: stored?.signingSecrets ?? [] };
-    // It would get the stored key, and what is masked in its answer would tell whether a guess in the URL is the key.
-    if (target.auth.key !== "" && typedKey(request) === "" && target.url !== stored?.url)
-      return showForm(request, reply, stored, { fields: typed, problems: KEY_NOT_TYPED });
+    if (deps.checkEndpoint !== null) {
+      const change = { action: "endpoint-tested", count: 1, details: testedUrl(target) } as const;
+      await deps.store.audit.record(authorOf(request, deps), { ...change, ...(stored && { callback: stored }) });
+    }
     const test = await testEndpoint(deps, target, ownerOf(request));
     return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target) });
   }
@@ -198,7 +200,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
         fields={fields}
         problems={problems}
         isKeyLost={typedKey(request) !== ""}
-        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth.key), loaded: loaded ?? loadedForm(request, stored) }}
+        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth), loaded: loaded ?? loadedForm(request, stored) }}
         changes={changes}
         test={test}
         canTest={deps.checkEndpoint !== null}
@@ -240,7 +242,6 @@ interface FormState {
 }
 
 const NO_PROBLEMS: Problems = new Map();
-const KEY_NOT_TYPED: Problems = new Map([["auth.key", "has to be typed again to test another URL than the stored one"]]);
 
 function isTest(request: FastifyRequest): boolean {
   return formOf(request).get("step") === "test";

@@ -110,7 +110,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
               title: "Requested by",
               kind: "wide",
               isSecondary: true,
-              cell: ({ requestedBy }) => requestedBy ?? "not known",
+              cell: ({ requestedBy }) => <bdi>{requestedBy ?? "not known"}</bdi>,
             },
             number("Calls", "total"),
             number("Successful", "succeeded"),
@@ -150,7 +150,13 @@ export function OneReplay(view: ReplayView): VNode {
           <ReplayBadge replay={replay} />
         </span>
         <span>
-          requested <Time at={requestedAt} /> {requestedBy !== null && `by ${requestedBy}`}
+          requested <Time at={requestedAt} />
+          {requestedBy !== null && (
+            <>
+              {" "}
+              by <bdi>{requestedBy}</bdi>
+            </>
+          )}
         </span>
       </p>
       {isCollecting(replay) && <Collected replay={replay} />}

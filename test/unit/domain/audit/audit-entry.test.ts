@@ -60,6 +60,6 @@ it("a callback without a key has none to say", () => {
 
 it("each action has words of its own, and each way a name", () => {
   for (const action of AUDIT_ACTIONS) expect(describeChange({ action, count: null, details: {} })).not.toBe(action);
-  expect(AUDIT_ACTIONS).toHaveLength(14);
+  expect(AUDIT_ACTIONS).toHaveLength(16);
   expect(WAYS).toEqual(["api", "console", "database"]);
 });

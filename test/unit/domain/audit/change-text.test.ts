@@ -22,6 +22,8 @@ it.each<[string, number | null, AuditDetails, string]>([
   ["calls-marked", null, { settledBy: "user", filter: {} }, "0 calls marked : named by ids"],
   ["replay-requested", 3, { replayId: "R", filter: { q: "x", from: "y" } }, "replay R of 3 calls requested: q=x, from=y"],
   ["replay-requested", 3, {}, "replay  of 3 calls requested: named by ids"],
+  ["attempts-reported", 3, {}, "3 attempts of a client's replay reported"],
+  ["endpoint-tested", 2, { settings: [{ setting: "url", after: "http://h/x" }] }, "2 tests sent: url http://h/x"],
   ["replay-cancelled", null, { replayId: "R" }, "replay R cancelled"],
   ["sender-erased", 4, { mails: 1, filters: 2 }, "a sender erased: 4 calls, 1 e-mail, 2 filters"],
   ["sender-erased", null, {}, "a sender erased: 0 calls, 0 e-mails, 0 filters"],

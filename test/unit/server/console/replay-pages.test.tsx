@@ -65,6 +65,7 @@ describe("a replay that runs", () => {
   it("says who asked for it, and which calls it has", () => {
     const selection = { filter: { status: "FAILED", statusCodes: [{ code: 503 }] } } as const;
     expect(textOf({ requestedBy: "ada", selection })).toMatch(/UTC by ada .* The failed calls that matched: Status code 503 /);
+    expect(htmlOf({ requestedBy: "ada (says: \u202eeve)" })).toContain("by <bdi>ada (says: \u202eeve)</bdi>");
     expect(textOf({ selection: { filter: { status: "FAILED" } } })).toContain("All failed calls.");
     expect(textOf({ selection: { callIds: ["A", "B"] } })).toContain("2 calls selected one by one.");
   });

@@ -16,6 +16,11 @@ describe("callbacks get", () => {
     expect(String(renderCallback(aListedCallback(), OPTIONS, "all"))).toContain("Key            a-key-that-is-secret\n");
   });
 
+  test("shows nothing of Basic's key", () => {
+    const callback = aListedCallback({ auth: { type: "basicauth", key: "Y3JtOlN1bjch" } });
+    expect(String(renderCallback(callback, OPTIONS, "none"))).toContain("Key            •••• (--show-key shows it)\n");
+  });
+
   test("masks the URL's secrets too, also where a new key is shown", () => {
     const callback = aListedCallback({ url: "https://example.com/?token=s3cret" });
     const lineOf = (shown: ShownSecrets) => /^URL .*$/m.exec(String(renderCallback(callback, OPTIONS, shown)))?.[0];
