@@ -38,7 +38,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
   if (cancelled !== undefined) return cancelReplay(typed, cancelled);
   if (resume !== undefined) return resumeReplay(typed, resume);
   const given = readReplayOptions(values);
-  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed" });
+  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed", takesComments: true });
   return withSession(typed, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", typed);
     const invocation = await sureOfCallbacks(typed, scope, session.client);
