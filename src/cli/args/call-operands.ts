@@ -7,15 +7,17 @@ import type { CallScope } from "../../runs/plan/call-scope.js";
 import { COMMENT, HEADING_HINT } from "../../runs/plan/list-records.js";
 import { looksLikeId } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
+import { formatInstant } from "../output/times.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
-import { isNarrowed, type NARROWING_FLAGS, readNarrowing } from "./filter-flags.js";
+import { isNarrowed, type NARROWING_FLAGS, readNarrowing, SINCE, UNTIL } from "./filter-flags.js";
 import { flagName } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
 import { DRY_RUN } from "./sending-flags.js";
 import { ALL_CALLBACKS, FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
+import { FUTURE_MS } from "./typed-instant.js";
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
@@ -61,7 +63,10 @@ export async function readCallOperands(
       hint: `give call ids, - for stdin, --file, or ${selectors.flag}`,
     });
   }
-  if (!hasIds) return { callback, callIds: null };
+  if (!hasIds) {
+    requirePast(invocation);
+    return { callback, callIds: null };
+  }
   const typed = named.filter((word) => word !== "-");
   const odd = typed.find((word) => !isOneId(word));
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
@@ -70,6 +75,17 @@ export async function readCallOperands(
     ...(file === undefined ? [] : splitIds(await readIdFile(file), file, selectors, invocation)),
   ];
   return { callback, callIds: { typed, listed } };
+}
+
+/** Throws `usage` for a time that is still to come: it limits nothing, as one whose month is wrong, though calls are changed by it. */
+function requirePast({ values, screen }: Invocation<typeof NARROWING_FLAGS>): void {
+  const { now, utc } = screen.renderOptions;
+  const { since = now, until = now } = values;
+  const late = since > now + FUTURE_MS ? { flag: SINCE, at: since } : until > now + FUTURE_MS ? { flag: UNTIL, at: until } : null;
+  if (late === null) return;
+  throw new WhcbError("usage", `${flagName(late.flag.syntax)} is still to come: ${formatInstant(late.at, utc)}`, {
+    hint: "if no limit is meant, leave it out",
+  });
 }
 
 export async function toCallScope(
