@@ -1,5 +1,5 @@
 /** Replays, marks and reconciliation run as commands, against a real service and a real endpoint. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -387,7 +387,7 @@ describe("marks", () => {
     const [a = "", b = "", c = "", d = "", e = ""] = await machine.ids("demo", "--failed");
     await machine.works(["mark-success", "demo", a, "--yes"]);
     await machine.works(["mark-success", b, "--yes"]);
-    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: `${c}\n\n# a comment\n` });
+    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: `${c}\n\n` });
     writeFileSync(machine.path("ids.txt"), `${d}\r\n`);
     await machine.works(["mark-success", "--file", machine.path("ids.txt"), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([e]);
@@ -545,6 +545,25 @@ describe("a database file", () => {
     expect(await machine.works(["replay", "demo", "--failed", "--yes"], { env })).toMatch(/^2 calls replayed in /);
     expect(await machine.works(["calls", "list", "demo", "--failed", "-o", "json"], { env })).toBe("[]\n");
   });
+
+  test.each(["check", "status"])(
+    "that is empty, or was copied without its write-ahead log, is an error of %s",
+    async (command) => {
+      const [source, copy, empty] = ["x.db", "copy.db", "empty.db"].map((name) => machine.path(name)) as [string, string, string];
+      await machine.serve(["--db", source]);
+      copyFileSync(source, copy);
+      writeFileSync(empty, "");
+      for (const file of [copy, empty]) {
+        const before = readFileSync(file);
+        expect(await machine.whcb([command], { env: { WHCB_URL: file } })).toEqual({
+          code: 4,
+          stdout: "",
+          stderr: `error: ${file} has no data of whcb\nhint: check the path. \`whcb db backup\` copies a database that is in use.\n`,
+        });
+        expect([readFileSync(file).equals(before), existsSync(`${file}.key`)]).toEqual([true, false]);
+      }
+    },
+  );
 });
 
 describe("replay --limit", () => {
