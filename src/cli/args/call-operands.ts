@@ -168,11 +168,11 @@ function splitIds(
   const indented = findIndented(written);
   if (indented !== -1) throw unreadableLine({ source, line: indented + 1 }, INDENTED, UNINDENTED_HINT);
   const lines = written.map((line, index) => ({ id: line.trim(), source, line: index + 1 }));
-  const comment = lines.find(({ id }) => id.startsWith("#"));
-  if (comment !== undefined && !takesComments) throw unreadableLine(comment, COMMENT, HEADING_HINT);
   const ids = lines.filter(({ id }) => id !== "" && !id.startsWith("#"));
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
+  const comment = lines.find(({ id }) => id.startsWith("#"));
+  if (comment !== undefined && !takesComments) throw unreadableLine(comment, COMMENT, HEADING_HINT);
   const odd = ids.find(({ id }) => !isOneId(id));
   if (odd !== undefined)
     throw new WhcbError("malformed", `${source}: line ${odd.line} isn't a call id`, {
