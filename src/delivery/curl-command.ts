@@ -1,10 +1,11 @@
-import { quoteWord, URL_VARIABLE } from "../domain/command-line.js";
+import { quoteWord } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { hasUrlSecret } from "../domain/mask.js";
 import { escapeJson } from "../platform/unsafe-characters.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface KnownRequest {
+  readonly callbackId: string;
   readonly request: DeliveryRequest;
   /** `url` has no parameter of the auth. */
   readonly url: string;
@@ -12,14 +13,19 @@ export interface KnownRequest {
   readonly secret: string;
 }
 
-/** `secret` becomes "$WHCB_CALLBACK_KEY". Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
-export function toCurl({ request, url, secret }: KnownRequest): string {
-  const { method, headers, body } = request;
-  const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
-  for (const [name, value] of Object.entries(headers)) words.push("--header", quoteWithVariable(`${name}: ${value}`, secret));
+/** `curlVariable` stands for what is secret. Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
+export function toCurl(known: KnownRequest): string {
+  const { method, headers, body } = known.request;
+  const words = ["curl", "--globoff", "--request", method, "--url", urlWord(known)];
+  for (const [name, value] of Object.entries(headers)) words.push("--header", quoteWithVariable(`${name}: ${value}`, known));
   // --data would read a body that begins with @ as a file name.
-  if (body !== null) words.push("--data-raw", quoteWord(isJson(request) ? escapeJson(body, UNSHOWABLE) : body));
+  if (body !== null) words.push("--data-raw", quoteWord(isJson(known.request) ? escapeJson(body, UNSHOWABLE) : body));
   return words.join(" ");
+}
+
+/** Each callback has its own: with another's, which may still be set, the call would go to the wrong endpoint. */
+export function curlVariable(variable: "WHCB_CALLBACK_KEY" | "WHCB_CALLBACK_URL", callbackId: string): string {
+  return `${variable}_${callbackId.replace(/\W/g, "_")}`;
 }
 
 /** `UNSHOWABLE` is escaped: JSON needs no quotes that only some shells read. Other controls are escaped already. */
@@ -39,22 +45,27 @@ export function sentUrl(url: string): string {
   return parsed.href;
 }
 
-function urlWord(sent: string, url: string, secret: string): string {
-  if (!hasUrlSecret(sentUrl(url))) return quoteWithVariable(sentUrl(sent), secret);
+function urlWord(known: KnownRequest): string {
+  const { request, url, callbackId } = known;
+  const sent = request.url;
+  if (!hasUrlSecret(sentUrl(url))) return quoteWithVariable(sentUrl(sent), known);
   const { origin } = new URL(url);
   if (!url.toLowerCase().startsWith(origin) || !/^(?::\d+)?(?:[/?][^\\#\s]*)?$/.test(url.slice(origin.length))) {
     throw new WhcbError("usage", "the URL holds secrets and has a part that curl may read otherwise: no command can be printed");
   }
   const parameter = sent.slice(url.length);
-  return parameter === "" ? URL_VARIABLE : URL_VARIABLE + quoteWithVariable(parameter, secret);
+  const variable = `"$${curlVariable("WHCB_CALLBACK_URL", callbackId)}"`;
+  return parameter === "" ? variable : variable + quoteWithVariable(parameter, known);
 }
 
-function quoteWithVariable(text: string, secret: string): string {
+function quoteWithVariable(text: string, { secret, callbackId }: KnownRequest): string {
   if (secret === "") return quoteWord(text);
   // In a URL the key is percent-encoded; the variable isn't, which only differs for unusual keys.
   const encoded = encodeURIComponent(secret);
   // A parsed URL's query has %27 for an apostrophe.
   const spellings = [secret, encoded, encoded.replaceAll("'", "%27")];
   const parts = spellings.reduce((pieces, spelling) => pieces.flatMap((piece) => piece.split(spelling)), [text]);
-  return parts.map((part) => (part === "" ? "" : quoteWord(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
+  return (
+    parts.map((part) => (part === "" ? "" : quoteWord(part))).join(`"$${curlVariable("WHCB_CALLBACK_KEY", callbackId)}"`) || "''"
+  );
 }

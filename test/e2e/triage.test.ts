@@ -89,7 +89,7 @@ describe("whcb triage", () => {
     terminal.type("c");
     await terminal.shows("copied, if the terminal allows it");
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
-    expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY"[^\n]*$/);
+    expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY_[\dA-F]+"[^\n]*$/);
     terminal.type(" s");
     await terminal.shows(/whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >\s+whcb-ids-\d+\.txt\n[\s\S]*saved in/);
     const [file = ""] = readdirSync(outage.home.folder).filter((name) => name.startsWith("whcb-ids-"));

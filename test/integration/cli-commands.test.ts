@@ -379,6 +379,25 @@ describe("callbacks", () => {
     });
   });
 
+  test("delete says how many calls go with it that weren't delivered", async () => {
+    const broken = await machine.listen(["--status", "503"]);
+    for (const name of ["lossy", "empty"])
+      await machine.works(["callbacks", "create", "--name", name, "--url", broken.url, "--email", "a@example.com"]);
+    await machine.works(["trigger", "lossy", "-n", "3"]);
+    await machine.settled("lossy");
+    await machine.works(["callbacks", "pause", "lossy"]);
+    await machine.works(["trigger", "lossy", "-n", "2"]);
+    expect((await machine.whcb(["callbacks", "delete", "lossy"], { canAsk: true, stdin: "n\n" })).stderr).toContain(
+      `3 failed and 2 waiting calls of lossy go with it, and are never sent then.\nDelete callback lossy (${broken.url}`,
+    );
+    expect((await machine.whcb(["callbacks", "delete", "lossy", "--yes"])).stderr).toBe(
+      "callback lossy deleted, with 3 failed and 2 waiting calls\n",
+    );
+    expect((await machine.whcb(["callbacks", "delete", "empty", "--yes"])).stderr).toBe(
+      "callback empty deleted, with 0 failed and 0 waiting calls\n",
+    );
+  });
+
   test("delete asks first, and needs --yes without a terminal", async () => {
     await machine.works(["callbacks", "create", "--name", "gone", "--url", endpoint.url, "--email", "a@example.com"]);
     expect(await machine.whcb(["callbacks", "delete", "gone"])).toMatchObject({

@@ -133,7 +133,7 @@ const STEPS: readonly Step[] = [
   {
     title: "callbacks delete",
     argv: () => ["callbacks", "delete", "New", "--yes"],
-    stderr: /^callback New deleted\n$/,
+    stderr: /^callback New deleted(?:, with \d failed and \d waiting calls?)?\n$/,
     requests: [6, 3],
   },
   {

@@ -357,6 +357,44 @@ test("a list of ids in several columns, as comm writes what only one of two list
   }
 });
 
+describe("a list of ids to mark", () => {
+  const mark = (list: string) => machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: list });
+
+  test.each([
+    ["a word", "rejected:", "no call has the id rejected:, so it may be a heading"],
+    ["a code", "503", "no call has the id 503, so it may be a heading"],
+    ["a date", "rejected-2026-11-29", "no call has the id rejected-2026-11-29, so it may be a heading"],
+    ["a comment", "# not in our database", "its comment may be a heading of what wasn't received"],
+  ])("may have %s as a heading of what wasn't received", async (_, heading, problem) => {
+    const list = `order-17\n${heading}\norder-18\n`;
+    const file = machine.path("ids");
+    writeFileSync(file, list);
+    for (const [args, source] of [
+      [["-"], "stdin"],
+      [["--file", file], file],
+    ] as const) {
+      const { code, stderr } = await machine.whcb(["mark-success", "demo", ...args, "--yes"], { stdin: list });
+      expect({ code, stderr, failed: await failed() }).toEqual({
+        ...{ code: 2, failed: IDS },
+        stderr: `error: ${source}: line 2 can't be read: ${problem}\nhint: give only the ids of what was received; nothing was done\n`,
+      });
+    }
+  });
+
+  test("marks the others of an id that no call has, and calls whose ids look like headings", async () => {
+    const chosen = { id: "cancel-order", messageId: "m", from: { mobile: "61491570100" }, responseMessage: { content: "x" } };
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${JSON.stringify(chosen)}\n` });
+    await machine.settled("demo");
+    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: "# a comment\ncancel-order\n" });
+    const { code, stderr } = await mark("order-17\norder-19\ncancel-order\n");
+    expect({ code, stderr, failed: await failed() }).toEqual({
+      ...{ code: 8, failed: ["order-171", "order-18"] },
+      stderr: expect.stringContaining("no such call: order-19\n"),
+    });
+    expect(await mark("rejected:\n")).toMatchObject({ code: 3, stderr: expect.stringContaining("no such call: rejected:\n") });
+  });
+});
+
 describe("a list of ids that ends without a line break", () => {
   const cut = "order-18\norder-17";
   const problem = "has no line break: if it is cut off, order-17 is the beginning of another id\n";

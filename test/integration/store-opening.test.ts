@@ -21,6 +21,12 @@ describe("opening a database", () => {
       code: "config",
       message: `There is no database ${file}`,
     });
+    writeFileSync(file, "");
+    await expect(open(file, { mustExist: true })).rejects.toMatchObject({
+      code: "config",
+      message: `${file} has no data of whcb`,
+    });
+    expect(statSync(file).size).toBe(0);
     await open(file);
     await open(file, { mustExist: true });
   });

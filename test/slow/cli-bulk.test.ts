@@ -1,8 +1,12 @@
 /** Replays, marks and reconciliation run as commands, against a real service and a real endpoint. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
 import { cliDeps, storeSettings } from "../support/cli/run-cli.js";
@@ -387,7 +391,7 @@ describe("marks", () => {
     const [a = "", b = "", c = "", d = "", e = ""] = await machine.ids("demo", "--failed");
     await machine.works(["mark-success", "demo", a, "--yes"]);
     await machine.works(["mark-success", b, "--yes"]);
-    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: `${c}\n\n# a comment\n` });
+    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: `${c}\n\n` });
     writeFileSync(machine.path("ids.txt"), `${d}\r\n`);
     await machine.works(["mark-success", "--file", machine.path("ids.txt"), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([e]);
@@ -529,6 +533,57 @@ describe("runs", () => {
   });
 });
 
+describe("a gateway that drops the service's own headers", () => {
+  /** Of what whcb adds, its answers keep only what every service has. */
+  async function openGateway(target: string): Promise<{ readonly url: string; close(): Promise<void> }> {
+    const gateway = createServer((incoming, outgoing) => {
+      const { method = "GET", url, headers } = incoming;
+      const forwarded = request(target + url, { method, headers }, (answer) => {
+        const kept = Object.entries(answer.headers).filter(([name]) => !name.startsWith("x-"));
+        outgoing.writeHead(answer.statusCode ?? 0, Object.fromEntries(kept));
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(forwarded);
+    });
+    await once(gateway.listen(0, "127.0.0.1"), "listening");
+    const { port } = gateway.address() as AddressInfo;
+    return { url: `http://127.0.0.1:${port}`, close: async () => void gateway.close() };
+  }
+
+  test("is warned of before anything changes, as nothing tells what has changed since the calls were listed", async () => {
+    const WARNING = "warning: the service's header X-Service-Time is missing, as a gateway may drop it: ";
+    const { url } = await machine.serve();
+    await machine.rehearse("demo", (await machine.listen(["--status", "503"])).url, 1);
+    const gateway = await openGateway(url);
+    closing.push(gateway.close);
+    const { profiles } = await readSettings(machine.world.paths.config);
+    const { username = "", password = "", apiKey = "" } = profiles.get("local") ?? {};
+    const env = { WHCB_URL: gateway.url, WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
+    writeFileSync(machine.path("seen"), "other-1\n");
+    const writes = [
+      ["mark-success", "demo", "--failed"],
+      ["mark-success", "demo", ...(await machine.ids("demo", "--failed"))],
+      ["replay", "demo", "--failed", "--allow-network", "127.0.0.1"],
+      ["reconcile", "demo", "--seen", machine.path("seen"), "--allow-empty", "--allow-network", "127.0.0.1"],
+    ];
+    for (const argv of writes) {
+      const asked = { canAsk: true, columns: 200, stdin: "n\n" };
+      const through = await machine.whcb(argv, { ...asked, env });
+      const direct = await machine.whcb(argv, asked);
+      expect([argv, through.stderr, direct.stderr]).toEqual([
+        argv,
+        expect.stringContaining(WARNING),
+        expect.not.stringContaining(WARNING),
+      ]);
+      expect(direct.stderr).toContain("nothing was done");
+    }
+    expect(await machine.whcb(["mark-success", "demo", "--failed", "--yes"], { env })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(WARNING),
+    });
+  });
+});
+
 describe("a database file", () => {
   test("can be listed, replayed and marked without a server", async () => {
     await machine.leave();
@@ -545,6 +600,25 @@ describe("a database file", () => {
     expect(await machine.works(["replay", "demo", "--failed", "--yes"], { env })).toMatch(/^2 calls replayed in /);
     expect(await machine.works(["calls", "list", "demo", "--failed", "-o", "json"], { env })).toBe("[]\n");
   });
+
+  test.each(["check", "status"])(
+    "that is empty, or was copied without its write-ahead log, is an error of %s",
+    async (command) => {
+      const [source, copy, empty] = ["x.db", "copy.db", "empty.db"].map((name) => machine.path(name)) as [string, string, string];
+      await machine.serve(["--db", source]);
+      copyFileSync(source, copy);
+      writeFileSync(empty, "");
+      for (const file of [copy, empty]) {
+        const before = readFileSync(file);
+        expect(await machine.whcb([command], { env: { WHCB_URL: file } })).toEqual({
+          code: 4,
+          stdout: "",
+          stderr: `error: ${file} has no data of whcb\nhint: check the path. \`whcb db backup\` copies a database that is in use.\n`,
+        });
+        expect([readFileSync(file).equals(before), existsSync(`${file}.key`)]).toEqual([true, false]);
+      }
+    },
+  );
 });
 
 describe("replay --limit", () => {

@@ -116,8 +116,7 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "--failed", "--dry-run"], "-> http://127.0.0.1:9/****"],
     [["replay", "--failed", "--dry-run", "-o", "json"], "/hook?token=****"],
     [["replay", "--failed", "--dry-run", "-o", "ndjson"]],
-    [["replay", "--failed", "--dry-run", "--print-curl"], "one callback at a time"],
-    [["replay", "token", "--failed", "--dry-run", "--print-curl"], ` --url "$WHCB_CALLBACK_URL" `],
+    [["replay", "--failed", "--dry-run", "--print-curl"], ` --url "$WHCB_CALLBACK_URL_`],
     [["replay", "--failed"], "-> http://****@"],
     [
       ["replay", "token", "--failed", "--to", TO],
@@ -188,7 +187,7 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     terminal.type("c");
     await terminal.shows("copied, if the terminal allows it");
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
-    expect(Buffer.from(copied, "base64").toString()).toContain(` --url "$WHCB_CALLBACK_URL" `);
+    expect(Buffer.from(copied, "base64").toString()).toMatch(/ --url "\$WHCB_CALLBACK_URL_[\dA-F]+" /);
     terminal.type(" q");
     await terminal.closed();
     expect(found(terminal.written + Buffer.from(copied, "base64"))).toEqual([]);
@@ -221,12 +220,16 @@ it("--show-key shows them where a command shows a callback", async () => {
   expect(found((await home.whcb(["callbacks", "list", "--show-key", "--columns", "url"])).stdout)).toEqual(SECRETS);
 });
 
-it("a copied curl command sends the request once the variable has the URL", async () => {
+it("a copied curl command sends the request once the callback's variable has the URL, and not with another's", async () => {
   const working = await home.listen();
   const { stdout: line, stderr } = await whcb(["replay", "token", "--failed", "--limit", "1", "--dry-run", "--print-curl"]);
-  expect(stderr).toContain("set WHCB_CALLBACK_URL to the URL of token, which `whcb callbacks get token --show-key` shows");
-  const env = { WHCB_CALLBACK_URL: urlOf("token", working.url), WHCB_CALLBACK_KEY: "k" };
-  expect(pasted(line, env)).toContain(urlOf("token", working.url));
+  const id = / --url "\$WHCB_CALLBACK_URL_([\dA-F]+)" /.exec(line)?.[1] ?? "";
+  expect(stderr).toContain(
+    `set WHCB_CALLBACK_URL_${id} to the URL of token, which \`whcb callbacks get token --show-key\` shows\n`,
+  );
+  const url = urlOf("token", working.url);
+  expect(pasted(line, { WHCB_CALLBACK_URL: url, WHCB_CALLBACK_KEY: "k" }).join(" ")).not.toContain(working.url);
+  expect(pasted(line, { [`WHCB_CALLBACK_URL_${id}`]: url, [`WHCB_CALLBACK_KEY_${id}`]: "k" })).toContain(url);
 });
 
 describe("a run", () => {

@@ -4,16 +4,20 @@ import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "..
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
+import { COMMENT, HEADING_HINT } from "../../runs/plan/list-records.js";
+import { looksLikeId } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
+import { formatInstant } from "../output/times.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
-import { isNarrowed, type NARROWING_FLAGS, readNarrowing } from "./filter-flags.js";
+import { isNarrowed, type NARROWING_FLAGS, readNarrowing, SINCE, UNTIL } from "./filter-flags.js";
 import { flagName } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
 import { DRY_RUN } from "./sending-flags.js";
 import { ALL_CALLBACKS, FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
+import { FUTURE_MS } from "./typed-instant.js";
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
@@ -26,13 +30,20 @@ interface NamedCalls {
   /** An argument may be the beginning of an id. */
   readonly typed: readonly string[];
   /** Stdin and files have whole ids. */
-  readonly listed: readonly string[];
+  readonly listed: readonly ListedId[];
+}
+
+interface ListedId {
+  readonly id: string;
+  readonly source: string;
+  /** Lines are counted from 1. */
+  readonly line: number;
 }
 
 /** Takes a first operand of 32 hex digits, or "-" (stdin), for a call. Throws `usage` without a selector, or for ids with a filter. */
 export async function readCallOperands(
   invocation: Invocation<typeof NARROWING_FLAGS & { readonly file: typeof FILE }>,
-  selectors: { readonly isFiltered: boolean; readonly flag: string },
+  selectors: { readonly isFiltered: boolean; readonly flag: string; readonly takesComments: boolean },
 ): Promise<CallOperands> {
   const { args, values, deps } = invocation;
   const [first, ...rest] = args.operands;
@@ -52,15 +63,29 @@ export async function readCallOperands(
       hint: `give call ids, - for stdin, --file, or ${selectors.flag}`,
     });
   }
-  if (!hasIds) return { callback, callIds: null };
+  if (!hasIds) {
+    requirePast(invocation);
+    return { callback, callIds: null };
+  }
   const typed = named.filter((word) => word !== "-");
   const odd = typed.find((word) => !isOneId(word));
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
   const listed = [
-    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", invocation) : []),
-    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, invocation)),
+    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", selectors, invocation) : []),
+    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, selectors, invocation)),
   ];
   return { callback, callIds: { typed, listed } };
+}
+
+/** Throws `usage` for a time that is still to come: it limits nothing, as one whose month is wrong, though calls are changed by it. */
+function requirePast({ values, screen }: Invocation<typeof NARROWING_FLAGS>): void {
+  const { now, utc } = screen.renderOptions;
+  const { since = now, until = now } = values;
+  const late = since > now + FUTURE_MS ? { flag: SINCE, at: since } : until > now + FUTURE_MS ? { flag: UNTIL, at: until } : null;
+  if (late === null) return;
+  throw new WhcbError("usage", `${flagName(late.flag.syntax)} is still to come: ${formatInstant(late.at, utc)}`, {
+    hint: "if no limit is meant, leave it out",
+  });
 }
 
 export async function toCallScope(
@@ -83,10 +108,8 @@ export async function toCallScope(
     const { client } = session;
     const searched = async () => (callback === null ? client.listCallbacks() : [callback]);
     const { typed, listed } = operands.callIds;
-    return {
-      callbacks,
-      calls: { callIds: [...(await completeCallIds(typed, searched, client, invocation.screen.info)), ...listed] },
-    };
+    const completed = await completeCallIds(typed, searched, client, invocation.screen.info);
+    return { callbacks, calls: { callIds: [...completed, ...listed.map(({ id }) => id)] } };
   }
   const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.values) };
   return { callbacks, calls: { filter } };
@@ -127,22 +150,40 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
   );
 }
 
-function splitIds(text: string, source: string, invocation: Invocation): readonly string[] {
+/** Throws `malformed` for a listed line that isn't a call's id and may be a heading of what wasn't received. */
+export function requireNoHeading({ callIds }: CallOperands, missing: readonly string[]): void {
+  const absent = new Set(missing);
+  const heading = callIds?.listed.find(({ id }) => absent.has(id) && !looksLikeId(id));
+  if (heading === undefined) return;
+  throw unreadableLine(heading, `no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT);
+}
+
+function splitIds(
+  text: string,
+  source: string,
+  { takesComments }: { readonly takesComments: boolean },
+  invocation: Invocation,
+): readonly ListedId[] {
   const written = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   const indented = findIndented(written);
-  if (indented !== -1)
-    throw new WhcbError("malformed", `${source}: line ${indented + 1} can't be read: ${INDENTED}`, { hint: UNINDENTED_HINT });
-  const lines = written.map((line) => line.trim());
-  const ids = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  if (indented !== -1) throw unreadableLine({ source, line: indented + 1 }, INDENTED, UNINDENTED_HINT);
+  const lines = written.map((line, index) => ({ id: line.trim(), source, line: index + 1 }));
+  const ids = lines.filter(({ id }) => id !== "" && !id.startsWith("#"));
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
-  const odd = ids.find((id) => !isOneId(id));
+  const comment = lines.find(({ id }) => id.startsWith("#"));
+  if (comment !== undefined && !takesComments) throw unreadableLine(comment, COMMENT, HEADING_HINT);
+  const odd = ids.find(({ id }) => !isOneId(id));
   if (odd !== undefined)
-    throw new WhcbError("malformed", `${source}: line ${lines.indexOf(odd) + 1} isn't a call id`, {
+    throw new WhcbError("malformed", `${source}: line ${odd.line} isn't a call id`, {
       hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
   checkLastLine(text, source, invocation);
   return ids;
+}
+
+function unreadableLine({ source, line }: Omit<ListedId, "id">, reason: string, hint: string): WhcbError {
+  return new WhcbError("malformed", `${source}: line ${line} can't be read: ${reason}`, { hint });
 }
 
 async function readIdFile(file: string): Promise<string> {

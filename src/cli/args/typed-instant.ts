@@ -2,6 +2,9 @@ import { readTimeAgo } from "../../domain/duration.js";
 import { formatInstant } from "../output/times.js";
 import type { ReadContext } from "./flag.js";
 
+/** Clocks of two machines differ by less. */
+export const FUTURE_MS = 5 * 60_000;
+
 const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?$/;
 const ZONE = /(?<=:\S*) ?(UTC|Z|[+-]\d{2}:?\d{2})$/i;
 

@@ -96,7 +96,7 @@ export async function confirmRun(
   const { client } = runDeps;
   client.requireOwnDatabase();
   const hasYes = invocation.args.get(YES);
-  const described = [...(await describeService(invocation, runDeps)), ...description];
+  const described = [...(await describeService(invocation, runDeps)), ...description, ...describeMissingTime(runDeps)];
   if (hasYes && described.length > 0) invocation.screen.info(joinText(described, "\n"));
   const asked = joinText([...described, ...question], "\n");
   const isConfirmed = await (locks === undefined ? confirm(invocation, asked) : confirmInTime(invocation, asked));
@@ -109,6 +109,13 @@ async function describeService({ deps }: Invocation, { client, profile }: RunDep
   const { profiles } = await readSettings(deps.paths.config);
   if (profiles.size < 2) return [];
   return [`service: ${client.name}${profile === client.name ? "" : ` (profile ${profile})`}`];
+}
+
+/** With its time, `whcb serve` leaves out what has failed again or was settled since the calls were listed. */
+function describeMissingTime({ client }: RunDeps): readonly string[] {
+  if (!client.capabilities.has("guarded-marks") || client.serviceNow() !== null) return [];
+  const what = "a mark doesn't notice what has changed since the calls were listed";
+  return [`warning: the service's header X-Service-Time is missing, as a gateway may drop it: ${what}`];
 }
 
 async function confirmInTime(invocation: Invocation, question: Printable): Promise<boolean> {

@@ -3,11 +3,10 @@ import { formatDuration } from "../../domain/duration.js";
 import { saysZone } from "../../wire/dates.js";
 import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
+import { FUTURE_MS } from "../args/typed-instant.js";
 import { formatInstant } from "../output/times.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
 
-/** Clocks of two machines differ by less. */
-const FUTURE_MS = 5 * 60_000;
 const CLOCKS_APART_MS = 60_000;
 
 /** Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. */

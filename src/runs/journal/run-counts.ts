@@ -1,18 +1,19 @@
 /** The reader and the writer of a journal share this reducer. */
 import type { CallStep, PlannedAction, RunCounts, RunHeader } from "./run-step.js";
 
-export type RunCallState =
-  | "left"
-  | "accepted"
-  | "rejected"
-  /** It was sent, and its outcome is unknown. */
-  | "unknown"
-  | "requested"
-  | "skipped"
-  /** The receiver has it (reconcile). */
-  | "seen"
-  | "not-found"
-  | "marked";
+/** A call that is `unknown` was sent, and one that is `seen` is known to the receiver (reconcile). */
+export const RUN_CALL_STATES = [
+  "left",
+  "accepted",
+  "rejected",
+  "unknown",
+  "requested",
+  "skipped",
+  "seen",
+  "not-found",
+  "marked",
+] as const;
+export type RunCallState = (typeof RUN_CALL_STATES)[number];
 
 export const NO_COUNTS: RunCounts = {
   planned: 0,

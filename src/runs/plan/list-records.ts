@@ -140,14 +140,15 @@ function idRecords(text: string): readonly SeenRecord[] {
     const line = index + 1;
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "") continue;
-    if (id.startsWith("#")) throw unreadableLine(line, "its comment may be a heading of what wasn't received", COMMENT_HINT);
+    if (id.startsWith("#")) throw unreadableLine(line, COMMENT, HEADING_HINT);
     if (!ID.test(id)) throw unreadableLine(line, "it isn't an id");
     records.push({ line, fields: [["id", id]], empty: [] });
   }
   return records;
 }
 
-const COMMENT_HINT = "give only the ids of what was received; nothing was done";
+export const COMMENT = "its comment may be a heading of what wasn't received";
+export const HEADING_HINT = "give only the ids of what was received; nothing was done";
 
 const MAX_SHOWN = 500;
 

@@ -1,15 +1,10 @@
-import type { ListedCallback } from "../../client/client.js";
 import type { AddressRule } from "../../delivery/address-rule.js";
-import { type KnownRequest, sentUrl } from "../../delivery/curl-command.js";
-import { WhcbError } from "../../domain/errors.js";
-import { hasUrlSecret } from "../../domain/mask.js";
-import type { ReplayOptions } from "../run-options.js";
+import type { KnownRequest } from "../../delivery/curl-command.js";
 import type { RunOptions } from "../run-session.js";
 import { targetOf } from "../send/send-target.js";
 import type { ReplayPlan } from "./replay-plan.js";
 
 export interface PreviewedRequest extends KnownRequest {
-  readonly callbackId: string;
   readonly callId: string;
 }
 
@@ -30,15 +25,4 @@ export async function* previewReplay(plan: ReplayPlan, options: RunOptions, rule
       yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), url, secret };
     }
   }
-}
-
-/** Returns the callback whose URL the commands leave to a variable, or null. Throws `usage` if there are several such URLs. */
-export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: ReplayOptions): ListedCallback | null {
-  const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(to ?? url)));
-  if (new Set(hidden.map(({ url }) => to ?? url)).size > 1) {
-    throw new WhcbError("usage", "the URLs of several callbacks hold secrets, and commands have one variable for a URL", {
-      hint: "name one callback at a time",
-    });
-  }
-  return hidden[0] ?? null;
 }

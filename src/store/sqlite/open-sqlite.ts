@@ -21,20 +21,16 @@ export interface SqliteOptions {
 }
 
 /**
- * Opens a file and migrates it. Throws `config` for an unusable file, or one of an older version that must exist and is served,
- * and `unavailable` for what may pass (busy, full).
+ * Opens a file and migrates it. Throws `config` for an unusable file, one of an older version that must exist and is served, or an
+ * empty one that must exist, and `unavailable` for what may pass (busy, full).
  */
 export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Promise<Db> {
-  if (path !== ":memory:") checkPath(path, mustExist);
+  // `serve` has the lock, and creates what doesn't exist.
+  if (mustExist && isOlder(path)) await migrateSqliteAt(path);
+  else if (path !== ":memory:") checkPath(path, mustExist);
   let database: Database.Database | undefined;
   try {
     database = connect(path);
-    // `serve` has the lock, and creates what doesn't exist.
-    if (mustExist && isOlder(database, path)) {
-      database.close();
-      await migrateSqliteAt(path);
-      database = connect(path);
-    }
     migrate(database, path);
     const db = new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
     // Kysely closes only a connection that was used.
@@ -56,9 +52,10 @@ export function placeOfFile(path: string): string | null {
   return birthtimeNs === 0n ? null : `${ino} ${birthtimeNs}`;
 }
 
-function isOlder(database: Database.Database, path: string): boolean {
-  const version = versionOf(database, path);
-  return version > 0 && version < LATEST_VERSION;
+function isOlder(path: string): boolean {
+  const { database, version } = openToRead(path);
+  database.close();
+  return version < LATEST_VERSION;
 }
 
 /** Opens an existing database to read, without migrating it. Throws as `openSqlite` does, and `config` without data of whcb. */
@@ -70,13 +67,15 @@ export function openToRead(path: string): { readonly database: Database.Database
     database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
     database.pragma("query_only = ON");
     const version = versionOf(database, path);
-    if (version === 0) throw pathError(`${path} has no data of whcb`, "Check the path.");
+    if (version === 0) throw pathError(`${path} has no data of whcb`, EMPTY_HINT);
     return { database, version };
   } catch (error) {
     database?.close();
     throw openError(error, path);
   }
 }
+
+const EMPTY_HINT = "Check the path. `whcb db backup` copies a database that is in use.";
 
 /** Throws as `openSqlite` does, and `config` while a `serve` of another version uses the file. */
 export async function migrateSqliteAt(path: string): Promise<Migrated> {

@@ -8,7 +8,7 @@ const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eE
 type Request = Parameters<typeof toCurl>[0]["request"];
 
 const line = (request: Partial<Request> & { readonly url: string }, secret = "", url = request.url) =>
-  toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, secret });
+  toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, secret, callbackId: "A1" });
 
 describe("toCurl", () => {
   it.skipIf(IS_WINDOWS)("escapes control characters as numbers, which a shell turns back into the characters", () => {
@@ -60,25 +60,37 @@ describe("toCurl", () => {
   it("shows no spelling of the key", () => {
     const command = line({ url: "http://h/?Auth=it's%2Ba", headers: { a: "it's+a" } }, "it's+a", "http://h/");
     expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY" --header 'a: '"$WHCB_CALLBACK_KEY"`,
+      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
     );
   });
 
   it("puts the key's variable between quoted pieces", () => {
     const command = line({ url: "http://h/?Auth=k%20y", headers: { a: "k y" } }, "k y", "http://h/");
     expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY" --header 'a: '"$WHCB_CALLBACK_KEY"`,
+      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
     );
+  });
+
+  it("has variables of the callback's own, as those of another callback may still be set", () => {
+    const url = "https://h/hook?token=s3cret";
+    const request = { method: "GET", headers: { a: "k y" }, body: null, url } as const;
+    for (const [callbackId, suffix] of [
+      ["49C0F00D49C0F00D", "49C0F00D49C0F00D"],
+      ['b-1"; rm x', "b_1___rm_x"],
+    ] as const)
+      expect(toCurl({ request, url, secret: "k y", callbackId })).toBe(
+        `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_${suffix}" --header 'a: '"$WHCB_CALLBACK_KEY_${suffix}"`,
+      );
   });
 
   it("leaves a URL that holds a secret to a variable, and adds the key's parameter", () => {
     const url = "https://h/hook?token=s3cret";
-    expect(line({ url })).toBe(`curl --globoff --request GET --url "$WHCB_CALLBACK_URL"`);
+    expect(line({ url })).toBe(`curl --globoff --request GET --url "$WHCB_CALLBACK_URL_A1"`);
     expect(line({ url: `${url}&Auth=k%20y` }, "k y", url)).toBe(
-      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL"'&Auth='"$WHCB_CALLBACK_KEY"`,
+      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_A1"'&Auth='"$WHCB_CALLBACK_KEY_A1"`,
     );
-    expect(line({ url: "https://h?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL"`);
-    expect(line({ url: "https://h:443/?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL"`);
+    expect(line({ url: "https://h?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL_A1"`);
+    expect(line({ url: "https://h:443/?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL_A1"`);
     // What curl doesn't need isn't shown.
     expect(line({ url: "https://u:s3cret@h/hook#s3cret" })).toBe("curl --globoff --request GET --url 'https://h/hook'");
   });

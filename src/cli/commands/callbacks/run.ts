@@ -4,6 +4,7 @@ import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
+import { count } from "../../../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { newSecret } from "../../../platform/random.js";
@@ -20,7 +21,7 @@ import type { FlagValues } from "../../args/flag.js";
 import { openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
 import { withAdvice } from "../../output/render-error.js";
-import { text } from "../../output/screen-text.js";
+import { joinText, text } from "../../output/screen-text.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import type { CallbacksFlags } from "./command.js";
@@ -144,11 +145,21 @@ export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>)
   const { args, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
-    const question = `Delete callback ${callback.name} (${shownUrl(callback)}) and cancel what is still to be sent to it?`;
-    if (!(await confirm(invocation, question))) return;
+    const counted = await countUndelivered(client, callback);
+    const lost = `${counted ?? "all failed and waiting calls"} of ${callback.name} go with it, and are never sent then.`;
+    const question = `Delete callback ${callback.name} (${shownUrl(callback)})?`;
+    if (!(await confirm(invocation, joinText([lost, question], "\n")))) return;
     await client.deleteCallback(callback.id);
-    screen.info(`callback ${callback.name} deleted`);
+    screen.info(`callback ${callback.name} deleted${counted === null ? "" : `, with ${counted}`}`);
   });
+}
+
+/** Returns "3 failed and 2 waiting calls", or null if only a list of all calls would tell. */
+async function countUndelivered(client: Client, { id, waitingCalls }: ListedCallback): Promise<string | null> {
+  if (!client.capabilities.has("exact-lists")) return null;
+  let failed: number | null = 0;
+  for await (const { total } of client.listCalls(id, { filter: { status: "FAILED" }, limit: 1 })) failed = total;
+  return failed === null ? null : `${failed} failed and ${count(waitingCalls ?? 0, "waiting call")}`;
 }
 
 /** Sends back all that was read, with the changes (docs/contract.md, Callbacks). */

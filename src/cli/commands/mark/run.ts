@@ -15,7 +15,14 @@ import {
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
-import { missingCalls, readCallOperands, sureOfCallbacks, toCallScope } from "../../args/call-operands.js";
+import {
+  type CallOperands,
+  missingCalls,
+  readCallOperands,
+  requireNoHeading,
+  sureOfCallbacks,
+  toCallScope,
+} from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { countFailed } from "../../output/outage-text.js";
@@ -89,12 +96,12 @@ async function markCalls(
   { status, from, wait = false, ...selectors }: Marking,
 ): Promise<void> {
   const { values } = typed;
-  const operands = await readCallOperands(typed, selectors);
+  const operands = await readCallOperands(typed, { ...selectors, takesComments: status === "FAILED" });
   return withSession(typed, async (session) => {
     await using runDeps = await openRunDeps(typed, session, { maxConnections: CONNECTIONS });
     const scope = await toCallScope(operands, session, from, typed);
     const invocation = await sureOfCallbacks(typed, scope, session.client);
-    const job = { status, scope, undone: "", runDeps };
+    const job = { status, scope, operands, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
     const callbacks = await callbacksOf(scope, runDeps.client);
@@ -134,6 +141,7 @@ interface MarkJob {
   readonly status: "SUCCESS" | "FAILED";
   /** `scope` is null for an undo. */
   readonly scope: CallScope | null;
+  readonly operands?: CallOperands;
   readonly undone: string;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
@@ -142,7 +150,8 @@ interface MarkJob {
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"] | MarkFlags["undo"]>;
 
 /** Resolves to false if there was nothing to mark. */
-async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<boolean> {
+async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<boolean> {
+  const { status, scope, operands, undone, runDeps, locks } = job;
   const { values, screen } = invocation;
   const progress = await openProgress(invocation, "reading calls");
   const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"));
@@ -157,6 +166,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
     return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
+  if (status === "SUCCESS" && operands !== undefined) requireNoHeading(operands, plan.missing);
   const description = [...describeMarks(plan, screen.renderOptions), ...(await describeSenders(plan, runDeps, screen))];
   if (values.dryRun) {
     await showMarks(plan, description, screen);

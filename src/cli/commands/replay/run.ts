@@ -1,10 +1,11 @@
 import type { ListedCallback } from "../../../client/client.js";
-import { toCurl } from "../../../delivery/curl-command.js";
+import { curlVariable, sentUrl, toCurl } from "../../../delivery/curl-command.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
+import { hasUrlSecret } from "../../../domain/mask.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
-import { findHiddenUrl, previewReplay } from "../../../runs/plan/preview-replay.js";
+import { previewReplay } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
@@ -38,7 +39,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
   if (cancelled !== undefined) return cancelReplay(typed, cancelled);
   if (resume !== undefined) return resumeReplay(typed, resume);
   const given = readReplayOptions(values);
-  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed" });
+  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed", takesComments: true });
   return withSession(typed, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", typed);
     const invocation = await sureOfCallbacks(typed, scope, session.client);
@@ -135,12 +136,12 @@ function describeReplay(
 async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { values, screen }: ReplayInvocation): Promise<void> {
   if (values.printCurl) {
     const callbacks = plan.groups.map(({ callback }) => callback);
-    const hidden = findHiddenUrl(callbacks, options);
+    const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(options.to ?? url)));
     for await (const previewed of previewReplay(plan, options, runDeps.addressRule))
       await screen.out(text`${wholeText(toCurl(previewed))}\n`);
     if (callbacksToSign(callbacks, options).length > 0)
       screen.info("the printed requests aren't signed, so their endpoint rejects them");
-    if (hidden !== null) screen.info(describeVariable(hidden, options, screen.renderOptions));
+    for (const callback of hidden) screen.info(describeVariable(callback, options, screen.renderOptions));
   } else if (screen.format === "json") {
     await writeJson({ dryRun: true, ...planJson(plan, options) }, screen);
     return;
@@ -157,5 +158,5 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
 function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: RenderOptions): string {
   const words = { command: "callbacks get", operands: [callbackOperand(callback)], flags: ["--show-key", ...serviceFlags] };
   const where = to === null ? `the URL of ${callback.name}, which \`${commandLine(words)}\` shows` : "the URL of --to";
-  return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
+  return `before you run it, set ${curlVariable("WHCB_CALLBACK_URL", callback.id)} to ${where}`;
 }

@@ -1,13 +1,19 @@
 import { formatDuration, parseDuration } from "../../../domain/duration.js";
 import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
+import { RUN_CALL_STATES } from "../../../runs/journal/run-counts.js";
 import { command, type GroupBody } from "../../args/command-spec.js";
-import { flag, valueOr } from "../../args/flag.js";
+import { choice, flag, valueOr } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES_IDS } from "../../args/shared-flags.js";
 import { RUN_DETAILS_FIELDS, RUN_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
 const FLAGS = {
+  show: {
+    outcome: choice("--outcome <outcome>", `only calls with this outcome: ${RUN_CALL_STATES.join(", ")}`, RUN_CALL_STATES),
+    output: OUTPUT_LINES_IDS,
+    json: jsonFlag(RUN_DETAILS_FIELDS),
+  },
   list: { output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
   prune: {
     olderThan: valueOr(
@@ -37,24 +43,21 @@ export const RUNS: GroupBody = {
       ],
       load: async () => ({ run: (await import("./run.js")).printRuns }),
     }),
-    {
+    command({
       name: "show",
       aliases: ["get"],
       operands: [["[run]", "a run's id, or 6 or more characters of its beginning or end; left out: the latest run"]],
       summary: "show a run and the result of each call",
-      flags: { output: OUTPUT_LINES_IDS, json: jsonFlag(RUN_DETAILS_FIELDS) },
+      flags: FLAGS.show,
       examples: [
         ["whcb runs show", "the latest run"],
         ["whcb runs show 20261125-0103", "by the beginning of its id"],
         ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
-        [
-          "whcb runs show 20261125-0103 -o ids | whcb replay demo -",
-          "all its calls, also those that were rejected, for the next command",
-        ],
+        ["whcb runs show 20261125-0103 --outcome rejected -o ids | whcb replay demo -", "send again what was rejected"],
       ],
-      details: "-o ids of a run that only marks has the calls that it has marked.",
+      details: "-o ids of a run that only marks has the calls that it has marked; that of a replay or reconcile needs --outcome.",
       load: async () => ({ run: (await import("./run.js")).showRun }),
-    },
+    }),
     {
       name: "discard",
       operands: [["<run>", "a run's id, or 6 or more characters of its beginning or end"]],

@@ -92,27 +92,36 @@ export async function pruneRuns(invocation: Invocation<RunsFlags["prune"]>): Pro
   screen.info(`${values.dryRun ? "would delete" : "deleted"} the journals of ${what}`);
 }
 
-export async function showRun({ args, screen, deps }: Invocation): Promise<void> {
+export async function showRun({ args, values, screen, deps }: Invocation<RunsFlags["show"]>): Promise<void> {
   if (screen.format === "ndjson" && screen.jsonFields !== null)
     throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
   const [runId = null] = args.operands;
   // A script's variable that isn't set leaves out the run, and its calls are marked next.
   if (screen.format === "ids" && runId === null) throw new WhcbError("usage", "-o ids needs the run's id");
-  const record = await readRun(runFolder(deps), runId);
-  if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
+  const run = await readRun(runFolder(deps), runId);
+  const { outcome } = values;
+  const calls = run.calls.filter(({ state }) => outcome === undefined || state === outcome);
+  const record = { ...run, calls };
+  if (screen.format === "ndjson") await screen.out(joinText(calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "ids") {
-    // The ids of a run that only marks are read back to undo it.
-    const calls = record.calls.filter(({ isMarked }) => isMarked || record.options !== null);
-    const ids = calls.map(({ id }) => id).filter(isReadBack);
+    const named = outcome === undefined ? requireMarkedCalls(run) : calls;
+    const ids = named.map(({ id }) => id).filter(isReadBack);
     await screen.out(joinText(ids.map((id) => text`${id}\n`)));
-    requireReadBack(calls.length - ids.length);
+    requireReadBack(named.length - ids.length);
   } else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else {
     await screen.out(
-      text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
+      text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(calls, CALL_COLUMNS, screen.renderOptions)}`,
     );
-    noteLeftOutOf(record.calls, CALL_COLUMNS, screen);
+    noteLeftOutOf(calls, CALL_COLUMNS, screen);
   }
+}
+
+/** The ids of a run that only marks are read back to undo it. Throws `usage` for another run: the next command would mark rejected calls. */
+function requireMarkedCalls({ kind, runId, options, calls }: RunRecord): readonly RunCall[] {
+  if (options === null) return calls.filter(({ isMarked }) => isMarked);
+  const outcomes = [...new Set(calls.map(({ state }) => state))].join(", ");
+  throw new WhcbError("usage", `-o ids of a ${kind} needs --outcome`, { hint: `calls of run ${runId} have these: ${outcomes}` });
 }
 
 const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [

@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { toCurl } from "../../../delivery/curl-command.js";
+import { type KnownRequest, toCurl } from "../../../delivery/curl-command.js";
 import type { Call } from "../../../domain/call.js";
 import { isErased } from "../../../domain/call.js";
 import type { Callback } from "../../../domain/callback.js";
@@ -37,19 +37,25 @@ export function requestOf(
   const content = { id: call.id, body: deliveryBody(callback, call.response, options.bodyNames) };
   const { auth } = callback;
   const masked = { ...callback, url: shownUrl(callback), auth: { ...auth, key: auth.key === "" ? "" : "****" } };
-  const { url, key } = { url: callback.url, key: auth.key };
   return {
     request: addressDelivery(masked, content, options),
     isBodyCut: !isWhole,
     isSigned: callback.signing === "enabled",
     curl:
-      isWhole && content.body.length <= LONGEST_IN_CURL ? curlOf(addressDelivery(callback, content, options), url, key) : null,
+      isWhole && content.body.length <= LONGEST_IN_CURL
+        ? curlOf({
+            request: addressDelivery(callback, content, options),
+            callbackId: callback.id,
+            url: callback.url,
+            secret: auth.key,
+          })
+        : null,
   };
 }
 
-function curlOf(request: DeliveryRequest, url: string, secret: string): string | null {
+function curlOf(known: KnownRequest): string | null {
   try {
-    return toCurl({ request, url, secret });
+    return toCurl(known);
   } catch (error) {
     if (isWhcbError(error)) return null;
     throw error;

@@ -3,6 +3,7 @@ import { type CommandSpec, isGroup } from "../../../../src/cli/args/command-spec
 import { flagName } from "../../../../src/cli/args/flag.js";
 import { SECTIONS } from "../../../../src/cli/commands/all.js";
 import { REPLAY } from "../../../../src/cli/commands/replay/command.js";
+import { systemClock } from "../../../../src/platform/clock.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const world = newCliWorld();
@@ -249,6 +250,32 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
   ])("a bulk write never means all by default: %j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
     expect({ code, stdout, first: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", first: `error: ${message}` });
+  });
+});
+
+describe("a time that is still to come", () => {
+  const at = newCliWorld({ clock: { ...systemClock, now: () => Date.UTC(2026, 10, 30, 1) } });
+  const ends = (...argv: readonly string[]) => runCli(at, [...argv, "--utc"]);
+
+  test.each([
+    [["mark-success", "demo", "--failed", "--until", "2026-12-30 02:00", "--yes"], "--until", "2026-12-30 02:00:00Z"],
+    [["mark-success", "demo", "--failed", "--until", "today 01:05:01", "--yes"], "--until", "2026-11-30 01:05:01Z"],
+    [["mark-failed", "demo", "--success", "--until", "2026-12-01", "--dry-run"], "--until", "2026-12-01 00:00:00Z"],
+    [["replay", "demo", "--failed", "--since", "2026-12-30", "--yes"], "--since", "2026-12-30 00:00:00Z"],
+  ])("is no limit of a bulk write: %j", async (argv, flag, time) => {
+    expect(await ends(...argv)).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: ${flag} is still to come: ${time}\nhint: if no limit is meant, leave it out\n`,
+    });
+  });
+
+  test.each([
+    ["mark-success", "demo", "--failed", "--until", "now"],
+    ["mark-success", "demo", "--failed", "--until", "today 01:05"],
+    ["calls", "list", "demo", "--failed", "--until", "2026-12-30"],
+  ])("is one if it is now, by another machine's clock, or limits what is read: %j", async (...argv) => {
+    expect(await ends(...argv)).toMatchObject({ code: 4, stderr: expect.stringContaining("no service is set") });
   });
 });
 

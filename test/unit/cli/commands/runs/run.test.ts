@@ -77,3 +77,48 @@ describe("runs prune", () => {
     expect(stored()).toEqual(["20260101-000000-AAAA", ...[id, ...UNFINISHED, ...LATER_MARKS].sort()]);
   });
 });
+
+describe("runs show -o ids", () => {
+  const show = (...args: readonly string[]) => runCli(world, ["runs", "show", ...args]);
+  const REPLAY = "20261125-045047-CD27";
+  const RECONCILE = "20261125-045049-B849";
+
+  test("of a run that sends needs an outcome: some of its calls were rejected, and the next command may mark them", async () => {
+    for (const [run, kind, outcomes] of [
+      [REPLAY, "replay", "accepted, rejected, skipped"],
+      [RECONCILE, "reconcile", "seen, accepted, left"],
+      ["20261125-045036-1BF8", "replay", "accepted"],
+    ] as const)
+      expect(await show(run, "-o", "ids")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error: -o ids of a ${kind} needs --outcome\nhint: calls of run ${run} have these: ${outcomes}\n`,
+      });
+    const ids = async (run: string, outcome: string) => lines((await show(run, "-o", "ids", "--outcome", outcome)).stdout);
+    const calls: readonly { readonly id: string; readonly state: string }[] = JSON.parse(
+      (await show(REPLAY, "-o", "json")).stdout,
+    ).calls;
+    for (const outcome of ["accepted", "rejected", "skipped"])
+      expect(await ids(REPLAY, outcome)).toEqual(calls.filter(({ state }) => state === outcome).map(({ id }) => id));
+    expect([(await ids(REPLAY, "accepted")).length, await ids(REPLAY, "left")]).toEqual([4, []]);
+    expect(await ids(RECONCILE, "seen")).toHaveLength(3);
+  });
+
+  test("of a run of marks has the calls that it has marked, or those with the outcome", async () => {
+    const ids = async (...flags: readonly string[]) => lines((await show("20261125-045045-6EB0", "-o", "ids", ...flags)).stdout);
+    const marked = await ids();
+    expect(marked).toHaveLength(1);
+    expect(await ids("--outcome", "marked")).toEqual(marked);
+    const notFound = await ids("--outcome", "not-found");
+    expect([notFound.length, notFound.includes(marked[0] ?? "")]).toEqual([1, false]);
+  });
+});
+
+test("runs show has only the calls with the outcome, in each format", async () => {
+  const show = async (...args: readonly string[]) =>
+    (await runCli(world, ["runs", "show", "20261125-045047-CD27", "--outcome", "rejected", ...args])).stdout;
+  expect(lines(await show("-o", "ndjson")).map((line) => JSON.parse(line).state)).toEqual(["rejected"]);
+  expect(JSON.parse(await show("-o", "json"))).toMatchObject({ counts: { planned: 6 }, calls: [{ state: "rejected" }] });
+  expect(await show()).toMatch(/ rejected +no /);
+  expect(await show()).not.toMatch(/ accepted +yes /);
+});
