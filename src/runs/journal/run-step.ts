@@ -35,6 +35,8 @@ export type CallStep =
       readonly call: string;
       readonly at: number;
       readonly ms: number;
+      /** `serviceAt` is the instant by the service's clock, or shortly before it, if the service says its clock exactly. */
+      readonly serviceAt?: number;
       /** The request was sent again on a fresh connection, so the receiver may have it twice. */
       readonly resent?: true;
     }

@@ -180,19 +180,20 @@ export class Marker {
   #details(callIds: readonly string[]): MarkDetails {
     const { stop } = this.#session;
     const { from, status, unlessFailedSince = null, wereDelivered = false } = this.#job;
+    const since = unlessFailedSince !== null && { unlessFailedSince };
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      const since = unlessFailedSince !== null && { unlessFailedSince };
       return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     // It is the user who says that another endpoint's answer counts.
-    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true };
+    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true, ...since };
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return {
       by: "replay",
       unlessSettled: true,
+      ...since,
       ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }),
     };
   }
@@ -242,9 +243,15 @@ function tooLongPause(cause: WhcbError, runId: string): WhcbError {
   return new WhcbError(cause.code, cause.message, { cause, ...advice });
 }
 
-export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {
+/** `replays` are recorded with the marks of their calls. */
+export async function markAll(
+  job: MarkJob,
+  callIds: Iterable<string>,
+  session: RunSession,
+  replays: ReadonlyMap<string, ReplayAttempt> = new Map(),
+): Promise<void> {
   const marker = new Marker(job, session);
-  for (const id of callIds) marker.add(id);
+  for (const id of callIds) marker.add(id, replays.get(id));
   await marker.finish();
 }
 
