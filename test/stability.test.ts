@@ -57,7 +57,7 @@ const COUNTS = {
   seen: 0,
   requested: 0,
   twice: 0,
-  skipped: { settled: 0, order: 0 },
+  skipped: { settled: 0, order: 0, reopened: 0 },
   unknown: 0,
 };
 /** Each has all the fields that it may have. */

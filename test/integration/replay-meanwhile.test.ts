@@ -217,8 +217,9 @@ describe("what was accepted in a run that couldn't mark it", () => {
     const resume = await replayUnmarked();
     await mark(["order-1"]);
     await mark(["order-1"], "FAILED");
-    const { counts } = await resume();
-    expect([counts.marked, counts.toMark]).toEqual([2, 0]);
+    const { counts, error } = await resume();
+    expect([counts.marked, counts.toMark, counts.skipped]).toEqual([2, 0, { settled: 0, order: 0, reopened: 1 }]);
+    expect(error).toMatchObject({ code: "items-failed" });
     const calls = await Promise.all(numbered(0, 3).map(callOf));
     expect(calls.map(({ status, settledBy, attemptCount }) => [status, settledBy, attemptCount])).toEqual([
       ["SUCCESS", "replay", 2],

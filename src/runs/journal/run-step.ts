@@ -74,8 +74,11 @@ export type CallStep =
 /** `send` POSTs the call, `mark` only tells the service, and `ask` lets the service attempt it. */
 export type PlannedAction = "send" | "mark" | "ask";
 
-/** A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. */
-export type SkipReason = "settled" | "order";
+/**
+ * A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. One is
+ * reopened if it was made FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
+ */
+export type SkipReason = "settled" | "order" | "reopened";
 
 /**
  * The callback is gone if it was deleted, and changed if something else would be sent now, or elsewhere. A canary failed without an answer
