@@ -134,16 +134,24 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
 /** A longer text is cut to so many characters. */
 export const MAX_REASON_TEXT = 256;
 
-/** Returns the answer's message, or the kind of failure, which is the same for all calls that failed so. It is never empty. */
-export function reasonText(call: FilteredCall): string {
-  return cutText(call.statusCode === null ? unansweredText(call) : (call.statusMessage ?? "")) || NO_MESSAGE;
+/**
+ * Returns the answer's message, or the kind of failure, which is the same for all calls that failed so. It is never empty. A message that is the
+ * word for another reason is in quotes.
+ */
+export function reasonText({ statusCode, statusMessage, error, attemptCount }: FilteredCall): string {
+  const text = cutText(statusMessage ?? "") || NO_MESSAGE;
+  if (statusCode === null) {
+    if (error != null) return error;
+    if (attemptCount === 0) return "not-sent";
+    const kind = UNREACHABLE_REASONS.find((reason) => text.startsWith(`${reason}: `));
+    if (kind !== undefined) return kind;
+  }
+  const isOurs = FAILURE_REASONS.some((reason) => reason === statusMessage);
+  return isOurs ? quoteReason(text) : text;
 }
 
-function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): string {
-  if (error != null) return error;
-  if (attemptCount === 0) return "not-sent";
-  const kind = UNREACHABLE_REASONS.find((reason) => statusMessage?.startsWith(`${reason}: `));
-  return kind ?? statusMessage ?? "";
+export function quoteReason(text: string): string {
+  return `"${text}"`;
 }
 
 /** Returns a copy, because V8 would keep the whole text of a slice. */

@@ -41,6 +41,7 @@ import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 import { type HeldPlace, holdPlace, portPath } from "../store/sqlite/place-lock.js";
+import { watchFile } from "../store/sqlite/watch-file.js";
 import { planNotices } from "./notice-targets.js";
 
 export interface ServiceSurroundings {
@@ -167,6 +168,8 @@ async function start(
   if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames });
   const waiting = await store.calls.countWaiting();
   dispatching.start();
+  if (isDatabaseFile(options.database))
+    teardown.addStep(watchFile(options.database, systemClock, (error) => teardown.fail(error)));
   hasStarted = true;
   return { url, metricsUrl, settings, waiting, mailDirectory: mails, users, databaseId: store.databaseId, sentBefore };
 }

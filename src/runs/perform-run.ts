@@ -239,6 +239,7 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
   const { options, callbacks } = session.header;
   const { serviceCounts: service } = session;
   const counts = session.counts();
+  const { reopened } = counts.skipped;
   if (reason === "interrupted") return new WhcbError("interrupted", "interrupted");
   const stopped = new Set(summaries.map((callback) => callback.stopped));
   const maxFailures = options?.maxFailures ?? 0;
@@ -260,6 +261,8 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     service?.left === 0 && service.failed > 0 && `${service.failed} failed again`,
     service?.left === 0 && service.cancelled > 0 && `${service.cancelled} cancelled`,
     ...session.unmarked.map(describeUnmarked),
+    reopened > 0 &&
+      `${count(reopened, "call")} left as ${reopened === 1 ? "it is, as it was" : "they are, as they were"} made FAILED or sent again since`,
     counts.toMark > 0 && `${count(counts.toMark, "call")} not marked`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);

@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
+import type { ReplayAttempt } from "../client/run-requests.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
@@ -15,7 +16,7 @@ import type { BodyOptions, ReplayOptions, SendingPace } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { recordLostRequests } from "./send/ask-service.js";
-import { AttemptRecorder } from "./send/attempt-recorder.js";
+import { AttemptRecorder, takesReportsWithMarks } from "./send/attempt-recorder.js";
 import { markAll } from "./send/marker.js";
 import { findSuccessful, readArrivalCheck, skipSettled } from "./settled-calls.js";
 
@@ -102,27 +103,41 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await giveUpCallback(callbackId, session);
       continue;
     }
-    await reportAccepted(callbackId, due, session);
-    for (const from of ["accepted", "seen", "left"] as const) {
+    await markAccepted(callbackId, due, session);
+    for (const from of ["seen", "left"] as const) {
+      if (session.stop.reason !== null) return;
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
       await markAll({ ...job, callbackId, from }, left, session);
-      if (session.stop.reason !== null) return;
     }
+    if (session.stop.reason !== null) return;
     if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
 }
 
-/** The attempts are reported before their calls are marked: they say when the endpoint has accepted a call. A repeated report adds none. */
-async function reportAccepted(callbackId: string, due: readonly RunEntry[], session: RunSession): Promise<void> {
-  const recorder = new AttemptRecorder(callbackId, async () => null, session);
-  const result = { kind: "answered", statusCode: 200, statusMessage: "", body: "" } as const;
+/** Attempts that can't go with the marks are reported before: they say when the endpoint has accepted a call. A repeated report adds none. */
+async function markAccepted(callbackId: string, due: readonly RunEntry[], session: RunSession): Promise<void> {
+  const replays = new Map<string, ReplayAttempt>();
+  let unlessFailedSince: number | null = null;
   for (const { id: callId, acceptance } of due) {
     if (acceptance === null) continue;
-    recorder.report({ callId, startedAt: acceptance.at - acceptance.ms, durationMs: acceptance.ms, result });
+    const { at, ms: durationMs, serviceAt } = acceptance;
+    replays.set(callId, { callId, startedAt: at - durationMs, durationMs, result: ACCEPTED });
+    if (serviceAt !== null) unlessFailedSince = Math.min(unlessFailedSince ?? serviceAt, serviceAt);
   }
-  await recorder.finishOrPause();
+  if (replays.size === 0) return;
+  const goWithMarks = takesReportsWithMarks(session.deps.client);
+  if (!goWithMarks) {
+    const recorder = new AttemptRecorder(callbackId, async () => null, session);
+    for (const attempt of replays.values()) recorder.report(attempt);
+    await recorder.finishOrPause();
+  }
+  // What has changed since the first of them arrived is a later decision, or another call with the id.
+  const job = { callbackId, status: "SUCCESS", from: "accepted", unlessFailedSince } as const;
+  await markAll(job, replays.keys(), session, goWithMarks ? replays : undefined);
 }
+
+const ACCEPTED = { kind: "answered", statusCode: 200, statusMessage: "", body: "" } as const;
 
 function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
   return kind === "mark-failed" ? "FAILED" : "SUCCESS";

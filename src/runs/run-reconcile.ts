@@ -58,7 +58,7 @@ export interface Balance {
   readonly unknown: number;
   /** `notSent` counts calls that weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
   readonly notSent: number;
-  /** `ambiguous` counts calls that were neither marked nor sent. */
+  /** `ambiguous` counts calls that were neither marked nor sent, also because they were reopened meanwhile. */
   readonly ambiguous: number;
   /** `settledMeanwhile` counts calls that were SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
@@ -70,8 +70,9 @@ export interface Balance {
 export function balanceOf({ header, counts }: RunSummary): Balance | null {
   if (header.kind !== "reconcile") return null;
   // 0.1.0 planned every listed call.
-  const { failed, ambiguous, unmarked = 0 } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
+  const { failed, unmarked = 0, ...planned } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
   const { seen, accepted, twice, rejected, unknown, skipped } = counts;
+  const ambiguous = planned.ambiguous + skipped.reopened;
   const notSent = counts.left + counts.requested + skipped.order + unmarked;
   const arrived = seen + (marksAccepted(header) ? accepted : 0);
   const notFoundForMark = arrived - counts.marked - counts.toMark;

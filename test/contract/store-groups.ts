@@ -177,6 +177,24 @@ export function describeGroups(open: OpenStore): void {
       expect(counted(await groups(store, callback, ["reason"]))).toContainEqual({ reason: "no-message", count: 1 });
     });
 
+    it("quotes an answer's message that is the word for another reason, so that a filter takes only what it names", async () => {
+      const store = await open();
+      const callback = await aMixedCallback(store);
+      const words = ["not-sent", "no-message", "refused", "response-timeout"];
+      for (const statusMessage of words) {
+        const result = { kind: "answered", statusCode: 502, statusMessage, body: "" } as const;
+        await accept(store, callback, [statusMessage]);
+        await attempt(store, callback, [statusMessage], { startedAt: NOW, result });
+      }
+      for (const word of words) {
+        const all = counted(await groups(store, callback, ["statusCode", "reason"], { reason: word }));
+        expect(all.filter(({ statusCode }) => statusCode === 502)).toEqual([]);
+        expect(counted(await groups(store, callback, ["statusCode", "reason"], { reason: `"${word}"` }))).toEqual([
+          { statusCode: 502, reason: `"${word}"`, count: 1 },
+        ]);
+      }
+    });
+
     it("counts only what matches the filter, and calls without an attempt have no hour", async () => {
       const store = await open();
       const callback = await aMixedCallback(store);

@@ -2,8 +2,10 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
+import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { resumeRun } from "../../src/runs/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
@@ -31,8 +33,13 @@ async function failedCallsOf(url: string, calls: number) {
   const service = await openService();
   const lookups: number[] = [];
   const opened = clientOver(injectTransport(service.app));
+  let takesMarks = true;
   const client: Client = {
     ...opened,
+    async markCalls(...parameters) {
+      if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
+      return opened.markCalls(...parameters);
+    },
     findStates(callbackId, ids) {
       lookups.push(ids.length);
       return opened.findStates(callbackId, ids);
@@ -40,19 +47,34 @@ async function failedCallsOf(url: string, calls: number) {
   };
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url });
   const ids = Array.from({ length: calls }, (_, index) => `order-${index}`);
-  await client.submitCalls(
-    id,
-    ids.map((callId) => ({ id: callId, response: aResponse({ messageId: callId }) })),
-  );
-  const waiting = await pendingCalls(service.store, id);
-  await recordAttempts(service.store, waiting, (_, index) => ({ result: BUSY, startedAt: Date.now() - 60_000 + index }));
+  const submit = async (startedAt: () => number) => {
+    await client.submitCalls(
+      id,
+      ids.map((callId) => ({ id: callId, response: aResponse({ messageId: callId }) })),
+    );
+    const waiting = await pendingCalls(service.store, id);
+    await recordAttempts(service.store, waiting, (_, index) => ({ result: BUSY, startedAt: startedAt() + index }));
+    return waiting;
+  };
+  const waiting = await submit(() => Date.now() - 60_000);
   const desk = openDesk({ client });
   closing.push(() => closeService(service), desk.leave);
+  const replay = async (options: Partial<ReplayOptions> = {}, beforeRun: () => Promise<void> = async () => {}) => {
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+    await beforeRun();
+    return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps, desk.listener);
+  };
   return {
     client,
     lookups,
     events: desk.events,
-    mark: async (callIds: readonly string[]) => void (await client.markCalls(id, callIds, "SUCCESS")),
+    mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS") =>
+      void (await client.markCalls(id, callIds, status)),
+    /** All calls expire, and the sender uses their ids for new ones, which fail, too. */
+    async replaceCalls() {
+      await service.store.retention.purgeExpired(Date.now() + 999 * 86_400_000, 100);
+      await submit(() => Date.now() - 20);
+    },
     /** The service has delivered them, by a retry. */
     deliver: (callIds: readonly string[]) =>
       recordAttempts(
@@ -62,10 +84,14 @@ async function failedCallsOf(url: string, calls: number) {
       ),
     callOf: (callId: string) => client.getCall(id, callId),
     attemptsOf: async (callId: string) => (await client.listAttempts(id, callId)) ?? [],
-    async replay(options: Partial<ReplayOptions> = {}, beforeRun: () => Promise<void> = async () => {}) {
-      const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
-      await beforeRun();
-      return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps, desk.listener);
+    replay,
+    /** The endpoint accepts all calls, and none is marked. The returned function resumes the run. */
+    async replayUnmarked() {
+      takesMarks = false;
+      const { header, counts } = await replay();
+      takesMarks = true;
+      expect([counts.accepted, counts.marked]).toEqual([calls, 0]);
+      return () => resumeRun(header.runId, { resendUnknown: false }, desk.deps, desk.listener);
     },
   };
 }
@@ -180,6 +206,41 @@ it("lists again, after a question, what a service has that can't be asked about 
   const { counts, error } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, wasAsked: true }, desk.deps);
   expect(endpoint.received.filter((id) => settled.includes(id))).toEqual([]);
   expect([error, counts.accepted, counts.marked, counts.skipped.settled]).toEqual([null, 55, 55, 5]);
+});
+
+describe("what was accepted in a run that couldn't mark it", () => {
+  it("stays as a user has left it since, when the run is resumed, and the rest is marked", async () => {
+    const { endpoint, replayUnmarked, mark, callOf } = await failedCalls(3);
+    closing.push(endpoint.close);
+    // This is the state that the run has listed, so its mark isn't a later decision.
+    await mark(["order-2"], "FAILED");
+    const resume = await replayUnmarked();
+    await mark(["order-1"]);
+    await mark(["order-1"], "FAILED");
+    const { counts, error } = await resume();
+    expect([counts.marked, counts.toMark, counts.skipped]).toEqual([2, 0, { settled: 0, order: 0, reopened: 1 }]);
+    expect(error).toMatchObject({ code: "items-failed" });
+    const calls = await Promise.all(numbered(0, 3).map(callOf));
+    expect(calls.map(({ status, settledBy, attemptCount }) => [status, settledBy, attemptCount])).toEqual([
+      ["SUCCESS", "replay", 2],
+      ["FAILED", "user", 2],
+      ["SUCCESS", "replay", 2],
+    ]);
+  });
+
+  it("isn't taken for a new call with its id", async () => {
+    const { endpoint, replayUnmarked, mark, replaceCalls, callOf } = await failedCalls(2);
+    closing.push(endpoint.close);
+    const resume = await replayUnmarked();
+    await mark(numbered(0, 2));
+    await replaceCalls();
+    expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 0 });
+    const calls = await Promise.all(numbered(0, 2).map(callOf));
+    expect(calls.map(({ status, attemptCount }) => [status, attemptCount])).toEqual([
+      ["FAILED", 1],
+      ["FAILED", 1],
+    ]);
+  });
 });
 
 describe("on the command line", () => {

@@ -195,8 +195,12 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   await desk.deps.clock.sleepUntil(Date.now() + 2);
   const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
   for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, [takenBack], status);
-  const { counts } = await runMarks(plan, {}, desk.deps);
-  expect([plan.calls, counts.marked, counts.skipped.settled]).toEqual([2, 1, 1]);
+  const { counts, error } = await runMarks(plan, {}, desk.deps);
+  expect([plan.calls, counts.marked, counts.skipped]).toEqual([2, 1, { settled: 0, order: 0, reopened: 1 }]);
+  expect(error).toMatchObject({
+    code: "items-failed",
+    message: "1 call left as it is, as it was made FAILED or sent again since",
+  });
   expect((await client.getCall(id, takenBack)).status).toBe("FAILED");
   expect((await client.getCall(id, marked)).status).toBe("SUCCESS");
   await desk.leave();
@@ -240,7 +244,7 @@ it("a mark leaves what a replay, begun while it asked its question, has had reje
   const { counts } = await runMarks(plan, {}, desk.deps);
   endMark();
   await replaying;
-  expect([counts.marked, counts.skipped.settled]).toEqual([2, 3]);
+  expect([counts.marked, counts.skipped]).toEqual([2, { settled: 0, order: 0, reopened: 3 }]);
   await desk.leave();
   await endpoint.close();
   await closeService(service);
@@ -671,7 +675,7 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
       const taken = callIds.slice(0, 2);
       for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(callbackId, taken, status);
       const { counts } = await resumeRun(run.runId, { resendUnknown: false }, desk.deps);
-      expect(counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
+      expect(counts).toMatchObject({ marked: 1, skipped: { settled: 0, reopened: 2 }, toMark: 0 });
       expect(await successIds()).toEqual(callIds.slice(2));
     });
 });

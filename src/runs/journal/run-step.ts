@@ -35,6 +35,8 @@ export type CallStep =
       readonly call: string;
       readonly at: number;
       readonly ms: number;
+      /** `serviceAt` is the instant by the service's clock, or shortly before it, if the service says its clock exactly. */
+      readonly serviceAt?: number;
       /** The request was sent again on a fresh connection, so the receiver may have it twice. */
       readonly resent?: true;
     }
@@ -72,8 +74,11 @@ export type CallStep =
 /** `send` POSTs the call, `mark` only tells the service, and `ask` lets the service attempt it. */
 export type PlannedAction = "send" | "mark" | "ask";
 
-/** A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. */
-export type SkipReason = "settled" | "order";
+/**
+ * A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. One is
+ * reopened if it was made FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
+ */
+export type SkipReason = "settled" | "order" | "reopened";
 
 /**
  * The callback is gone if it was deleted, and changed if something else would be sent now, or elsewhere. A canary failed without an answer

@@ -1,3 +1,4 @@
+import type { Client } from "../../client/client.js";
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
@@ -30,7 +31,7 @@ export class AttemptRecorder {
   }
 
   markAccepted(attempt: ReplayAttempt): void {
-    const goesWithMark = this.#session.deps.client.capabilities.has("reported-attempts");
+    const goesWithMark = takesReportsWithMarks(this.#session.deps.client);
     this.#marker.add(attempt.callId, goesWithMark ? attempt : undefined);
     if (!goesWithMark) this.report(attempt);
   }
@@ -76,4 +77,9 @@ export class AttemptRecorder {
       if (!isWhcbError(error)) throw error;
     }
   }
+}
+
+/** An attempt that is reported in a request of its own would seem to be a later change of its call. */
+export function takesReportsWithMarks({ capabilities }: Client): boolean {
+  return capabilities.has("reported-attempts") || capabilities.has("guarded-marks");
 }

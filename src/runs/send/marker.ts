@@ -7,10 +7,10 @@ import { spellDuration } from "../../domain/duration.js";
 import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
-import type { RunHeader, StopReason } from "../journal/run-step.js";
+import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-import { findStates, findSuccessful } from "../settled-calls.js";
+import { findStates } from "../settled-calls.js";
 
 /** The client waits out shorter ones itself. */
 const SHORTEST_PAUSE_MS = 60_000;
@@ -35,6 +35,11 @@ export interface MarkJob {
 }
 
 const ARRIVALS = { accepted: "the endpoint accepted it", seen: "your system has it" };
+
+interface Kept {
+  readonly left: Map<string, SkipReason>;
+  readonly twice: Set<string>;
+}
 
 export class Marker {
   readonly #job: MarkJob;
@@ -124,7 +129,7 @@ export class Marker {
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
-    const left = new Set<string>();
+    const left = new Map<string, SkipReason>();
     const twice = new Set<string>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
@@ -132,8 +137,7 @@ export class Marker {
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt };
       const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
-      if (from === "accepted") await this.#sortSettled(kept, { left, twice });
-      else for (const id of await this.#withoutOwn(kept)) left.add(id);
+      await this.#sortKept(kept, { left, twice });
     };
     const outcomes = applyToChunk(
       chunk,
@@ -148,8 +152,10 @@ export class Marker {
         const again = outcome.callIds.filter((id) => twice.has(id));
         if (again.length > 0)
           this.#session.record(callbackId, { step: "marked", calls: again, as: status, at, twice: true }, from);
-        for (const call of outcome.callIds.filter((id) => left.has(id)))
-          this.#session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, from);
+        for (const call of outcome.callIds) {
+          const reason = left.get(call);
+          if (reason !== undefined) this.#session.record(callbackId, { step: "skipped", call, at, reason }, from);
+        }
       } else {
         const { callId: call, reason } = outcome;
         const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
@@ -159,40 +165,42 @@ export class Marker {
     }
   }
 
-  /** What was accepted, and stays as it is, was delivered or marked by others, or marked by an earlier session; a user may have made it FAILED. */
-  async #sortSettled(ids: readonly string[], { left, twice }: Record<"left" | "twice", Set<string>>): Promise<void> {
-    const states = await findStates(this.#job.callbackId, ids, this.#session.deps.client);
+  /**
+   * What was accepted, and is SUCCESS, was delivered or marked by others, or marked by an earlier session. Of other calls, what an earlier
+   * request of the run has made SUCCESS is its own.
+   */
+  async #sortKept(ids: readonly string[], { left, twice }: Kept): Promise<void> {
+    const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
+    const states = await findStates(callbackId, ids, this.#session.deps.client);
     for (const id of ids) {
-      const { status, settledBy } = states.get(id) ?? {};
-      if (status !== "SUCCESS") left.add(id);
-      else if (settledBy !== "replay" && !isSentElsewhere(this.#session.header)) twice.add(id);
+      const state = states.get(id);
+      if (state?.status === "SUCCESS" && from === "accepted") {
+        if (state.settledBy !== "replay" && !isSentElsewhere(this.#session.header)) twice.add(id);
+        continue;
+      }
+      const isOwn = state?.status === "SUCCESS" && wanted === "SUCCESS" && mayBeMarked?.has(id) === true;
+      const isReopened = state !== undefined && state.status !== "SUCCESS" && wanted === "SUCCESS";
+      if (!isOwn) left.set(id, isReopened ? "reopened" : "settled");
     }
-  }
-
-  /** Leaves out what an earlier request of the run has made SUCCESS. */
-  async #withoutOwn(left: readonly string[]): Promise<readonly string[]> {
-    const { callbackId, status, mayBeMarked } = this.#job;
-    const ids = left.filter((id) => status === "SUCCESS" && mayBeMarked?.has(id) === true);
-    const own = await findSuccessful(callbackId, ids, this.#session.deps.client);
-    return left.filter((id) => !own.has(id));
   }
 
   #details(callIds: readonly string[]): MarkDetails {
     const { stop } = this.#session;
     const { from, status, unlessFailedSince = null, wereDelivered = false } = this.#job;
+    const since = unlessFailedSince !== null && { unlessFailedSince };
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      const since = unlessFailedSince !== null && { unlessFailedSince };
       return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     // It is the user who says that another endpoint's answer counts.
-    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true };
+    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true, ...since };
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return {
       by: "replay",
       unlessSettled: true,
+      ...since,
       ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }),
     };
   }
@@ -242,9 +250,15 @@ function tooLongPause(cause: WhcbError, runId: string): WhcbError {
   return new WhcbError(cause.code, cause.message, { cause, ...advice });
 }
 
-export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {
+/** `replays` are recorded with the marks of their calls. */
+export async function markAll(
+  job: MarkJob,
+  callIds: Iterable<string>,
+  session: RunSession,
+  replays: ReadonlyMap<string, ReplayAttempt> = new Map(),
+): Promise<void> {
   const marker = new Marker(job, session);
-  for (const id of callIds) marker.add(id);
+  for (const id of callIds) marker.add(id, replays.get(id));
   await marker.finish();
 }
 

@@ -180,7 +180,9 @@ class GroupSender {
     const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result };
     const resent = result.resent && { resent: true as const };
     if (isAccepted(result)) {
-      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms, ...resent });
+      const serviceAt = this.#session.deps.client.serviceNow();
+      const accepted = { step: "accepted", call: call.id, at, ms, ...(serviceAt !== null && { serviceAt }) } as const;
+      this.#session.record(callbackId, { ...accepted, ...resent });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#chooser.setRejectedCanaries([]);
       this.#job.onAccepted(attempt);

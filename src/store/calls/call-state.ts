@@ -13,6 +13,7 @@ export interface CallState {
   readonly id: string;
   readonly seq: number;
   readonly callbackKey: number;
+  readonly acceptedAt: number;
   readonly before: CallProgress;
   after: CallProgress;
   /** Who has marked the call now. It is undefined unless it was marked. */
@@ -35,10 +36,10 @@ export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<
 }
 
 async function readStates(db: Db, calls: RawBuilder<unknown>): Promise<CallState[]> {
-  const rows = await readRows(db, "calls", ["id", "seq", "callback_key", ...PROGRESS_COLUMNS], sql`FROM ${calls}`);
-  return rows.map(([id, seq, callbackKey, ...cells]) => {
+  const rows = await readRows(db, "calls", ["id", "seq", "callback_key", "accepted_at", ...PROGRESS_COLUMNS], sql`FROM ${calls}`);
+  return rows.map(([id, seq, callbackKey, acceptedAt, ...cells]) => {
     const progress = toProgress(cells);
-    return { id, seq, callbackKey, before: progress, after: progress };
+    return { id, seq, callbackKey, acceptedAt, before: progress, after: progress };
   });
 }
 

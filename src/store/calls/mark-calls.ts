@@ -145,16 +145,17 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   if (executeBefore !== undefined && time >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
   const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
-  const attempts = await addReplays(trx, states, { replays, now }, activity);
+  // An id may have been used again.
+  const isSince = (at = 0): boolean => at > (unlessFailedSince ?? now) && at <= Math.max(now, time);
+  const own = replays.filter(({ callId }) => !isSince(states.get(callId)?.acceptedAt));
+  const attempts = await addReplays(trx, states, { replays: own, now }, activity);
   for (const [id, { before }] of states) {
     const reason = markProblem(before, status);
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const takenBack =
-    unlessFailedSince === undefined
-      ? new Set<number>()
-      : await findTakenBack(trx, states, unlessFailedSince, Math.max(now, time));
+    unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, unlessFailedSince, isSince);
   const stays = ({ seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
     before.changedAt > unlessChangedAfter ||
@@ -175,18 +176,21 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   return left;
 }
 
-/** Resolves to the seqs of calls that a user has made FAILED, has had sent again, or has released by switching retries off, after this instant. */
+/**
+ * Resolves to the seqs of calls that a user has made FAILED, has had sent again, or has released by switching retries off, after this
+ * instant, and of those that are new since.
+ */
 async function findTakenBack(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
   since: number,
-  now: number,
+  isSince: (at: number) => boolean,
 ): Promise<ReadonlySet<number>> {
   const changed = [...states.values()].filter(
-    ({ before: { status, changedAt } }) => status !== "SUCCESS" && changedAt > since && changedAt <= now,
+    ({ acceptedAt, before: { status, changedAt } }) => status !== "SUCCESS" && (isSince(acceptedAt) || isSince(changedAt)),
   );
-  const isByUser = ({ before: { status, settledBy, due } }: CallState): boolean =>
-    settledBy === "user" || status === "PENDING" || due?.cause === "replay";
+  const isByUser = ({ acceptedAt, before: { status, settledBy, due } }: CallState): boolean =>
+    isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
   const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
   return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);

@@ -3,9 +3,11 @@ import { type RawBuilder, type SqlBool, sql } from "kysely";
 import { type CallStatus, idKey } from "../../domain/call.js";
 import {
   type CallFilter,
+  FAILURE_REASONS,
   MAX_REASON_TEXT,
   matchesStatusCode,
   NO_MESSAGE,
+  quoteReason,
   type StatusCodePattern,
 } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
@@ -313,9 +315,12 @@ export function nonEmptyText(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_REASON_TEXT)}), '')`;
 }
 
+const QUOTED_REASONS = FAILURE_REASONS.map((one) => sql`WHEN status_message = ${sql.lit(one)} THEN ${sql.lit(quoteReason(one))}`);
+
 /** `REASON` must match `reasonText`. */
 export const REASON = sql`
   CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent')
+  ${sql.join(QUOTED_REASONS, sql` `)}
   ELSE coalesce(${nonEmptyText(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;
 
 function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {

@@ -108,8 +108,8 @@ class CallSummary {
     const { statusCode = null, reason, hour } = values;
     this.#looked += count;
     this.#byCode.set(statusCode, (this.#byCode.get(statusCode) ?? 0) + count);
-    if (reason === NOT_SENT) this.#unsent += count;
-    if (reason === TIMED_OUT) this.#timedOut += count;
+    if (statusCode === null && reason === NOT_SENT) this.#unsent += count;
+    if (statusCode === null && reason === TIMED_OUT) this.#timedOut += count;
     if (firstAttemptedAt !== null) this.#oldest = Math.min(this.#oldest ?? firstAttemptedAt, firstAttemptedAt);
     if (lastAttemptedAt !== null) this.#newest = Math.max(this.#newest ?? lastAttemptedAt, lastAttemptedAt);
     if (hour == null) return;

@@ -91,13 +91,29 @@ describe("the counts of a run", () => {
   });
 
   it("of callbacks add up, field by field", () => {
-    const one = { ...NO_COUNTS, planned: 3, accepted: 2, rejected: 1, skipped: { settled: 4, order: 5 }, marked: 2, twice: 1 };
-    const other = { ...NO_COUNTS, planned: 10, resent: 2, left: 7, unknown: 3, skipped: { settled: 1, order: 0 }, toMark: 6 };
+    const one = {
+      ...NO_COUNTS,
+      planned: 3,
+      accepted: 2,
+      rejected: 1,
+      skipped: { settled: 4, order: 5, reopened: 1 },
+      marked: 2,
+      twice: 1,
+    };
+    const other = {
+      ...NO_COUNTS,
+      planned: 10,
+      resent: 2,
+      left: 7,
+      unknown: 3,
+      skipped: { settled: 1, order: 0, reopened: 2 },
+      toMark: 6,
+    };
     const sum = {
       planned: 13,
       accepted: 2,
       rejected: 1,
-      skipped: { settled: 5, order: 5 },
+      skipped: { settled: 5, order: 5, reopened: 3 },
       marked: 2,
       twice: 1,
       resent: 2,

@@ -30,7 +30,7 @@ describe("the progress of a run", () => {
 
   it("counts what is no longer open, and a mark of an accepted call doesn't count twice", () => {
     const { progress, start } = progressOf(20);
-    const after = { ...start, left: 13, accepted: 2, rejected: 1, requested: 3, skipped: { order: 1, settled: 0 } };
+    const after = { ...start, left: 13, accepted: 2, rejected: 1, requested: 3, skipped: { order: 1, settled: 0, reopened: 0 } };
     progress.update(after);
     progress.update({ ...after, marked: 2 });
     expect(progress.read()).toMatchObject({ done: 7 });

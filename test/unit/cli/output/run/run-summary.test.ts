@@ -18,7 +18,7 @@ const MIXED: RunCounts = {
   left: 3,
   notFound: 1,
   marked: 4,
-  skipped: { settled: 3, order: 1 },
+  skipped: { settled: 3, order: 1, reopened: 0 },
 };
 
 function aSummary(counts: RunCounts, reconcile?: RunSummary["header"]["reconcile"]): RunSummary {
