@@ -284,7 +284,7 @@ describe("a preview", () => {
     for await (const previewed of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, ANY_ADDRESS)) lines.push(toCurl(previewed));
     await plan.discard();
     expect(lines.length).toBe(2);
-    expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY"`);
+    expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY_00112233445566AA"`);
     expect(lines.join()).not.toContain(KEY);
     expect(lines.join()).not.toContain("odd");
     expect(at.endpoint.received).toEqual([]);

@@ -201,7 +201,7 @@ export function parseStep(text: string): RunStep | null {
   return isStep(value) ? value : null;
 }
 
-/** 0.1.0 wrote `refused` and `unmarkable`, and counted neither `twice` nor `resent`. */
+/** 0.1.0 wrote `refused` and `unmarkable`, and didn't count `twice`, `resent` and `skipped.reopened`. */
 function inPresentTerms(value: unknown): unknown {
   if (!isObject(value)) return value;
   if (value.step === "refused") return { ...value, step: "rejected" };
@@ -209,7 +209,8 @@ function inPresentTerms(value: unknown): unknown {
   if (value.step !== "ended" || !isObject(value.counts)) return value;
   const { refused, unmarkable, ...counts } = value.counts;
   const renamed = refused !== undefined && { rejected: refused, notFound: unmarkable };
-  return { ...value, counts: { twice: 0, resent: 0, ...counts, ...renamed } };
+  const skipped = isObject(counts.skipped) && { skipped: { reopened: 0, ...counts.skipped } };
+  return { ...value, counts: { twice: 0, resent: 0, ...counts, ...renamed, ...skipped } };
 }
 
 const ONE_CALL = new Set<unknown>([

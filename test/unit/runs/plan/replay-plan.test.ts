@@ -138,7 +138,7 @@ describe("a call", () => {
 });
 
 describe("the plan", () => {
-  const timedOut = { statusCode: null, statusMessage: "response-timeout" };
+  const timedOut = { statusCode: null, statusMessage: "response-timeout: no complete answer" };
   const calls: readonly ListedCall[] = [
     { ...aCall("newest", NOW - 1_000, "24/11/26 09:20"), nextAttemptAt: NOW },
     { ...aCall("oldest", NOW - 700_000, "24/11/26 09:00"), statusCode: 500 },
