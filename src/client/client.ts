@@ -5,12 +5,13 @@ import { readDate, toIsoDate } from "../wire/dates.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import { type ListedAuditEntry, readAuditList } from "../wire/json/audit-json.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
+import type { ListPage } from "../wire/json/list-json.js";
 import { type ListedOutage, readOutageList } from "../wire/json/outage-json.js";
 import { type CallReading, callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
-import { type Feature, isUnknownRoute } from "./capabilities.js";
+import type { Feature } from "./capabilities.js";
 import { groupRequests } from "./group-requests.js";
-import { type ListPage, readWholeList, walkList } from "./list-walker.js";
+import { readWholeList, walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests } from "./run-requests.js";
 import {
@@ -21,7 +22,7 @@ import {
   type ServiceCredentials,
 } from "./service-api.js";
 import { type CallState, singleCalls } from "./single-calls.js";
-import { isSuccess, type Transport } from "./transport.js";
+import type { Transport } from "./transport.js";
 import type { BeginWait } from "./wait.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
@@ -98,20 +99,16 @@ interface SignInCode {
 
 /** The code signs the user of this client in to the console. Returns null if the service has none. */
 async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
-  const answer = await api.exchange({ method: "POST", path: "/console/code", noun: "callback" });
-  if (isUnknownRoute(answer)) return null;
-  if (!isSuccess(answer)) throw api.errorOf(answer);
+  const answer = await api.exchangeIfKnown({ method: "POST", path: "/console/code", noun: "callback" });
+  if (answer === null) return null;
   const { code, expiresAt } = objectOf(api.documentOf(answer));
   return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
   const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${idInUrl(callbackId)}`;
-  const load = await beginList(api, "outages", path, (document) => {
-    const { outages, total, next } = readOutageList(document);
-    return { items: outages, total, next };
-  });
-  return load && readWholeList(api.basePath + path, load, ({ id }: ListedOutage) => id);
+  const load = await beginList(api, "outages", path, readOutageList);
+  return load && readWholeList(api.basePath + path, load);
 }
 
 interface AuditQuery {
@@ -131,7 +128,7 @@ async function listAudit(api: ServiceApi, { callbackId, user, since }: AuditQuer
   });
   const path = query.size === 0 ? "/audit" : `/audit?${query}`;
   const load = await beginList(api, "audit", path, readAuditList);
-  return load && walkList(api.basePath + path, load, ({ id }: ListedAuditEntry) => id);
+  return load && walkList(api.basePath + path, load);
 }
 
 /** Returns what loads the list's pages, of which the first is there already. Returns null if the service has no such list. */
@@ -141,10 +138,8 @@ async function beginList<Item>(
   path: string,
   read: (document: unknown) => ListPage<Item>,
 ): Promise<((from: string) => Promise<ListPage<Item>>) | null> {
-  if (api.capabilities.lacks(feature)) return null;
-  const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
-  if (api.capabilities.isMissing(feature, first)) return null;
-  if (!isSuccess(first)) throw api.errorOf(first);
+  const first = await api.exchangeFeature(feature, { method: "GET", path: api.withPageLimit(path), noun: "callback" });
+  if (first === null) return null;
   let document: unknown = api.documentOf(first);
   return async (from) => {
     const page = read(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));

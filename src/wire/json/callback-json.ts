@@ -6,7 +6,7 @@ import { isMasked } from "../../domain/mask.js";
 import { dateOrNull, readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
-import { readList } from "./list-json.js";
+import { type ListPage, readList } from "./list-json.js";
 
 /** An empty key is left out, as a PUT without one keeps the stored key. The platform has no `signing`. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
@@ -267,15 +267,9 @@ function notReturned(setting: string, name: string, hint?: string): WhcbError {
   return new WhcbError("config", message, hint === undefined ? {} : { hint });
 }
 
-export interface ReadCallbackList {
-  readonly callbacks: readonly ListedCallback[];
-  readonly total: number | null;
-  readonly next: string | null;
-}
-
-export function readCallbackList(document: unknown): ReadCallbackList {
-  const { items, total, next } = readList("callbacks", document);
-  return { callbacks: items.map(readCallback), total, next };
+export function readCallbackList(document: unknown): ListPage<ListedCallback> {
+  const list = readList("callbacks", document);
+  return { ...list, items: list.items.map(readCallback) };
 }
 
 /** Reads any case. Returns null if it isn't one. */
