@@ -1,4 +1,5 @@
 /** Nothing is opened before a command needs it. */
+
 import type { OnListed } from "../client/call-requests.js";
 import type { Client } from "../client/client.js";
 import type { OwnDatabase } from "../client/service-api.js";
@@ -13,6 +14,7 @@ import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
+import type { LockFile } from "../runs/run-deps.js";
 import type { BodyNames, DeliverySettings } from "../wire/delivery-settings.js";
 
 export interface CliDeps {
@@ -25,8 +27,7 @@ export interface CliDeps {
   /** A program that runs commands itself is told the run's id. */
   onRunStarted?(runId: string): void;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
-  /** Locks it until it is released or this process dies. Returns null if another process has it. */
-  lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
+  readonly lockFile: LockFile;
   /** Returns whether this user's `serve` on loopback, in the network namespace of this process, has the port of this URL. */
   isServedHere(url: string): Promise<boolean>;
   /** Returns whether a `serve` that isn't on loopback of this network namespace has the database file, or may have it. */

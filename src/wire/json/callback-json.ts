@@ -5,7 +5,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
 import { dateOrNull, readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
-import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
+import { firstText, flagOf, type JsonObject, objectOf, textOf, withoutUndefined } from "./json-value.js";
 import { type ListPage, readList } from "./list-json.js";
 
 /** An empty key is left out, as a PUT without one keeps the stored key. The platform has no `signing`. */
@@ -232,10 +232,6 @@ function withoutMasked({ auth, url, ...rest }: JsonObject): JsonObject {
   const isKept = key === undefined || key === null || keyOrNull(key) !== null;
   const kept = isKept ? auth : type;
   return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && withoutUndefined({ url })) };
-}
-
-function withoutUndefined(members: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 /** The platform rejects a PUT without these. */
