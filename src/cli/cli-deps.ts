@@ -1,9 +1,7 @@
 /** Nothing is opened before a command needs it. */
 
-import type { OnListed } from "../client/call-requests.js";
-import type { Client } from "../client/client.js";
-import type { OwnDatabase } from "../client/service-api.js";
-import type { BeginWait } from "../client/wait.js";
+import type { Client, ClientOptions } from "../client/client.js";
+import type { ServiceCredentials } from "../client/service-api.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { EgressProxy } from "../delivery/egress-proxy.js";
@@ -42,29 +40,13 @@ export interface CliDeps {
   startService(options: ServeOptions, clock?: Clock): Promise<RunningService>;
 }
 
+export interface HttpTarget extends ServiceCredentials, Omit<ClientOptions, "credentials" | "clock" | "random"> {
+  readonly kind: "http";
+  readonly url: string;
+}
+
 export type ServiceTarget =
-  | {
-      readonly kind: "http";
-      readonly url: string;
-      readonly apiKey: string;
-      readonly username: string;
-      readonly password: string;
-      /** `rate` is in requests a second; null sets no limit. */
-      readonly rate: number | null;
-      /** The service's dd/MM/yy dates are in this IANA zone. */
-      readonly timezone: string;
-      /** Gets each page of a list of calls, before its filter. */
-      readonly onListed?: OnListed | undefined;
-      /** Gets a line without secrets for each request, for --verbose. */
-      readonly onExchange?: ((line: string) => void) | undefined;
-      /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
-      readonly retriesRefused?: (reason: string) => boolean;
-      readonly beginWait?: BeginWait;
-      /** It is known if the profile has it. */
-      readonly ownDatabase?: OwnDatabase | undefined;
-      /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
-      readonly readPatienceMs?: () => number | null;
-    }
+  | HttpTarget
   | {
       readonly kind: "file";
       readonly path: string;

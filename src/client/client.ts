@@ -12,7 +12,7 @@ import { callbackRequests } from "./callback-requests.js";
 import type { Feature } from "./capabilities.js";
 import { groupRequests } from "./group-requests.js";
 import { readWholeList, walkList } from "./list-walker.js";
-import { createRequester } from "./requester.js";
+import { createRequester, type RequesterOptions } from "./requester.js";
 import { runRequests } from "./run-requests.js";
 import {
   createServiceApi,
@@ -23,7 +23,6 @@ import {
 } from "./service-api.js";
 import { type CallState, singleCalls } from "./single-calls.js";
 import type { Transport } from "./transport.js";
-import type { BeginWait } from "./wait.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
@@ -32,28 +31,22 @@ export type { CallState, ListedAuditEntry, ListedOutage };
 /** A `Client` is of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;
 
-export interface ClientOptions extends CallReading {
+export interface ClientOptions extends CallReading, RequesterOptions {
   /** `credentials` is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   /** So many requests are sent in any second. It is null without a limit. */
   readonly rate: number | null;
-  /** `onExchange` gets a line without secrets. */
-  readonly onExchange?: ((line: string) => void) | undefined;
-  /** See RequesterDeps. */
-  readonly retriesRefused?: (reason: string) => boolean;
-  readonly beginWait?: BeginWait;
-  readonly readPatienceMs?: () => number | null;
+  /** It is known if the profile has it. */
   readonly ownDatabase?: OwnDatabase | undefined;
 }
 
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions) {
-  const { clock, random, credentials, timezone, onExchange, retriesRefused, beginWait, readPatienceMs, ownDatabase } = options;
+  const { clock, credentials, timezone, ownDatabase } = options;
   const sent = [...credentialSecrets(credentials)];
   const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
-  const reported = { onExchange, retriesRefused, beginWait, readPatienceMs };
-  const requester = createRequester({ transport, mask, pacer, clock, random, ...reported });
+  const requester = createRequester({ ...options, transport, mask, pacer });
   const api = createServiceApi({
     requester,
     name: transport.name,
