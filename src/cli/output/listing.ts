@@ -69,7 +69,7 @@ function pickColumns<Row>(
   }
   return names.flatMap((name) => {
     const keys = columns.map(({ key }) => key);
-    const key = requireOneOf(name, keys, "usage", `--columns: no column ${JSON.stringify(name)}`);
+    const key = requireOneOf(name, keys, `--columns: no column ${JSON.stringify(name)}`);
     return columns.filter((column) => column.key === key);
   });
 }
