@@ -1,8 +1,7 @@
 /** Nothing is opened before a command needs it. */
-import type { OnListed } from "../client/call-requests.js";
-import type { Client } from "../client/client.js";
-import type { OwnDatabase } from "../client/service-api.js";
-import type { BeginWait } from "../client/wait.js";
+
+import type { Client, ClientOptions } from "../client/client.js";
+import type { ServiceCredentials } from "../client/service-api.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { EgressProxy } from "../delivery/egress-proxy.js";
@@ -13,6 +12,7 @@ import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
+import type { LockFile } from "../runs/run-deps.js";
 import type { BodyNames, DeliverySettings } from "../wire/delivery-settings.js";
 
 export interface CliDeps {
@@ -25,8 +25,7 @@ export interface CliDeps {
   /** A program that runs commands itself is told the run's id. */
   onRunStarted?(runId: string): void;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
-  /** Locks it until it is released or this process dies. Returns null if another process has it. */
-  lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
+  readonly lockFile: LockFile;
   /** Returns whether this user's `serve` on loopback, in the network namespace of this process, has the port of this URL. */
   isServedHere(url: string): Promise<boolean>;
   /** Returns whether a `serve` that isn't on loopback of this network namespace has the database file, or may have it. */
@@ -41,29 +40,13 @@ export interface CliDeps {
   startService(options: ServeOptions, clock?: Clock): Promise<RunningService>;
 }
 
+export interface HttpTarget extends ServiceCredentials, Omit<ClientOptions, "credentials" | "clock" | "random"> {
+  readonly kind: "http";
+  readonly url: string;
+}
+
 export type ServiceTarget =
-  | {
-      readonly kind: "http";
-      readonly url: string;
-      readonly apiKey: string;
-      readonly username: string;
-      readonly password: string;
-      /** `rate` is in requests a second; null sets no limit. */
-      readonly rate: number | null;
-      /** The service's dd/MM/yy dates are in this IANA zone. */
-      readonly timezone: string;
-      /** Gets each page of a list of calls, before its filter. */
-      readonly onListed?: OnListed | undefined;
-      /** Gets a line without secrets for each request, for --verbose. */
-      readonly onExchange?: ((line: string) => void) | undefined;
-      /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
-      readonly retriesRefused?: (reason: string) => boolean;
-      readonly beginWait?: BeginWait;
-      /** It is known if the profile has it. */
-      readonly ownDatabase?: OwnDatabase | undefined;
-      /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
-      readonly readPatienceMs?: () => number | null;
-    }
+  | HttpTarget
   | {
       readonly kind: "file";
       readonly path: string;

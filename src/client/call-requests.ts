@@ -9,11 +9,12 @@ import { idInUrl } from "../wire/bulk-ids.js";
 import { toIsoDate } from "../wire/dates.js";
 import { type ListedCall, readCallList } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
+import type { ListPage } from "../wire/json/list-json.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownMethod } from "./capabilities.js";
-import { type ListPage, walkList } from "./list-walker.js";
+import { walkList } from "./list-walker.js";
 import { type ReplayReport, replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall, parseJson } from "./service-error.js";
@@ -103,12 +104,13 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
     async function load(path: string): Promise<ListPage<ListedCall>> {
       try {
-        const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
+        const page = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
+        const { items: calls } = page;
         // Such a list has calls of any status, so each must say its own.
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
         capabilities.readCalls(calls);
         onListed(calls, api.toServiceClock(clock.now()) - clock.now());
-        return { items: calls, total, next };
+        return page;
       } catch (error) {
         const index = paths.lastIndexOf(path);
         const simpler = index === -1 ? undefined : paths[index + 1];
@@ -118,7 +120,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       }
     }
 
-    for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
+    for await (const { items, total } of walkList(firstPath, load)) {
       if (query.filter.answer !== undefined) requireAnswers(items, api);
       // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
       const meant = (call: ListedCall): CallFilter => ({

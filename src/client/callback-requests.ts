@@ -11,10 +11,9 @@ import {
   settingsToJson,
 } from "../wire/json/callback-json.js";
 import { type JsonObject, objectOf, textOf } from "../wire/json/json-value.js";
-import { isUnknownRoute } from "./capabilities.js";
 import { readWholeList } from "./list-walker.js";
 import type { ApiRequest, ServiceApi } from "./service-api.js";
-import { isSuccess } from "./transport.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
 
 const LIST = { command: "whcb callbacks list", when: "to see them" };
 
@@ -22,14 +21,8 @@ const LIST = { command: "whcb callbacks list", when: "to see them" };
 export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void) {
   /** Some services list only id, name and url. */
   function listCallbacks(): Promise<readonly ListedCallback[]> {
-    return readWholeList(
-      `${api.basePath}/callbacks`,
-      async (path) => {
-        const document = await api.getDocument(api.withPageLimit(path), "callback");
-        const { callbacks, total, next } = readCallbackList(document);
-        return { items: callbacks, total, next };
-      },
-      ({ id }: ListedCallback) => id,
+    return readWholeList(`${api.basePath}/callbacks`, async (path) =>
+      readCallbackList(await api.getDocument(api.withPageLimit(path), "callback")),
     );
   }
 
@@ -123,13 +116,8 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
 
   /** Sends an outage's e-mail as a test. Returns null if the service can't. Throws `rate-limited` after too many, `unavailable`. */
   async function sendTestMail(id: string): Promise<TestMail | null> {
-    const answer = await api.exchange({ method: "POST", path: `${callbackPath(id)}/test-email`, noun: "callback" });
-    if (isUnknownRoute(answer)) {
-      // A gateway's 403 for an unknown path looks like one for a wrong key.
-      await getById(id);
-      return null;
-    }
-    if (!isSuccess(answer)) throw api.errorOf(answer);
+    const answer = await exchangeIfKnown(id, { method: "POST", path: `${callbackPath(id)}/test-email`, noun: "callback" });
+    if (answer === null) return null;
     const { to, channel, sent, answer: said } = objectOf(api.documentOf(answer));
     return {
       to: textOf(to) ?? "",
@@ -151,12 +139,16 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
 
   async function changePause(id: string, change: Pick<ApiRequest, "method" | "body">): Promise<boolean> {
     // A repeat changes nothing more.
-    const answer = await api.exchange({ ...change, path: `${callbackPath(id)}/pause`, noun: "callback", isRepeatable: true });
-    if (isSuccess(answer)) return true;
-    if (!isUnknownRoute(answer)) throw api.errorOf(answer);
+    const request = { ...change, path: `${callbackPath(id)}/pause`, noun: "callback", isRepeatable: true } as const;
+    return (await exchangeIfKnown(id, request)) !== null;
+  }
+
+  /** Returns null if the service has no such route. */
+  async function exchangeIfKnown(id: string, request: ApiRequest): Promise<TransportResponse | null> {
+    const answer = await api.exchangeIfKnown(request);
     // A gateway's 403 for an unknown path looks like one for a wrong key.
-    await getById(id);
-    return false;
+    if (answer === null) await getById(id);
+    return answer;
   }
 
   return {

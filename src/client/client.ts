@@ -5,13 +5,14 @@ import { readDate, toIsoDate } from "../wire/dates.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import { type ListedAuditEntry, readAuditList } from "../wire/json/audit-json.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
+import type { ListPage } from "../wire/json/list-json.js";
 import { type ListedOutage, readOutageList } from "../wire/json/outage-json.js";
 import { type CallReading, callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
-import { type Feature, isUnknownRoute } from "./capabilities.js";
+import type { Feature } from "./capabilities.js";
 import { groupRequests } from "./group-requests.js";
-import { type ListPage, readWholeList, walkList } from "./list-walker.js";
-import { createRequester } from "./requester.js";
+import { readWholeList, walkList } from "./list-walker.js";
+import { createRequester, type RequesterOptions } from "./requester.js";
 import { runRequests } from "./run-requests.js";
 import {
   createServiceApi,
@@ -21,8 +22,7 @@ import {
   type ServiceCredentials,
 } from "./service-api.js";
 import { type CallState, singleCalls } from "./single-calls.js";
-import { isSuccess, type Transport } from "./transport.js";
-import type { BeginWait } from "./wait.js";
+import type { Transport } from "./transport.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
@@ -31,28 +31,22 @@ export type { CallState, ListedAuditEntry, ListedOutage };
 /** A `Client` is of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;
 
-export interface ClientOptions extends CallReading {
+export interface ClientOptions extends CallReading, RequesterOptions {
   /** `credentials` is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   /** So many requests are sent in any second. It is null without a limit. */
   readonly rate: number | null;
-  /** `onExchange` gets a line without secrets. */
-  readonly onExchange?: ((line: string) => void) | undefined;
-  /** See RequesterDeps. */
-  readonly retriesRefused?: (reason: string) => boolean;
-  readonly beginWait?: BeginWait;
-  readonly readPatienceMs?: () => number | null;
+  /** It is known if the profile has it. */
   readonly ownDatabase?: OwnDatabase | undefined;
 }
 
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions) {
-  const { clock, random, credentials, timezone, onExchange, retriesRefused, beginWait, readPatienceMs, ownDatabase } = options;
+  const { clock, credentials, timezone, ownDatabase } = options;
   const sent = [...credentialSecrets(credentials)];
   const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
-  const reported = { onExchange, retriesRefused, beginWait, readPatienceMs };
-  const requester = createRequester({ transport, mask, pacer, clock, random, ...reported });
+  const requester = createRequester({ ...options, transport, mask, pacer });
   const api = createServiceApi({
     requester,
     name: transport.name,
@@ -98,20 +92,16 @@ interface SignInCode {
 
 /** The code signs the user of this client in to the console. Returns null if the service has none. */
 async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
-  const answer = await api.exchange({ method: "POST", path: "/console/code", noun: "callback" });
-  if (isUnknownRoute(answer)) return null;
-  if (!isSuccess(answer)) throw api.errorOf(answer);
+  const answer = await api.exchangeIfKnown({ method: "POST", path: "/console/code", noun: "callback" });
+  if (answer === null) return null;
   const { code, expiresAt } = objectOf(api.documentOf(answer));
   return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
   const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${idInUrl(callbackId)}`;
-  const load = await beginList(api, "outages", path, (document) => {
-    const { outages, total, next } = readOutageList(document);
-    return { items: outages, total, next };
-  });
-  return load && readWholeList(api.basePath + path, load, ({ id }: ListedOutage) => id);
+  const load = await beginList(api, "outages", path, readOutageList);
+  return load && readWholeList(api.basePath + path, load);
 }
 
 interface AuditQuery {
@@ -131,7 +121,7 @@ async function listAudit(api: ServiceApi, { callbackId, user, since }: AuditQuer
   });
   const path = query.size === 0 ? "/audit" : `/audit?${query}`;
   const load = await beginList(api, "audit", path, readAuditList);
-  return load && walkList(api.basePath + path, load, ({ id }: ListedAuditEntry) => id);
+  return load && walkList(api.basePath + path, load);
 }
 
 /** Returns what loads the list's pages, of which the first is there already. Returns null if the service has no such list. */
@@ -141,10 +131,8 @@ async function beginList<Item>(
   path: string,
   read: (document: unknown) => ListPage<Item>,
 ): Promise<((from: string) => Promise<ListPage<Item>>) | null> {
-  if (api.capabilities.lacks(feature)) return null;
-  const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
-  if (api.capabilities.isMissing(feature, first)) return null;
-  if (!isSuccess(first)) throw api.errorOf(first);
+  const first = await api.exchangeFeature(feature, { method: "GET", path: api.withPageLimit(path), noun: "callback" });
+  if (first === null) return null;
   let document: unknown = api.documentOf(first);
   return async (from) => {
     const page = read(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));

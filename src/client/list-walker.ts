@@ -1,12 +1,7 @@
 /** Follows the path and query of `rel=next`, on the same service. */
 import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
-
-export interface ListPage<Item> {
-  readonly items: readonly Item[];
-  readonly total: number | null;
-  readonly next: string | null;
-}
+import type { ListPage } from "../wire/json/list-json.js";
 
 /** So many pages in a row may have no new item, as rows that arrive meanwhile move the others. */
 const MAX_STALE_PAGES = 10;
@@ -37,8 +32,12 @@ export class KeptLength {
   }
 }
 
+interface Listed {
+  readonly id: string;
+}
+
 /** Returns all items of a list. Throws as `walkList`, and if they are too long together. */
-export async function readWholeList<Item>(...list: Parameters<typeof walkList<Item>>): Promise<readonly Item[]> {
+export async function readWholeList<Item extends Listed>(...list: Parameters<typeof walkList<Item>>): Promise<readonly Item[]> {
   const all: Item[] = [];
   const kept = new KeptLength();
   for await (const { items } of walkList(...list)) {
@@ -55,10 +54,9 @@ export async function readWholeList<Item>(...list: Parameters<typeof walkList<It
  * Yields each item once. Items without an id can't be told apart, so all of them are yielded. Throws `unavailable` if `next` loops before
  * `total` items, leaves this list, or doesn't end.
  */
-export async function* walkList<Item>(
+export async function* walkList<Item extends Listed>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,
-  idOf: (item: Item) => string,
 ): AsyncGenerator<{ readonly items: readonly Item[]; readonly total: number | null }> {
   const seenIds = new Set<string>();
   const seenPaths = new Set<string>();
@@ -70,9 +68,9 @@ export async function* walkList<Item>(
     kept.add(path.length);
     const { items, total, next } = await load(path);
     const before = seenIds.size;
-    const newItems = items.filter((item) => !seenIds.has(idOf(item)));
-    const unique = [...new Map(newItems.map((item, index) => [idOf(item) || index, item])).values()];
-    for (const id of unique.map(idOf)) {
+    const newItems = items.filter(({ id }) => !seenIds.has(id));
+    const unique = [...new Map(newItems.map((item, index) => [item.id || index, item])).values()];
+    for (const { id } of unique) {
       if (id !== "") seenIds.add(id);
       kept.add(id.length);
     }

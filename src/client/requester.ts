@@ -19,18 +19,22 @@ import { type BeginWait, type OngoingWait, SILENT_WAIT, type Wait } from "./wait
 
 export type Requester = ReturnType<typeof createRequester>;
 
-export interface RequesterDeps {
-  readonly transport: Transport;
-  readonly mask: SecretMask;
-  readonly pacer: Pacer;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface RequesterOptions {
+  /** Gets a line without secrets for each request. */
   readonly onExchange?: ((line: string) => void) | undefined;
   readonly beginWait?: BeginWait | undefined;
   /** A GET that isn't answered is given up after this time, if it isn't null. */
   readonly readPatienceMs?: (() => number | null) | undefined;
   /** `retriesRefused` is asked while a service that has answered before refuses connections: false lets the request fail at once. The default is true. */
   readonly retriesRefused?: ((reason: string) => boolean) | undefined;
+}
+
+export interface RequesterDeps extends RequesterOptions {
+  readonly transport: Transport;
+  readonly mask: SecretMask;
+  readonly pacer: Pacer;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** `GIVE_UP_AFTER_MS` counts from the first try of a request. */

@@ -56,37 +56,28 @@ export function runRequests(api: ServiceApi) {
   /** Returns null if nobody has the lock, or the service doesn't say. */
   async function findRunLock(callbackId: string): Promise<RunLease | null> {
     if (!capabilities.has("run-locks")) return null;
-    const answer = await api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/run-lock`, noun: "callback" });
-    if (answer.status === 200) return readRunLease(api.documentOf(answer));
-    if (isSuccess(answer) || isUnknownRoute(answer)) return null;
-    throw api.errorOf(answer);
+    const path = `${callbackPath(callbackId)}/run-lock`;
+    const answer = await api.exchangeIfKnown({ method: "GET", path, noun: "callback" });
+    return answer?.status === 200 ? readRunLease(api.documentOf(answer)) : null;
   }
 
   /** Returns null if the service doesn't know the replay, or can't replay. */
   async function findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null> {
-    const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
-    if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
-    if (isUnknownRoute(answer)) return null;
-    throw api.errorOf(answer);
+    const answer = await api.exchangeIfKnown({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
+    return answer && readServiceReplay(api.documentOf(answer));
   }
 
   /** Cancels what has not begun. Returns false if the service doesn't know the replay, or can't replay. */
   async function cancelReplay(callbackId: string, replayId: string): Promise<boolean> {
     const path = replayPath(callbackId, replayId);
-    const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
-    if (isUnknownRoute(answer)) return false;
-    if (!isSuccess(answer)) throw api.errorOf(answer);
-    return true;
+    return (await api.exchangeIfKnown({ method: "DELETE", path, noun: "call", isRepeatable: true })) !== null;
   }
 
   /** Reports up to 100 attempts. Returns false if the service keeps none. */
   async function recordReplays(callbackId: string, report: ReplayReport): Promise<boolean> {
-    if (capabilities.lacks("reported-attempts")) return false;
-    const body = replayReportJson(report, api);
-    const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
-    if (capabilities.isMissing("reported-attempts", answer)) return false;
-    if (!isSuccess(answer)) throw api.errorOf(answer);
-    return true;
+    const path = `${callbackPath(callbackId)}/attempts`;
+    const request = { method: "POST", path, noun: "call", body: replayReportJson(report, api) } as const;
+    return (await api.exchangeFeature("reported-attempts", request)) !== null;
   }
 
   return { findRunLock, takeRunLock, releaseRunLock, findReplay, cancelReplay, recordReplays };

@@ -4,7 +4,7 @@ import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
-import { Capabilities, DEFAULT_PAGE, LARGEST_PAGE } from "./capabilities.js";
+import { Capabilities, DEFAULT_PAGE, type Feature, isUnknownRoute, LARGEST_PAGE } from "./capabilities.js";
 import type { Requester } from "./requester.js";
 import { serviceError, toOneLine } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
@@ -145,21 +145,28 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return answer;
   }
 
+  /** Returns null if the service has no such route. */
+  async function exchangeIfKnown(request: ApiRequest): Promise<TransportResponse | null> {
+    const answer = await exchange(request);
+    if (isUnknownRoute(answer)) return null;
+    if (!isSuccess(answer)) throw errorOf(answer);
+    return answer;
+  }
+
+  /** Returns null if the service lacks the feature, which this finds out. */
+  async function exchangeFeature(feature: Feature, request: ApiRequest): Promise<TransportResponse | null> {
+    if (capabilities.lacks(feature)) return null;
+    const answer = await exchange(request);
+    if (capabilities.isMissing(feature, answer)) return null;
+    if (!isSuccess(answer)) throw errorOf(answer);
+    return answer;
+  }
+
   /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON in UTF-8 within the limits. */
   async function getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
     const answer = await send({ method: "GET", path: fullPath, noun });
     if (!isSuccess(answer)) throw errorOf(answer);
     return documentOf(answer);
-  }
-
-  /** Returns what the callbacks read so far say, and null if none were read. */
-  function getDeliverySettings(): Partial<DeliverySettings> | null {
-    return deliverySettings;
-  }
-
-  /** Returns the database of the callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
-  function getDatabaseId(): string | null {
-    return databaseId;
   }
 
   /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
@@ -190,10 +197,14 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     basePath,
     capabilities,
     exchange,
+    exchangeIfKnown,
+    exchangeFeature,
     expectSuccess,
     getDocument,
-    deliverySettings: getDeliverySettings,
-    databaseId: getDatabaseId,
+    /** Returns what the callbacks read so far say, and null if none were read. */
+    deliverySettings: () => deliverySettings,
+    /** Returns the database of the callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
+    databaseId: () => databaseId,
     requireOwnDatabase,
     withPageLimit,
     toServiceClock,

@@ -120,12 +120,10 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   /** Finds up to MAX_IDS_PER_REQUEST calls. Returns null if the service doesn't tell of several at once. */
   async function findStates(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallState> | null> {
     // No other service is asked: its requests may be counted.
-    if (!capabilities.has("exact-lists") || capabilities.lacks("call-states")) return null;
+    if (!capabilities.has("exact-lists")) return null;
     const path = `${callbackPath(callbackId)}/call-states?${idQuery(callIds)}`;
-    const answer = await api.exchange({ method: "GET", path, noun: "call" });
-    if (capabilities.isMissing("call-states", answer)) return null;
-    if (!isSuccess(answer)) throw api.errorOf(answer);
-    return new Map(readCallStates(api.documentOf(answer)).map((call) => [call.id, call]));
+    const answer = await api.exchangeFeature("call-states", { method: "GET", path, noun: "call" });
+    return answer && new Map(readCallStates(api.documentOf(answer)).map((call) => [call.id, call]));
   }
 
   /** The platform may make ids of 16 digits, as the first listed id shows. Such an id needs no search for longer ones. */
@@ -170,13 +168,12 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
         continue;
       }
       const path = `${callbackPath(callbackId)}/call-ids?prefix=${idInUrl(prefix)}`;
-      const answer = capabilities.lacks("call-ids") ? null : await api.exchange({ method: "GET", path, noun: "call" });
-      if (answer === null || capabilities.isMissing("call-ids", answer)) {
+      const answer = await api.exchangeFeature("call-ids", { method: "GET", path, noun: "call" });
+      if (answer === null) {
         onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / capabilities.rowsPerPage));
         const others = prefixes.filter((other) => !found.has(other));
         return new Map([...found, ...(await findIdsByListing(callbackId, others))]);
       }
-      if (!isSuccess(answer)) throw api.errorOf(answer);
       const { callIds, hasMore } = objectOf(api.documentOf(answer));
       const ids = listOf(callIds).map(textOf);
       const matching = ids.filter((id) => id === prefix || isCompletionOf(id, prefix));
@@ -187,9 +184,9 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
 
   /** Returns the calls of all callbacks with this id, or a generated one that begins with it. Returns null if the service can't find them. */
   async function findCallPlaces(callId: string): Promise<CallPlaces | null> {
-    const answer = await api.exchange({ method: "GET", path: `/call-ids?id=${encodeURIComponent(callId)}`, noun: "call" });
-    if (capabilities.isMissing("call-places", answer)) return null;
-    if (!isSuccess(answer)) throw api.errorOf(answer);
+    const path = `/call-ids?id=${encodeURIComponent(callId)}`;
+    const answer = await api.exchangeFeature("call-places", { method: "GET", path, noun: "call" });
+    if (answer === null) return null;
     const { calls, hasMore } = objectOf(api.documentOf(answer));
     const found = listOf(calls).map((call) => ({ id: textOf(objectOf(call).id), callbackId: textOf(objectOf(call).callbackId) }));
     const matching = found.filter(({ id }) => idKey(id) === idKey(callId) || (isIdPrefix(callId) && isCompletionOf(id, callId)));

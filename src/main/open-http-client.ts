@@ -1,4 +1,4 @@
-import type { ServiceTarget } from "../cli/cli-deps.js";
+import type { HttpTarget } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
@@ -6,7 +6,7 @@ import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
 /** Connects through the environment's proxy. */
-export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
+export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv): Promise<Client> {
   const { kind: _kind, url, apiKey, username, password, ...options } = target;
   const proxy = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",

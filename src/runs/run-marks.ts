@@ -5,8 +5,7 @@ import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
 import { checkService } from "./check-service.js";
-import { isOtherDatabase } from "./journal/other-database.js";
-import { callKey, undoneBy } from "./journal/other-runs.js";
+import { callKey, isOtherDatabase, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -17,8 +16,9 @@ import {
   callbacksOf,
   findAllById,
   findById,
-  listMatchingCalls,
+  listFilteredCalls,
   listNamedCalls,
+  NO_UNUSABLE,
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { isRetrying } from "./plan/replay-plan.js";
@@ -58,6 +58,8 @@ interface FoundCalls extends UnusableCalls {
   /** These calls wait for their first attempt, so they can't become FAILED. */
   readonly waiting: number;
 }
+
+const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], already: 0, delivered: 0, waiting: 0 };
 
 export interface MarkGroup {
   readonly callback: ListedCallback;
@@ -149,16 +151,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now(), serviceListedAt: null } as const;
   const markedBy = new Map<RunOverview, number>();
   const staysSuccess = await readStayCheck(marking.undoes, deps, (other) => markedBy.set(other, (markedBy.get(other) ?? 0) + 1));
-  let found: FoundCalls = {
-    groups: [],
-    leftOut: 0,
-    withoutId: 0,
-    unlisted: 0,
-    missing: [],
-    already: 0,
-    delivered: 0,
-    waiting: 0,
-  };
+  let found = NONE_FOUND;
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
@@ -267,24 +260,11 @@ async function byFilter(
   deps: RunDeps,
   onEvent: RunListener,
 ): Promise<FoundCalls> {
-  const groups: MarkGroup[] = [];
-  const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
-  for (const callback of callbacks) {
-    const group = newGroup(callback);
-    const listed = await listMatchingCalls(
-      deps.client,
-      { callbackId: callback.id, filter },
-      async (calls) => {
-        for (const call of calls) addCall(group, call, deps);
-      },
-      onEvent,
-    );
-    unusable.leftOut += listed.leftOut;
-    unusable.withoutId += listed.withoutId;
-    unusable.unlisted += listed.unlisted;
-    groups.push(group);
-  }
-  return { groups, ...unusable, missing: [], already: 0, delivered: 0, waiting: 0 };
+  const groups = callbacks.map(newGroup);
+  const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
+    for (const call of calls) addCall(group, call, deps);
+  });
+  return { ...NONE_FOUND, ...unusable, groups };
 }
 
 const NO_CALL_STAYS = { staysSuccess: () => false, isListedLate: () => false };
@@ -309,7 +289,7 @@ async function byIds(
       else addCall(group, call, deps);
     }
   });
-  return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered, waiting };
+  return { ...NO_UNUSABLE, groups, missing, already, delivered, waiting };
 }
 
 interface GrowingGroup extends MarkGroup {

@@ -65,7 +65,7 @@ export class RunSession {
   readonly #stops = new Map<string, StopSignal>();
   readonly #counts: Map<string, RunCounts>;
   #total: RunCounts;
-  readonly #onEvent: RunListener;
+  readonly report: RunListener;
   readonly #resending = new Map<string, RunCallState>();
   readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
@@ -83,7 +83,7 @@ export class RunSession {
     this.#counts = new Map(counts);
     this.#total = sumCounts(counts.values());
     locks?.reportProgress(this.#total);
-    this.#onEvent = onEvent;
+    this.report = onEvent;
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     // Each callback listens; Node warns of more than ten.
     setMaxListeners(0, this.stop.signal);
@@ -111,7 +111,7 @@ export class RunSession {
     const existing = this.#stops.get(callbackId);
     if (existing !== undefined) return existing;
     const stop = new StopSignal((reason) => {
-      if (this.stop.reason === null) this.#onEvent({ type: "stopping", callbackId, reason });
+      if (this.stop.reason === null) this.report({ type: "stopping", callbackId, reason });
     });
     this.#stops.set(callbackId, stop);
     const follow = (): void => stop.stop(this.stop.reason ?? "interrupted", this.stop.error);
@@ -128,7 +128,7 @@ export class RunSession {
   reportServiceCounts(service: ServiceCounts): void {
     this.#service = service;
     this.locks?.reportProgress({ ...this.#total, left: this.#total.left + service.left });
-    this.#onEvent({ type: "replaying", service });
+    this.report({ type: "replaying", service });
   }
 
   /** What these have to mark isn't sent. */
@@ -139,8 +139,6 @@ export class RunSession {
   get unmarked(): readonly UnmarkedRun[] {
     return [...this.#unmarked.values()].flat();
   }
-
-  readonly report: RunListener = (event) => this.#onEvent(event);
 
   beginWait(wait: Wait): OngoingWait {
     return (this.deps.beginWait ?? SILENT_WAIT)(wait);
@@ -205,7 +203,7 @@ export class RunSession {
     }
     const call = troubledCall(callbackId, step, from ?? "left");
     if (call !== null) this.#addTroubled(call);
-    this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
+    this.report({ type: "step", callbackId, step, counts: this.#total });
   }
 
   /** Outcomes of one turn are written together: before the next send, or at its end. */

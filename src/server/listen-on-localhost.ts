@@ -2,9 +2,11 @@
  * A service on loopback, or at every address, listens wherever a browser looks for localhost. Otherwise a program of another user
  * could, on the same port.
  */
+
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
+import { systemErrorCode } from "../domain/errors.js";
 import { isLoopbackHost } from "../platform/loopback.js";
 
 /** Browsers look at both for localhost and every name below it, such as those of the console's sessions. */
@@ -30,7 +32,7 @@ export async function listenOnLocalhost(app: FastifyInstance, place: ListenAddre
       return url;
     } catch (error) {
       for (const server of beside) server.close();
-      if (place.port !== 0 || tries === MAX_TRIES || errorCodeOf(error) !== "EADDRINUSE") throw error;
+      if (place.port !== 0 || tries === MAX_TRIES || systemErrorCode(error) !== "EADDRINUSE") throw error;
     }
   }
 }
@@ -53,7 +55,7 @@ async function listenBeside({ host, port }: ListenAddress): Promise<readonly Ser
       servers.push(await listen(address, portOf(servers) ?? port));
     } catch (error) {
       // No program can listen at this address.
-      if (errorCodeOf(error) === "EADDRNOTAVAIL" || errorCodeOf(error) === "EAFNOSUPPORT") continue;
+      if (systemErrorCode(error) === "EADDRNOTAVAIL" || systemErrorCode(error) === "EAFNOSUPPORT") continue;
       await close(servers);
       throw error;
     }
@@ -81,8 +83,4 @@ async function close(servers: readonly Server[]): Promise<void> {
 function portOf([server]: readonly Server[]): number | null {
   const address = server?.address();
   return typeof address === "object" && address !== null ? address.port : null;
-}
-
-function errorCodeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : null;
 }

@@ -129,7 +129,7 @@ describe("JSON reads back unchanged", () => {
       fc.property(fc.array(anyOutage, { maxLength: 5 }), (outages) => {
         const document = listToJson("outages", outages.map(outageToJson), { offset: 0, total: outages.length, link: [] });
         expect(readOutageList(overTheWire(document))).toEqual({
-          outages: outages.map(({ quietSince, ...outage }) => ({
+          items: outages.map(({ quietSince, ...outage }) => ({
             ...outage,
             recoveringSince: outage.endedAt === null ? quietSince : null,
           })),

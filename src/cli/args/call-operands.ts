@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.js";
 import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import { COMMENT, HEADING_HINT } from "../../runs/plan/list-records.js";
@@ -139,11 +140,9 @@ export async function sureOfCallbacks<Given extends Invocation>(
 const MAX_SHOWN = 5;
 
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
-  const shown = callIds.slice(0, MAX_SHOWN).join(", ");
-  const more = callIds.length > MAX_SHOWN ? ` and ${callIds.length - MAX_SHOWN} more` : "";
   return new WhcbError(
     code,
-    `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`,
+    `no such ${callIds.length === 1 ? "call" : "calls"}: ${listSome(callIds)}`,
     callIds.some(isIdPrefix)
       ? { hint: "in a file and on stdin, ids are whole: only an argument may be the beginning of one" }
       : {},

@@ -1,4 +1,4 @@
-import { type ErrorCode, WhcbError } from "../../domain/errors.js";
+import { WhcbError } from "../../domain/errors.js";
 
 /** Returns the candidate with the fewest edits, if they are few enough for a typing error. */
 export function closestMatch(word: string, candidates: readonly string[]): string | null {
@@ -13,18 +13,17 @@ export function closestMatch(word: string, candidates: readonly string[]): strin
   return best;
 }
 
-/** Ignores case. Throws `message` with the closest match and the list as its hint. */
+/** Ignores case. Throws `usage` with the message, and with the closest match and the list as its hint. */
 export function requireOneOf<Candidate extends string>(
   word: string,
   candidates: readonly Candidate[],
-  code: ErrorCode,
   message: string,
 ): Candidate {
   const found = candidates.find((candidate) => candidate.toLowerCase() === word.toLowerCase());
   if (found !== undefined) return found;
   const match = closestMatch(word, candidates);
   const all = `there are: ${candidates.join(", ")}`;
-  throw new WhcbError(code, message, { hint: match === null ? all : `did you mean ${match}? ${all}` });
+  throw new WhcbError("usage", message, { hint: match === null ? all : `did you mean ${match}? ${all}` });
 }
 
 /** Counts insertions, deletions, substitutions and swaps of neighbours. */

@@ -1,8 +1,8 @@
 import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import { channelOf } from "../../domain/message-response.js";
+import { withoutUndefined } from "../../wire/json/json-value.js";
 import { type FlagValues, flag, value, values } from "./flag.js";
-import { withoutUndefined } from "./flag-values.js";
 import { parseInstant } from "./typed-instant.js";
 
 export const FAILED = flag("--failed", "calls that failed");

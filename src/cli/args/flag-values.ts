@@ -44,12 +44,6 @@ export function formatSize(bytes: number): string {
   return `${Number((bytes / MIB).toFixed(2))}MiB`;
 }
 
-type WithoutUndefined<Values> = { readonly [Name in keyof Values]?: Exclude<Values[Name], undefined> };
-
-export function withoutUndefined<Values extends object>(values: Values): WithoutUndefined<Values> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as WithoutUndefined<Values>;
-}
-
 export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   return (await readBytes(stream)).toString("utf8");
 }

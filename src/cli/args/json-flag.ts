@@ -26,5 +26,5 @@ export function isJsonFlag(flag: Flag<unknown>): flag is JsonFlag {
 
 function readFieldNames(text: string, names: readonly string[]): readonly string[] {
   const given = text.split(",").map((name) => name.trim());
-  return given.map((name) => requireOneOf(name, names, "usage", `--json: no field ${JSON.stringify(name)}`));
+  return given.map((name) => requireOneOf(name, names, `--json: no field ${JSON.stringify(name)}`));
 }

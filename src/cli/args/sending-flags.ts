@@ -1,7 +1,8 @@
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type SendingPace } from "../../runs/run-options.js";
+import { withoutUndefined } from "../../wire/json/json-value.js";
 import { choice, choiceOr, type FlagValues, flag, needing, value, values } from "./flag.js";
-import { integer, parseCallbackUrl, parseRate, withoutUndefined } from "./flag-values.js";
+import { integer, parseCallbackUrl, parseRate } from "./flag-values.js";
 
 export const EGRESS_PROXY = value(
   "--egress-proxy <url>",

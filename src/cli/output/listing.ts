@@ -5,6 +5,7 @@ import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { csvLine } from "../../platform/unsafe-characters.js";
 import { requireOneOf } from "../args/closest-match.js";
+import { TERMINAL_LIMIT } from "../args/shared-flags.js";
 import { type Column, cellData, cellText } from "./cells.js";
 import { pickFields } from "./json-fields.js";
 import type { Screen } from "./screen.js";
@@ -20,6 +21,12 @@ export interface ListingStyle<Row> {
 export interface Listing<Row> {
   add(rows: readonly Row[]): Promise<void>;
   end(): Promise<number>;
+}
+
+/** A terminal shows only some rows by default. A pipe gets all: the next command mustn't miss some silently. */
+export function listLimit(asked: { readonly all: boolean; readonly limit: number | undefined }, screen: Screen): number {
+  if (asked.all) return Number.POSITIVE_INFINITY;
+  return asked.limit ?? (screen.renderOptions.width === null ? Number.POSITIVE_INFINITY : TERMINAL_LIMIT);
 }
 
 /** Throws `usage` for an unknown column, or columns with a format that has none. */
@@ -62,7 +69,7 @@ function pickColumns<Row>(
   }
   return names.flatMap((name) => {
     const keys = columns.map(({ key }) => key);
-    const key = requireOneOf(name, keys, "usage", `--columns: no column ${JSON.stringify(name)}`);
+    const key = requireOneOf(name, keys, `--columns: no column ${JSON.stringify(name)}`);
     return columns.filter((column) => column.key === key);
   });
 }

@@ -85,18 +85,15 @@ export function databaseName(database: string): string {
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = requireNoPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
   if (text === undefined || text === ":memory:" || isPostgresUrl(text)) return text;
+  const place = given === undefined ? "WHCB_DB" : "--db";
   if (mayHoldPassword(text)) {
-    throw new WhcbError(
-      "usage",
-      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL or connection string with a password, not like a file`,
-      {
-        hint: "give a file's path, such as --db ./whcb.db, or a URL that begins with postgres://",
-      },
-    );
+    throw new WhcbError("usage", `${place} looks like a URL or connection string with a password, not like a file`, {
+      hint: "give a file's path, such as --db ./whcb.db, or a URL that begins with postgres://",
+    });
   }
   const path = text.replace(/^file:(\/\/)?/i, "");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL, and not of PostgreSQL`, {
+    throw new WhcbError("usage", `${place} is a URL, and not of PostgreSQL`, {
       hint: "give a file's path, such as --db whcb.db, or a URL that begins with postgres://",
     });
   }

@@ -10,7 +10,7 @@ import type { Invocation } from "../args/command-spec.js";
 import { SINCE, UNTIL } from "../args/filter-flags.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import { ambiguousBeginning } from "../args/short-ids.js";
-import type { ServiceTarget } from "../cli-deps.js";
+import type { HttpTarget, ServiceTarget } from "../cli-deps.js";
 import type { Screen } from "../output/screen.js";
 import { warnOfOpenFile } from "./open-files.js";
 import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
@@ -26,7 +26,7 @@ export interface Session {
 /** A person who looks at a screen waits so long for one answer. */
 export const SCREEN_PATIENCE_MS = 15_000;
 
-type RequestRules = Pick<ServiceTarget & { readonly kind: "http" }, "retriesRefused" | "readPatienceMs">;
+type RequestRules = Pick<HttpTarget, "retriesRefused" | "readPatienceMs">;
 
 export async function withSession<Result>(
   invocation: Invocation,

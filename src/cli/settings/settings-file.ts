@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { createFolder, flushFolder } from "../../platform/files/durable-folders.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
+import type { FileLock } from "../../runs/run-deps.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
-import { isObject, type JsonObject } from "../../wire/json/json-value.js";
-import { withoutUndefined } from "../args/flag-values.js";
+import { isObject, type JsonObject, withoutUndefined } from "../../wire/json/json-value.js";
 import type { CliDeps, Credentials } from "../cli-deps.js";
 
 export interface Settings {
@@ -128,7 +128,7 @@ const POLL_MS = 20;
  * Returns null where files can't be locked: there is no driver for SQLite, or the file system doesn't lock. Throws `unavailable` after 10
  * s.
  */
-async function lockSettings({ paths, lockFile, clock }: CliDeps): Promise<{ release(): Promise<void> } | null> {
+async function lockSettings({ paths, lockFile, clock }: CliDeps): Promise<FileLock | null> {
   const path = `${settingsPath(paths.config)}.lock`;
   const end = clock.monotonicMs() + LONGEST_WAIT_MS;
   while (clock.monotonicMs() < end) {

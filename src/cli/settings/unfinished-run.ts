@@ -1,9 +1,10 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
-import { isOtherDatabase } from "../../runs/journal/other-database.js";
+import { isOtherDatabase } from "../../runs/journal/other-runs.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
+import type { RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
@@ -14,9 +15,7 @@ import type { Session } from "./session.js";
 export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
   const folder = runFolder(deps);
   const { client } = session;
-  const profile = profileOf(session);
-  const isOwn = (run: RunOverview) => run.profile === profile && run.service === client.name && !isOtherDatabase(run, client);
-  const run = await latestUnfinishedRun(folder, isOwn);
+  const run = await latestOwnRun(session, folder);
   if (run === null) return;
   const { calls, seenToMark } = await readRun(folder, run.runId);
   const open = calls.filter(
@@ -37,6 +36,14 @@ export async function mentionUnfinishedRun({ screen, deps }: Invocation, session
       ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`whcb runs discard ${run.runId}\` gives it up`
       : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
   );
+}
+
+/** Returns the latest unfinished run of the profile and its service. */
+export function latestOwnRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
+  const { client } = session;
+  const profile = profileOf(session);
+  const isOwn = (run: RunOverview) => run.profile === profile && run.service === client.name && !isOtherDatabase(run, client);
+  return latestUnfinishedRun(folder, isOwn);
 }
 
 const SAMPLE_SIZE = 10;

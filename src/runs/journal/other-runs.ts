@@ -1,9 +1,9 @@
 /** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
+import type { Client } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
-import { isOtherDatabase } from "./other-database.js";
 import { hasArrived } from "./run-counts.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -84,6 +84,12 @@ export class ArrivedCalls {
       if (callbackId === undefined || id === callbackId) runs.set(run, (runs.get(run) ?? 0) + 1);
     return Array.from(runs, ([run, calls]) => ({ ...run, calls }));
   }
+}
+
+/** A copy has the callbacks too. Returns false if either service doesn't say which database it has, or no callback was read from this one. */
+export function isOtherDatabase({ databaseId }: RunHeader, client: Client): boolean {
+  const current = client.databaseId();
+  return databaseId !== undefined && current !== null && databaseId !== current;
 }
 
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */

@@ -2,6 +2,7 @@
  * Each step is written to the journal, counted and passed to the listener (docs/runs.md). None holds a key, a secret of a URL or a call's
  * content.
  */
+import { isObject } from "../../wire/json/json-value.js";
 import type { ReplayOptions, SendingPace } from "../run-options.js";
 import type { RecordedUrl } from "./recorded-url.js";
 
@@ -249,8 +250,4 @@ function isHeader(value: unknown): boolean {
   return (
     isObject(value) && typeof value.runId === "string" && Array.isArray(value.callbacks) && typeof value.profile === "string"
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

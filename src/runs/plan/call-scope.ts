@@ -65,6 +65,11 @@ export interface MatchingCallsQuery extends ListCallsQuery {
   readonly onlyIfFiltered?: boolean;
 }
 
+interface Listing {
+  readonly client: Client;
+  readonly onEvent?: RunListener;
+}
+
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listMatchingCalls(
   client: Client,
@@ -108,6 +113,27 @@ export async function listMatchingCalls(
   }
 }
 
+export const NO_UNUSABLE: UnusableCalls = { leftOut: 0, withoutId: 0, unlisted: 0 };
+
+/** Gives `take` each call of the groups that matches, and returns what can't be used of all. */
+export async function listFilteredCalls<Group extends { readonly callback: ListedCallback }>(
+  { client, onEvent = () => {} }: Listing,
+  { groups, filter }: { readonly groups: readonly Group[]; readonly filter: CallFilter },
+  take: (calls: readonly ListedCall[], group: Group) => Promise<void>,
+): Promise<UnusableCalls> {
+  let sum = NO_UNUSABLE;
+  for (const group of groups) {
+    const query = { callbackId: group.callback.id, filter };
+    const listed = await listMatchingCalls(client, query, (calls) => take(calls, group), onEvent);
+    sum = {
+      leftOut: sum.leftOut + listed.leftOut,
+      withoutId: sum.withoutId + listed.withoutId,
+      unlisted: sum.unlisted + listed.unlisted,
+    };
+  }
+  return sum;
+}
+
 /** More calls than this are looked for among those that have the status, before the rest is requested one by one. */
 const MAX_SINGLE_CALLS = 50;
 
@@ -116,7 +142,7 @@ const MAX_SINGLE_CALLS = 50;
  * call of an id that a sender chose, or that is spelled otherwise; generated ids differ.
  */
 export async function listNamedCalls<Group extends { readonly callback: ListedCallback }>(
-  { client, onEvent = () => {} }: { readonly client: Client; readonly onEvent?: RunListener },
+  { client, onEvent = () => {} }: Listing,
   named: { readonly groups: readonly Group[]; readonly callIds: readonly string[]; readonly status: CallStatus },
   take: (calls: readonly ListedCall[], group: Group) => Promise<void>,
 ): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
-import { type CallScope, callbacksOf, listMatchingCalls, listNamedCalls } from "./call-scope.js";
+import { type CallScope, callbacksOf, listFilteredCalls, listNamedCalls, NO_UNUSABLE } from "./call-scope.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
@@ -28,9 +28,10 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
   const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
-  const counts = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, skippedRetrying: 0 };
+  const counts = { notFailed: 0, skippedRetrying: 0 };
   const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps));
   let missing: readonly string[] = [];
+  let unusable = NO_UNUSABLE;
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {
     const failed = calls.filter(({ status }) => status === "FAILED");
     const kept = scope.skipRetrying ? failed.filter((call) => !draft.isRetrying(call)) : failed;
@@ -39,19 +40,11 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     await draft.add(arrived.leaveOut(draft.callback.id, kept));
   };
   try {
-    if ("callIds" in scope.calls) {
-      const named = { groups: drafts, callIds: scope.calls.callIds, status: "FAILED" as const };
-      missing = await listNamedCalls({ client: deps.client, onEvent }, named, take);
-    } else {
-      const filter = { ...scope.calls.filter, status: "FAILED" as const };
-      for (const draft of drafts) {
-        const listed = { callbackId: draft.callback.id, filter };
-        const unusable = await listMatchingCalls(deps.client, listed, (calls) => take(calls, draft), onEvent);
-        counts.leftOut += unusable.leftOut;
-        counts.withoutId += unusable.withoutId;
-        counts.unlisted += unusable.unlisted;
-      }
-    }
+    const listing = { client: deps.client, onEvent };
+    const status = "FAILED" as const;
+    if ("callIds" in scope.calls)
+      missing = await listNamedCalls(listing, { groups: drafts, callIds: scope.calls.callIds, status }, take);
+    else unusable = await listFilteredCalls(listing, { groups: drafts, filter: { ...scope.calls.filter, status } }, take);
   } catch (error) {
     await file.close();
     throw error;
@@ -61,6 +54,6 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     drafts,
     file,
     limit: scope.limit,
-    leftOut: { ...counts, missing, unmarked: arrived.unmarkedRuns() },
+    leftOut: { ...counts, ...unusable, missing, unmarked: arrived.unmarkedRuns() },
   });
 }

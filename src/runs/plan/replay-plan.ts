@@ -5,7 +5,7 @@ import { hasTimedOut, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { UnmarkedRun } from "../journal/other-runs.js";
 import type { RunDeps } from "../run-deps.js";
-import type { UnusableCalls } from "./call-scope.js";
+import { NO_UNUSABLE, type UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
 export interface LeftOutCalls extends UnusableCalls {
@@ -43,9 +43,7 @@ export interface SnapshotParts {
 
 const CALLS_AT_ONCE = 128;
 const NONE_LEFT_OUT: LeftOutCalls = {
-  leftOut: 0,
-  withoutId: 0,
-  unlisted: 0,
+  ...NO_UNUSABLE,
   notFailed: 0,
   missing: [],
   skippedRetrying: 0,
@@ -54,11 +52,7 @@ const NONE_LEFT_OUT: LeftOutCalls = {
 
 /** Only the places of the calls stay in memory. */
 export function createReplayPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {
-  const places = new Map<ReplayGroup, CallPlaces>();
-  for (const draft of drafts) {
-    const group = draft.group(limit);
-    if (group.calls > 0) places.set(group, draft.places(limit));
-  }
+  const places = new Map(drafts.map((draft) => draft.select(limit)).filter(([group]) => group.calls > 0));
   const groups = [...places.keys()];
 
   async function* read(group: ReplayGroup): AsyncGenerator<PlannedCall> {
@@ -170,22 +164,14 @@ export class GroupDraft {
     this.#kept = callIds;
   }
 
-  /** The first `limit` calls in sending order count. */
-  places(limit = Number.POSITIVE_INFINITY): CallPlaces {
-    const order = this.#indexes(limit);
-    return {
-      offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
-      lengths: order.map((index) => this.#lengths[index] ?? 0),
-    };
-  }
-
-  /** The first `limit` calls in sending order count. */
-  group(limit = Number.POSITIVE_INFINITY): ReplayGroup {
+  /** Returns the first `limit` calls in sending order, and where they are. */
+  select(limit = Number.POSITIVE_INFINITY): readonly [ReplayGroup, CallPlaces] {
     const byCode = new Map<number | null, number>();
     const sum = { unsent: 0, retrying: 0, timedOut: 0 };
     let first: number | null = null;
     let last: number | null = null;
-    const order = this.#indexes(limit);
+    const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
+    const order = this.#order.indexes().filter(isKept).slice(0, limit);
     for (const index of order) {
       const code = this.#statusCodes[index] ?? null;
       byCode.set(code, (byCode.get(code) ?? 0) + 1);
@@ -198,7 +184,7 @@ export class GroupDraft {
       last = Math.max(last ?? at, at);
     }
     const statusCodes = [...byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
-    return {
+    const group = {
       callback: this.callback,
       calls: order.length,
       ...sum,
@@ -206,11 +192,8 @@ export class GroupDraft {
       lastAttemptedAt: last,
       statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
     };
-  }
-
-  #indexes(limit: number): Uint32Array {
-    const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
-    return this.#order.indexes().filter(isKept).slice(0, limit);
+    const offsets = Float64Array.from(order, (index) => this.#offsets[index] ?? 0);
+    return [group, { offsets, lengths: order.map((index) => this.#lengths[index] ?? 0) }];
   }
 }
 

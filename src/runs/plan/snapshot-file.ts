@@ -1,8 +1,9 @@
 /** The bodies of a backlog don't fit in memory, so they are on disk. The file is unlinked once it is open, so nothing stays behind. */
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { ListedCall } from "../../client/client.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
-import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
+import { senderAddress } from "../../domain/message-response.js";
 import { createFolder } from "../../platform/files/durable-folders.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import type { BodyOptions } from "../run-options.js";
@@ -27,11 +28,6 @@ const FIRST_LINE_BYTES = 1024;
 
 /** A service that lists without end must not fill the disk. */
 const MAX_SNAPSHOT_BYTES = 2 * 1024 ** 3;
-
-export interface CallToKeep {
-  readonly id: string;
-  readonly response: MessageResponse;
-}
 
 export interface SnapshotPlace {
   readonly offset: number;
@@ -71,7 +67,10 @@ export class SnapshotFile {
   }
 
   /** `style` is the callback's. Throws `unavailable` beyond `maxBytes`. */
-  async add(calls: readonly CallToKeep[], style: Parameters<typeof deliveryBody>[0]): Promise<readonly SnapshotPlace[]> {
+  async add(
+    calls: readonly Pick<ListedCall, "id" | "response">[],
+    style: Parameters<typeof deliveryBody>[0],
+  ): Promise<readonly SnapshotPlace[]> {
     const places: SnapshotPlace[] = [];
     let texts: Buffer[] = [];
     let start = this.#end;

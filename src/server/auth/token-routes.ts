@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
-import { sendDocument } from "../requests/send-document.js";
+import { sendDocument, sendJson } from "../requests/send-document.js";
 import { Linker } from "../routes/resource-links.js";
 import type { RouteContext } from "../routes/route-context.js";
 import { createSignInCode } from "./sign-in-codes.js";
@@ -21,11 +21,7 @@ export function addTokenRoutes(app: FastifyInstance, { schemaFor, deps, authenti
     if (request.credential === null) throw new WhcbError("invalid", "A code is for a user, and this service has none");
     requirePassword(request, "A code to sign in");
     const { code, expiresAt } = await createSignInCode(deps, request.credential);
-    const document = { code, expiresAt: toIsoDate(expiresAt) };
-    return reply
-      .code(201)
-      .header("content-type", "application/json")
-      .send(Buffer.from(JSON.stringify(document)));
+    return sendJson(reply.code(201), { code, expiresAt: toIsoDate(expiresAt) });
   });
 
   /** A known integration tests its credentials with it. */

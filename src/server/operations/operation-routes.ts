@@ -1,12 +1,12 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { spellDuration } from "../../domain/duration.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { sendingWaits } from "../../wire/json/callback-json.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
+import { sendJson } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import type { Metrics } from "./metrics.js";
 
-const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
 /** A load balancer isn't that patient: the store waits up to 40 s for a database that doesn't answer. */
 const PATIENCE_MS = 3_000;
@@ -16,7 +16,7 @@ export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metri
   const storeCheck = checkedStore(deps);
   const atOnce = { config: { takesNoReadSlot: true } } as const;
 
-  app.get("/healthz", atOnce, async (_, reply) => sendJson(reply, HEALTHY));
+  app.get("/healthz", atOnce, async (_, reply) => sendJson(reply, { status: "ok" }));
 
   app.get("/readyz", atOnce, async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
@@ -25,18 +25,13 @@ export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metri
     const ready = { status: "ready", ...(egressFailure !== null && { sending: sendingWaits(egressFailure) }) };
     const body = reason === null ? ready : { status: "not ready", reason };
     reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
-    return sendJson(reply, Buffer.from(JSON.stringify(body)));
+    return sendJson(reply, body);
   });
 
   app.get("/metrics", atOnce, async (_, reply) => {
     const { contentType, text } = await metrics.render();
     return reply.type(contentType).send(text);
   });
-}
-
-/** Sends bytes, as Fastify adds a charset to JSON text. */
-function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
-  return reply.header("content-type", "application/json").send(json);
 }
 
 /** Returns null if the store is writable. It writes at most once at a time and once a second. */

@@ -68,6 +68,11 @@ export function sendDocument(
   return reply.send(text.length > SHORT_LENGTH ? Buffer.from(text) : text);
 }
 
+/** Sends JSON, whatever Accept says. They are bytes, as Fastify adds a charset to JSON text. */
+export function sendJson(reply: FastifyReply, document: unknown): FastifyReply {
+  return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify(document)));
+}
+
 /** Six of the largest pages fit, four of them of one user, and small answers. */
 export const ANSWER_BYTES = 128 * 1024 * 1024;
 

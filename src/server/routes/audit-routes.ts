@@ -16,7 +16,7 @@ export function addAuditRoute(app: FastifyInstance, context: RouteContext): void
     reservePage(request, reply, asked, LONGEST_ENTRY);
     const page = await deps.store.audit.list({ ...asked, ...(await readAuditFilter(query, context)) });
     return sendList(request, reply, {
-      ...{ name: "audit", kind: "call", path: "/audit", query, asked, page, largestPage },
+      ...{ name: "audit", kind: "call", path: "/audit", asked, page, largestPage },
       writeItem: auditEntryToJson,
     });
   });

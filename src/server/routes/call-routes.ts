@@ -10,7 +10,7 @@ import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
 import { roomToRead, scanInTurn } from "../requests/read-slots.js";
-import { lengthIn, sendDocument } from "../requests/send-document.js";
+import { lengthIn, sendDocument, sendJson } from "../requests/send-document.js";
 import { findCall, findOutline, findStates, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
@@ -58,7 +58,6 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       name: "calls",
       kind: "call",
       path: `/callbacks/${callback.id}/calls`,
-      query,
       asked,
       page,
       largestPage,
@@ -144,7 +143,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const given = { callIds, ...mark, executeBefore: readExecuteBefore(request) };
     const left = await markCalls(deps, callback, { ...given, author: authorOf(request, deps) });
     if (left.length === 0) return reply.code(204).send();
-    return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ status: mark.status, left })));
+    return sendJson(reply, { status: mark.status, left });
   }
 
   function writeCall(

@@ -8,7 +8,7 @@ import { outageToJson } from "../../wire/json/outage-json.js";
 import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { ownerOf } from "../requests/byte-budget.js";
-import { sendDocument } from "../requests/send-document.js";
+import { sendDocument, sendJson } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, setPause, updateCallback } from "../use-cases/change-callbacks.js";
 import { testMails } from "../use-cases/send-test-mail.js";
@@ -58,7 +58,6 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
       name: "callbacks",
       kind: "callback",
       path: "/callbacks",
-      query,
       asked,
       page,
       largestPage,
@@ -96,7 +95,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   const sendTestMail = testMails(deps);
   app.post<CallbackPath>("/callbacks/:id/test-email", schemaFor("sendTestMail"), async (request, reply) => {
     const { isSent, ...mail } = await sendTestMail(await lookup.find(request.params.id));
-    return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ ...mail, sent: isSent })));
+    return sendJson(reply, { ...mail, sent: isSent });
   });
 
   app.post<CallbackPath>("/callbacks/:id/pause", schemaFor("pauseCallback"), async (request, reply) => {
@@ -145,7 +144,6 @@ export function addOutageRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
       name: "outages",
       kind: "call",
       path: "/outages",
-      query,
       asked,
       page,
       largestPage,

@@ -12,7 +12,6 @@ export interface ListAnswer<Item> {
   readonly name: "audit" | "callbacks" | "calls" | "outages";
   readonly kind: ResourceKind;
   readonly path: string;
-  readonly query: Query;
   readonly asked: PageQuery;
   readonly page: Page<Item>;
   readonly largestPage: number;
@@ -30,12 +29,12 @@ export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, lis
   const items = page.items.map((item) => list.writeItem(item, linker));
   // Clients ask the platform for 20, others for this.
   reply.header("x-max-limit", String(largestPage));
-  const document = listToJson(name, items, { ...page, link: pageLinks(linker, list) });
+  const document = listToJson(name, items, { ...page, link: pageLinks(linker, request.query as Query, list) });
   return sendDocument(request, reply, { kind, shape: name, document });
 }
 
 /** A cursor makes deep pages cost the same as the first. */
-function pageLinks(linker: Linker, { kind, path, query, asked, page }: ListAnswer<unknown>): Link[] {
+function pageLinks(linker: Linker, query: Query, { kind, path, asked, page }: ListAnswer<unknown>): Link[] {
   const kept = keptParameters(query);
   const at = (rel: string, offset: number, cursor: Parameters = []): Link =>
     linker.link({

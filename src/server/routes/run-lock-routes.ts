@@ -4,6 +4,7 @@ import { describeHolder, type RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { lazyParts } from "../lazy-parts.js";
 import { answerTo } from "../requests/error-answers.js";
+import { sendJson } from "../requests/send-document.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
@@ -13,7 +14,7 @@ export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup
     const callback = await lookup.find(request.params.id);
     const held = await store.runLeases.find(callback.id, clock.now());
     if (held === null) return reply.code(204).send();
-    return reply.header("content-type", "application/json").send(JSON.stringify(held));
+    return sendJson(reply, held);
   });
 
   app.put<CallbackPath>("/callbacks/:id/run-lock", schemaFor("takeRunLock"), async (request, reply) => {
@@ -25,10 +26,7 @@ export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup
       return reply.code(204).send();
     }
     const { status, document } = answerTo(new WhcbError("locked", describeHolder(held)));
-    return reply
-      .code(status)
-      .header("content-type", "application/json")
-      .send(JSON.stringify({ ...document, ...held }));
+    return sendJson(reply.code(status), { ...document, ...held });
   });
 
   app.delete<CallbackPath>("/callbacks/:id/run-lock", schemaFor("releaseRunLock"), async (request, reply) => {

@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import { forgetExpired } from "../outcomes/expired-calls.js";
 import type { Db } from "../schema.js";
-import { updateEach, valueList } from "../sql/batches.js";
+import { updateCalls, valueList } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { crossJoin } from "../sql/per-database.js";
 import { CountChanges, type OutageEntry } from "./call-counts.js";
@@ -60,8 +60,8 @@ export async function writeStates(db: Db, states: Iterable<CallState>): Promise<
     if (settledByUser === undefined) rows.push([...progressCells(after), seq]);
     else marked.push([...progressCells(after), settledByUser, seq]);
   }
-  await updateEach(db, "calls", PROGRESS_COLUMNS, "seq", rows);
-  await updateEach(db, "calls", [...PROGRESS_COLUMNS, "settled_by_user"], "seq", marked);
+  await updateCalls(db, PROGRESS_COLUMNS, rows);
+  await updateCalls(db, [...PROGRESS_COLUMNS, "settled_by_user"], marked);
   await changes.save(db);
   await forgetExpired(db, unexpired);
 }

@@ -22,10 +22,13 @@ function rowRule(table: string, row: RawBuilder<unknown>, faults: readonly Fault
   return { table, find };
 }
 
+const ofCallback = sql`coalesce(
+  (SELECT callbacks.id FROM callbacks WHERE callbacks.key = callback_key), 'callback ' || ${textOf("callback_key")})`;
+
 /** `counted` and `actual` are queries of callback_key, name and number. */
 function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBuilder<unknown>): CheckRule {
   const find = sql<{ fault: string }>`
-    SELECT ${callbackOf("callback_key")} || ' ' || name || ': the counter is ' || ${textOf("counted")} || ', and there are ' || ${textOf("actual")} AS fault
+    SELECT ${ofCallback} || ' ' || name || ': the counter is ' || ${textOf("counted")} || ', and there are ' || ${textOf("actual")} AS fault
     FROM (
       SELECT callback_key, name, CAST(sum(counted) AS bigint) AS counted, CAST(sum(actual) AS bigint) AS actual FROM (
         SELECT callback_key, name, number AS counted, 0 AS actual FROM (${counted}) AS counters
@@ -33,10 +36,6 @@ function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBui
       ) AS both_sides GROUP BY callback_key, name
     ) AS sums WHERE counted <> actual`;
   return { table, find };
-}
-
-function callbackOf(column: string): RawBuilder<unknown> {
-  return sql`coalesce((SELECT callbacks.id FROM callbacks WHERE callbacks.key = ${sql.ref(column)}), 'callback ' || ${textOf(column)})`;
 }
 
 function textOf(column: string): RawBuilder<unknown> {
@@ -153,8 +152,6 @@ const CHANGE_FAULTS: readonly Fault[] = [
     perDatabase({ sqlite: sql`false`, postgres: () => sql`xid >= pg_snapshot_xmax(pg_current_snapshot())` }),
   ],
 ];
-
-const ofCallback = callbackOf("callback_key");
 
 export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("calls", sql`id`, CALL_FAULTS),

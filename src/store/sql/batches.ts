@@ -170,25 +170,22 @@ function arrayText(values: readonly (string | null)[]): string {
 }
 
 /**
- * Sets these columns of the row with this key, for every row: the columns' values, then the key. On SQLite a statement per row is cheaper
- * than a JSON parameter with the rows (docs/adr/0011).
+ * Sets these columns of calls. A row has the columns' values, then the call's seq. On SQLite a statement per row is cheaper than a JSON
+ * parameter with the rows (docs/adr/0011).
  */
-export async function updateEach<Table extends keyof Schema>(
+export async function updateCalls(
   db: Db,
-  table: Table,
-  columns: readonly (keyof Schema[Table] & string)[],
-  key: keyof Schema[Table] & string,
+  columns: readonly (keyof Schema["calls"] & string)[],
   rows: readonly (readonly (string | number | null)[])[],
 ): Promise<void> {
   if (rows.length === 0) return;
   if (isPostgres(db)) {
-    const types = [...columns, key].map((name) => [name, cellType(table, name)] as const);
+    const types = [...columns, "seq" as const].map((name) => [name, cellType("calls", name)] as const);
     const sets = columns.map((column) => sql`${sql.ref(column)} = batch.${sql.ref(column)}`);
     await sql`
-      UPDATE ${sql.table(table)} SET ${sql.join(sets)} FROM ${batchOfCells(types, rows)}
-      WHERE ${sql.ref(`${table}.${key}`)} = batch.${sql.ref(key)}`.execute(db);
+      UPDATE calls SET ${sql.join(sets)} FROM ${batchOfCells(types, rows)} WHERE calls.seq = batch.seq`.execute(db);
   } else {
     const sets = columns.map((column) => `${column} = ?`).join(", ");
-    await db.executeQuery(CompiledQuery.raw(`UPDATE ${table} SET ${sets} WHERE ${key} = ?`, [...rows]));
+    await db.executeQuery(CompiledQuery.raw(`UPDATE calls SET ${sets} WHERE seq = ?`, [...rows]));
   }
 }

@@ -3,7 +3,7 @@ import type { AuditDetails, AuditEntry, SettingChange } from "../../domain/audit
 import type { ChangeSeen } from "../../domain/audit/change-text.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { countOf, listOf, objectOf, textOf } from "./json-value.js";
-import { readList } from "./list-json.js";
+import { type ListPage, readList } from "./list-json.js";
 
 export function auditEntryToJson(entry: AuditEntry): Record<string, unknown> {
   return {
@@ -31,13 +31,9 @@ export interface ListedAuditEntry extends ChangeSeen {
   readonly callback: string | null;
 }
 
-export function readAuditList(document: unknown): {
-  readonly items: readonly ListedAuditEntry[];
-  readonly total: number | null;
-  readonly next: string | null;
-} {
-  const { items, total, next } = readList("audit", document);
-  return { items: items.map(readEntry), total, next };
+export function readAuditList(document: unknown): ListPage<ListedAuditEntry> {
+  const list = readList("audit", document);
+  return { ...list, items: list.items.map(readEntry) };
 }
 
 function readEntry(value: unknown): ListedAuditEntry {

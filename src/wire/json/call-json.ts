@@ -15,7 +15,7 @@ import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { countOf, firstText, isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
-import { listStatus, NO_RECORDS, readList } from "./list-json.js";
+import { type ListPage, listStatus, NO_RECORDS, readList } from "./list-json.js";
 import { readResponse, responseToJson } from "./response-json.js";
 
 export interface CallContext {
@@ -144,18 +144,12 @@ export function attemptedDateOf(raw: JsonObject): unknown {
 }
 
 /** A call may have no id. */
-export interface ReadCallList {
-  readonly calls: readonly ListedCall[];
-  readonly total: number | null;
-  readonly next: string | null;
-}
-
 /** Beside calls with a status, one without isn't FAILED: it counts as PENDING, so it is neither sent nor marked. */
-export function readCallList(document: unknown, options: ReadCallOptions): ReadCallList {
-  const { items, total, next } = readList("calls", document);
-  const haveStatus = items.some((item) => textOf(objectOf(item).status).trim() !== "");
+export function readCallList(document: unknown, options: ReadCallOptions): ListPage<ListedCall> {
+  const list = readList("calls", document);
+  const haveStatus = list.items.some((item) => textOf(objectOf(item).status).trim() !== "");
   const readAs = haveStatus ? ({ ...options, listedAs: "PENDING" } as const) : options;
-  return { calls: items.map((item) => readListedCall(item, readAs)), total, next };
+  return { ...list, items: list.items.map((item) => readListedCall(item, readAs)) };
 }
 
 /** Other services list the status only. */

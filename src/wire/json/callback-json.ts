@@ -5,8 +5,8 @@ import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
 import { dateOrNull, readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
-import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
-import { readList } from "./list-json.js";
+import { firstText, flagOf, type JsonObject, objectOf, textOf, withoutUndefined } from "./json-value.js";
+import { type ListPage, readList } from "./list-json.js";
 
 /** An empty key is left out, as a PUT without one keeps the stored key. The platform has no `signing`. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
@@ -234,10 +234,6 @@ function withoutMasked({ auth, url, ...rest }: JsonObject): JsonObject {
   return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && withoutUndefined({ url })) };
 }
 
-function withoutUndefined(members: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
 /** The platform rejects a PUT without these. */
 const REQUIRED_MEMBERS = ["name", "url", "email", "contentType", "auth.type"] as const;
 export type RequiredMember = (typeof REQUIRED_MEMBERS)[number];
@@ -267,15 +263,9 @@ function notReturned(setting: string, name: string, hint?: string): WhcbError {
   return new WhcbError("config", message, hint === undefined ? {} : { hint });
 }
 
-export interface ReadCallbackList {
-  readonly callbacks: readonly ListedCallback[];
-  readonly total: number | null;
-  readonly next: string | null;
-}
-
-export function readCallbackList(document: unknown): ReadCallbackList {
-  const { items, total, next } = readList("callbacks", document);
-  return { callbacks: items.map(readCallback), total, next };
+export function readCallbackList(document: unknown): ListPage<ListedCallback> {
+  const list = readList("callbacks", document);
+  return { ...list, items: list.items.map(readCallback) };
 }
 
 /** Reads any case. Returns null if it isn't one. */

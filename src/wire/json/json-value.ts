@@ -40,3 +40,9 @@ export function countOf(value: unknown): number | null {
 export function flagOf(value: unknown): boolean {
   return /^(?:true|enabled|yes|on)$/i.test(textOf(value).trim());
 }
+
+type WithoutUndefined<Values> = { readonly [Name in keyof Values]?: Exclude<Values[Name], undefined> };
+
+export function withoutUndefined<Values extends object>(values: Values): WithoutUndefined<Values> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as WithoutUndefined<Values>;
+}

@@ -22,8 +22,9 @@ export function listToJson(
   return { status: listStatus(page.offset, items.length, page.total, page.isTotalExact), [name]: items, link: page.link };
 }
 
-export interface ReadList {
-  readonly items: readonly unknown[];
+/** `ListPage` is a page of a list, as it was read. */
+export interface ListPage<Item> {
+  readonly items: readonly Item[];
   /** `total` is null if it is unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
@@ -36,7 +37,7 @@ const MAX_ITEMS = 200_000;
  * Throws `unavailable` for too many items, and for what is neither a list nor says that nothing was found: an error that is answered with
  * 200 isn't an empty list.
  */
-export function readList(name: string, document: unknown): ReadList {
+export function readList(name: string, document: unknown): ListPage<unknown> {
   const { status, link, [name]: items } = objectOf(document);
   const total = readTotal(textOf(status));
   if ((typeof items !== "object" || items === null) && total !== 0) {

@@ -2,7 +2,7 @@
 import type { NoticeChannel, Outage } from "../../domain/outage.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { countOf, objectOf, textOf } from "./json-value.js";
-import { readList } from "./list-json.js";
+import { type ListPage, readList } from "./list-json.js";
 
 export function outageToJson(outage: Outage): Record<string, unknown> {
   return {
@@ -32,13 +32,9 @@ export interface ListedOutage {
   readonly mailError: string | null;
 }
 
-export function readOutageList(document: unknown): {
-  readonly outages: readonly ListedOutage[];
-  readonly total: number | null;
-  readonly next: string | null;
-} {
-  const { items, total, next } = readList("outages", document);
-  return { outages: items.map(readOutage), total, next };
+export function readOutageList(document: unknown): ListPage<ListedOutage> {
+  const list = readList("outages", document);
+  return { ...list, items: list.items.map(readOutage) };
 }
 
 function readOutage(value: unknown): ListedOutage {

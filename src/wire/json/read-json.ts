@@ -36,7 +36,7 @@ function tooMuch(what: string, excess: keyof JsonLimits, limits: JsonLimits): Wh
   return new WhcbError("malformed", `the ${what} has more than ${limits[excess]} ${excess}`);
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
+export function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

@@ -8,6 +8,7 @@ import {
   type Sender,
 } from "../../domain/message-response.js";
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
+import { isDeeper } from "./read-json.js";
 
 /** A document has these names for the message's id and URL. */
 export interface MessageNames {
@@ -207,9 +208,4 @@ const MAX_DEPTH = 100;
 function jsonOf(value: unknown): string {
   if (isDeeper(value, MAX_DEPTH)) throw new WhcbError("malformed", `a value of the response has more than ${MAX_DEPTH} levels`);
   return JSON.stringify(value);
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

@@ -4,9 +4,8 @@ import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { TERMINAL_LIMIT } from "../../args/shared-flags.js";
 import type { AUDIT_FIELDS, Json } from "../../output/json-fields.js";
-import { type ListingStyle, openListing } from "../../output/listing.js";
+import { type ListingStyle, listLimit, openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import type { AuditFlags } from "./command.js";
 
@@ -15,8 +14,7 @@ export function run(invocation: Invocation<AuditFlags>): Promise<void> {
   return withSession(invocation, async (session) => {
     const { client } = session;
     const listing = openListing(LISTING, screen, values.columns);
-    // A pipe gets all.
-    const limit = values.all ? null : (values.limit ?? (screen.renderOptions.width === null ? null : TERMINAL_LIMIT));
+    const limit = listLimit(values, screen);
     const { callbackId, problem } = await findAudited(session, values.callback);
     const pages = await client.listAudit({ callbackId, user: values.user, since: values.since });
     if (pages === null) {
@@ -24,7 +22,7 @@ export function run(invocation: Invocation<AuditFlags>): Promise<void> {
         hint: "`whcb runs list` shows what was replayed and marked from here; `whcb serve` has an audit",
       });
     }
-    let left = limit ?? Number.POSITIVE_INFINITY;
+    let left = limit;
     let known = 0;
     for await (const { items, total } of pages) {
       if (items.length === 0 && known === 0 && problem !== null) throw problem;
@@ -35,7 +33,7 @@ export function run(invocation: Invocation<AuditFlags>): Promise<void> {
     }
     const listed = await listing.end();
     if (listed === 0) screen.info("no changes");
-    else if (limit !== null && known > listed) screen.info(`${listed} of ${count(known, "change")}; --all shows all`);
+    else if (Number.isFinite(limit) && known > listed) screen.info(`${listed} of ${count(known, "change")}; --all shows all`);
   });
 }
 

@@ -3,10 +3,9 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
-import { TERMINAL_LIMIT } from "../../args/shared-flags.js";
 import { CALL_LISTING, leftOutText, TABLE_COLUMNS } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
-import { isReadBack, openListing, requireReadBack } from "../../output/listing.js";
+import { isReadBack, listLimit, openListing, requireReadBack } from "../../output/listing.js";
 import { findNamedCallback, type Session, withSession } from "../../settings/session.js";
 import type { CallsListFlags } from "./command.js";
 
@@ -16,11 +15,7 @@ export function run(invocation: Invocation<CallsListFlags>): Promise<void> {
 
 async function listCalls(invocation: Invocation<CallsListFlags>, session: Session): Promise<void> {
   const { values, screen } = invocation;
-  // A pipe gets all calls: the next command mustn't miss some silently.
-  const isTerminal = screen.renderOptions.width !== null;
-  const limit = values.all
-    ? Number.POSITIVE_INFINITY
-    : (values.limit ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
+  const limit = listLimit(values, screen);
   const named = await findNamedCallback(invocation, session);
   const callbacks = named === null ? await session.client.listCallbacks() : [named];
   const by = values.groupBy;

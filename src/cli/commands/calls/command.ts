@@ -95,5 +95,5 @@ export const CALLS: GroupBody = {
 };
 
 function readGroupKey(text: string): GroupKey {
-  return GROUP_KEYS[requireOneOf(text, GROUP_NAMES, "usage", `--group-by: no key ${JSON.stringify(text)}`)];
+  return GROUP_KEYS[requireOneOf(text, GROUP_NAMES, `--group-by: no key ${JSON.stringify(text)}`)];
 }

@@ -44,7 +44,7 @@ export async function listGroups(
   if (values.oldestFirst) throw new WhcbError("usage", "--group-by can't be used with --oldest-first");
   const fields: readonly string[] = ["callbackId", "callback", ...by, ...COUNT_FIELDS];
   for (const name of screen.jsonFields ?? [])
-    requireOneOf(name, fields, "usage", `--json: no field ${JSON.stringify(name)} of these groups`);
+    requireOneOf(name, fields, `--json: no field ${JSON.stringify(name)} of these groups`);
   const isOfOne = callbacks.length === 1;
   const listing = openListing(listingStyle(by, isOfOne), screen, values.columns);
   const filter = readFilter(values);

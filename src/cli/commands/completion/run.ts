@@ -5,6 +5,6 @@ import { SCRIPTS, SHELLS } from "./scripts.js";
 
 export async function run({ args, screen }: Invocation): Promise<void> {
   const given = args.operand(0);
-  const shell = requireOneOf(given.toLowerCase(), SHELLS, "usage", `no completion for ${JSON.stringify(given)}`);
+  const shell = requireOneOf(given.toLowerCase(), SHELLS, `no completion for ${JSON.stringify(given)}`);
   await screen.out(layoutText(SCRIPTS[shell]));
 }

@@ -231,5 +231,5 @@ function readZone(text: string): string {
 }
 
 function settingName<Name extends string>(given: string, names: readonly Name[]): Name {
-  return requireOneOf(given, names, "usage", `no setting ${JSON.stringify(given)}`);
+  return requireOneOf(given, names, `no setting ${JSON.stringify(given)}`);
 }

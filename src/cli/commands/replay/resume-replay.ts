@@ -4,7 +4,7 @@ import { spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
-import { isOtherDatabase } from "../../../runs/journal/other-database.js";
+import { isOtherDatabase } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -25,6 +25,7 @@ import { findSecrets } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { deliverySettings, type Session, withSession } from "../../settings/session.js";
 import { confirmRun, takeLocks } from "../../settings/take-locks.js";
+import { latestOwnRun } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
 
 type ReplayInvocation = Invocation<ReplayFlags>;
@@ -105,14 +106,11 @@ function requireObeyed({ runId, options }: RunOverview, values: ReplayInvocation
 
 /** A profile's service may have another address now, and a copy may have been at this one. Those runs come last. */
 async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
-  const { client } = session;
   const profile = profileOf(session);
-  const isOfProfile = (run: RunOverview) => run.profile === profile;
-  const latest = await latestUnfinishedRun(folder, isOfProfile);
+  const latest = await latestUnfinishedRun(folder, (run) => run.profile === profile);
   if (latest === null) return null;
-  await client.verify();
-  const isOwn = (run: RunOverview) => isOfProfile(run) && run.service === client.name && !isOtherDatabase(run, client);
-  return (await latestUnfinishedRun(folder, isOwn)) ?? latest;
+  await session.client.verify();
+  return (await latestOwnRun(session, folder)) ?? latest;
 }
 
 interface ResumedTarget {

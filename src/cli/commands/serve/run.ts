@@ -93,7 +93,8 @@ async function announceApi(
     const profile = await writeServeProfile(deps, {
       ...{ url, database: databaseName(database), databaseId: service.databaseId, authParameter, bodyNames, credentials },
     });
-    if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
+    if (chosen.generated !== null)
+      screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
     if (profile.name !== profile.current) {
       const done = profile.isNew ? "created" : "updated";
       screen.info(

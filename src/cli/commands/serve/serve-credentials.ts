@@ -5,32 +5,24 @@ import { changeSettings, readSettings } from "../../settings/settings-file.js";
 
 export interface ServeCredentials {
   readonly credentials: Credentials;
-  readonly isNew: boolean;
   /** All came from the environment, so they aren't stored. */
   readonly isGiven: boolean;
+  /** They are new, and are stored once the service has started. */
   readonly generated: Credentials | null;
 }
 
 /** Takes them from the environment or an earlier run, else generates them. */
 export async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
-  const { env } = deps.io;
-  const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
-  if (given.username !== null && given.password !== null && given.apiKey !== null) {
-    return {
-      credentials: { username: given.username, password: given.password, apiKey: given.apiKey },
-      isNew: false,
-      isGiven: true,
-      generated: null,
-    };
-  }
+  const { WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey } = deps.io.env;
+  if (username && password && apiKey) return { credentials: { username, password, apiKey }, isGiven: true, generated: null };
   const stored = (await readSettings(deps.paths.config)).serve;
   const base = stored ?? { username: "local", password: newSecret(deps.random), apiKey: newSecret(deps.random) };
   const credentials = {
-    username: given.username ?? base.username,
-    password: given.password ?? base.password,
-    apiKey: given.apiKey ?? base.apiKey,
+    username: username || base.username,
+    password: password || base.password,
+    apiKey: apiKey || base.apiKey,
   };
-  return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
+  return { credentials, isGiven: false, generated: stored === null ? base : null };
 }
 
 /** Comes after the start: a failed one leaves no settings. Throws `config`. */

@@ -2,6 +2,7 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import type { FailureReason } from "../../../domain/call-filter.js";
 import { addRetried, type CallGroup, groupOf, HOUR_MS, NONE_RETRIED, type RetriedCalls } from "../../../domain/call-groups.js";
+import type { CodeCounts } from "../../output/outage-text.js";
 import { UncountedCalls } from "../../output/uncounted-calls.js";
 
 export interface CallbackState extends CallFigures {
@@ -20,12 +21,8 @@ export interface CallbackState extends CallFigures {
 }
 
 /** `CallFigures` count the FAILED calls that were read. */
-export interface CallFigures {
+export interface CallFigures extends CodeCounts {
   readonly looked: number;
-  /** The most frequent comes first; null is without an answer. */
-  readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** So many of those without an answer arrived while the endpoint was down. */
-  readonly unsent: number;
   /** The endpoint may have these: its answer didn't come in time. */
   readonly timedOut: number;
   /** `byHour` are counted by hour of the last attempt: the last 24 hours of the clock, oldest first. */
@@ -120,7 +117,7 @@ class CallSummary {
   read(): CallFigures {
     return {
       looked: this.#looked,
-      byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
+      statusCodes: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
       unsent: this.#unsent,
       timedOut: this.#timedOut,
       byHour: [...this.#byHour],

@@ -40,7 +40,7 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
     const callbacks = named === null ? await client.getAllCallbacks() : [named];
     for (const callback of callbacks) {
       const show = (figures: CallFigures, total: number | null) => {
-        const codes = describeCodes({ statusCodes: figures.byStatusCode, unsent: figures.unsent });
+        const codes = describeCodes(figures);
         const read = readText(`failed calls of ${callback.name}`, figures.looked, total);
         progress.show(codes === "" ? read : `${read} (${codes})`);
       };
@@ -76,7 +76,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
     waitingSince: dateOrNull(callback.waitingSince ?? null),
     failed: state.failed,
     lookedAt: state.looked,
-    byStatusCode: state.byStatusCode,
+    byStatusCode: state.statusCodes,
     byHour: state.byHour,
     oldestAttempt: dateOrNull(state.oldestAttemptAt),
     newestAttempt: dateOrNull(state.newestAttemptAt),
@@ -138,7 +138,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   }
   if (failed === 0 && uncounted !== null) return [...lines, "  failed calls: unknown"];
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
-  const codes = describeCodes({ statusCodes: state.byStatusCode, unsent: state.unsent });
+  const codes = describeCodes(state);
   const details = [codes, state.isCut ? `of the newest ${state.looked}` : ""].filter(Boolean).join("; ");
   lines.push(
     text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${countFailed(failed, state.unsent)}`)}${details && ` (${details})`}`,

@@ -2,6 +2,7 @@
 import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
+import type { ScreenSize } from "../../../platform/full-screen.js";
 import { pauseText } from "../../output/outage-text.js";
 import { PLAIN, type RenderOptions, type TimeOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, sanitize, text } from "../../output/screen-text.js";
@@ -24,12 +25,7 @@ import {
   shownGroups,
 } from "./triage-state.js";
 
-export interface RowSpace {
-  readonly columns: number;
-  readonly rows: number;
-}
-
-export function levelRows(level: Level, space: RowSpace, options: RenderOptions): readonly Printable[] {
+export function levelRows(level: Level, space: ScreenSize, options: RenderOptions): readonly Printable[] {
   if (level.kind === "call") return callLines(level, space, options);
   const top = firstRow(level.cursor, rowCount(level), space.rows);
   const shown = Array.from({ length: Math.max(0, Math.min(space.rows, rowCount(level) - top)) }, (_, index) => top + index);
@@ -138,7 +134,7 @@ export function shownName(dimension: Dimension, group: CallGroup, { utc }: TimeO
     : groupName(group, dimension);
 }
 
-function callLines(level: CallLevel, { columns, rows }: RowSpace, options: RenderOptions): readonly Printable[] {
+function callLines(level: CallLevel, { columns, rows }: ScreenSize, options: RenderOptions): readonly Printable[] {
   const lines = callText(level, columns, options);
   const top = Math.max(0, Math.min(level.cursor, lines.length - rows));
   return lines.slice(top, top + rows).map((line) => text`  ${line}`);

@@ -5,7 +5,7 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, text } from "../../output/screen-text.js";
 import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant } from "../../output/times.js";
-import { firstRow, levelRows, levelTitle, type RowSpace, totalCalls } from "./level-rows.js";
+import { firstRow, levelRows, levelTitle, totalCalls } from "./level-rows.js";
 import type { Action } from "./triage-actions.js";
 import { type Level, type Outcome, type Panel, rowCount, type TriageState, topLevel } from "./triage-state.js";
 
@@ -94,7 +94,7 @@ function actionLines(cursor: number, rows: number, { actions, palette }: FrameOp
 function commandLines(
   { ran }: TriageState,
   cursor: number,
-  { rows, columns }: RowSpace,
+  { rows, columns }: ScreenSize,
   options: FrameOptions,
 ): readonly Printable[] {
   if (ran.length === 0) return ["no command was run yet"];
@@ -111,7 +111,7 @@ function commandLines(
 /** Shows the end of its output, and what it asks or does now. */
 function panelLines(
   { command, output, progress, question, outcome }: Panel,
-  { rows, columns }: RowSpace,
+  { rows, columns }: ScreenSize,
   options: FrameOptions,
 ): readonly Printable[] {
   const wrap = (line: string) => wrapToWidth(line, columns);

@@ -1,6 +1,6 @@
 import type { ListedCallback } from "../../../client/client.js";
 import type { EgressProxy } from "../../../delivery/egress-proxy.js";
-import { count } from "../../../domain/count.js";
+import { count, listSome } from "../../../domain/count.js";
 import { maskUrl, parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
@@ -120,8 +120,4 @@ function describePaused({ name, pause }: ListedCallback, { to, viaService }: Rep
   return [
     `  ${name} is ${pauseText(pause, utc)}: ${viaService ? "the service sends them after that" : "they are sent from here all the same"}`,
   ];
-}
-
-function listSome(ids: readonly string[]): string {
-  return ids.length <= 5 ? ids.join(", ") : `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more`;
 }

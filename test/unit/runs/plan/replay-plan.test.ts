@@ -190,7 +190,7 @@ describe("the plan", () => {
       return { calls: plan.calls, ids: await Promise.all(plan.groups.map((group) => idsIn(plan.callIds(group)))) };
     };
     expect(await planOf(2)).toEqual({ calls: 2, ids: [["oldest", "timed out"]] });
-    expect(draft.group(2)).toMatchObject({ firstAttemptedAt: NOW - 700_000, lastAttemptedAt: NOW - 650_000, retrying: 0 });
+    expect(draft.select(2)[0]).toMatchObject({ firstAttemptedAt: NOW - 700_000, lastAttemptedAt: NOW - 650_000, retrying: 0 });
     draft.keepOnly(new Set(["newest", "unsent", "another"]));
     expect(await planOf()).toEqual({ calls: 2, ids: [["unsent", "newest"]] });
     expect(await planOf(1)).toEqual({ calls: 1, ids: [["unsent"]] });

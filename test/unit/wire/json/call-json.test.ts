@@ -90,7 +90,7 @@ describe("a call without a status", () => {
 
 describe("readCallList", () => {
   it("reads a call without an id", () => {
-    const { calls } = readCallList({ calls: [PLATFORM_CALL, { status: "FAILED" }, { id: null }] }, { callbackId: "CB" });
+    const { items: calls } = readCallList({ calls: [PLATFORM_CALL, { status: "FAILED" }, { id: null }] }, { callbackId: "CB" });
     expect(calls.map(({ id }) => id)).toEqual(["9B1A", "", ""]);
   });
 
@@ -98,7 +98,7 @@ describe("readCallList", () => {
     const next = { uri: "/callbacks/CB/calls?offset=20", rel: "next", method: "GET" };
     for (const link of [[next], next, { link: [next] }]) {
       const list = readCallList({ status: "1 to 20 of 1,347", calls: [PLATFORM_CALL], link }, { callbackId: "CB" });
-      expect([list.total, list.next, list.calls.length]).toEqual([1347, next.uri, 1]);
+      expect([list.total, list.next, list.items.length]).toEqual([1347, next.uri, 1]);
     }
   });
 
@@ -109,11 +109,11 @@ describe("readCallList", () => {
   });
 
   it("reads 'No records found' as an empty list", () => {
-    expect(readCallList({ status: "No records found" }, { callbackId: "CB" })).toEqual({ calls: [], total: 0, next: null });
+    expect(readCallList({ status: "No records found" }, { callbackId: "CB" })).toEqual({ items: [], total: 0, next: null });
   });
 
   it("ignores links nested inside links, however deep", () => {
     const document = JSON.parse(`{"calls":[],"link":${'{"link":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
-    expect(readCallList(document, { callbackId: "X" })).toEqual({ calls: [], total: null, next: null });
+    expect(readCallList(document, { callbackId: "X" })).toEqual({ items: [], total: null, next: null });
   });
 });

@@ -43,7 +43,7 @@ describe("the body of an update", () => {
 describe("readCallback", () => {
   it("reads the older spelling of queryparam, and booleans written as text", () => {
     const older = { id: 1, name: "n", auth: { type: "querystring", key: "k" }, retriesEnabled: "true", removeHTML: "enabled" };
-    expect(readCallbackList({ status: "1 to 1 of 1", callbacks: [older] }).callbacks).toEqual([
+    expect(readCallbackList({ status: "1 to 1 of 1", callbacks: [older] }).items).toEqual([
       {
         id: "1",
         name: "n",

@@ -13,7 +13,7 @@ const read = (client: object, isOurs: boolean, shown: unknown[] = []) =>
     { listOutages: async () => [], capabilities: { has: () => isOurs, lacks: () => false }, ...client } as unknown as Client,
     aListedCallback(),
     NOW,
-    (figures, total) => shown.push([figures.byStatusCode, total]),
+    (figures, total) => shown.push([figures.statusCodes, total]),
   );
 
 it("has a service that groups count its calls, in whole hours", async () => {
@@ -36,7 +36,7 @@ it("has a service that groups count its calls, in whole hours", async () => {
   const { callback: _, ...state } = await read({ groupCalls }, true);
   expect(state).toEqual({
     ...{ failed: 60_003, looked: 60_003, isCut: false, isAtLeast: false, uncounted: null, outages: [] },
-    byStatusCode: [
+    statusCodes: [
       { statusCode: 503, calls: 50_000 },
       { statusCode: null, calls: 10_000 },
       { statusCode: 502, calls: 3 },

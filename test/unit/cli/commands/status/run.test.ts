@@ -18,7 +18,7 @@ const FAILING: CallbackState = {
   isCut: true,
   isAtLeast: false,
   looked: 20_000,
-  byStatusCode: [
+  statusCodes: [
     { statusCode: 503, calls: 19_990 },
     { statusCode: null, calls: 10 },
   ],
@@ -36,7 +36,7 @@ const QUIET: CallbackState = {
   failed: 0,
   isCut: false,
   looked: 0,
-  byStatusCode: [],
+  statusCodes: [],
   outages: [],
   retried: { calls: 0, nextAt: null, until: null },
 };
@@ -145,7 +145,7 @@ describe("status", () => {
   });
 
   test("says that no failed calls are left while the outage is still open", () => {
-    const replayed = { ...FAILING, failed: 0, isCut: false, looked: 0, byStatusCode: [] };
+    const replayed = { ...FAILING, failed: 0, isCut: false, looked: 0, statusCodes: [] };
     expect(`\n${renderStatus([replayed], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  failing  http://127.0.0.1:9000/hook
