@@ -61,6 +61,8 @@ export type ServiceTarget =
       readonly beginWait?: BeginWait;
       /** It is known if the profile has it. */
       readonly ownDatabase?: OwnDatabase | undefined;
+      /** The service has this file locked while it listens. Otherwise another program has its port, and gets nothing. */
+      readonly portLock?: string | undefined;
       /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
       readonly readPatienceMs?: () => number | null;
     }
@@ -215,6 +217,8 @@ export interface RunningService extends StartReport {
 
 export interface StartReport {
   readonly url: string;
+  /** The service has this file locked while it listens at `url`. It is null without an API, or if the file can't be locked. */
+  readonly portLock: string | null;
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */

@@ -27,6 +27,8 @@ export interface Profile {
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
+  /** That `whcb serve` has this file locked while it listens at `url`. */
+  readonly portLock?: string;
   /** The identity of its database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
   /** `callback` is the id or name of the default callback. */
@@ -177,6 +179,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     apiKey: optionalText(profile, "apiKey"),
     credentialsOrigin: optionalText(profile, "credentialsOrigin"),
     database: optionalText(profile, "database"),
+    portLock: optionalText(profile, "portLock"),
     databaseId: optionalText(profile, "databaseId"),
     callback: optionalText(profile, "callback"),
     timezone: optionalText(profile, "timezone"),
