@@ -181,3 +181,25 @@ it("erases the .eml files before the database is rewritten, and those of another
   expect(readFileSync(machine.path(`mail2/${mail}`), "utf8")).toContain("From:      (erased)\r\n");
   expect(JSON.parse((await home.whcb(other)).stdout)).toEqual(nothing);
 });
+
+it("erases what is left of a call that was removed: e-mail, filters and free pages, by any address", async () => {
+  const service = await aCallback();
+  await works("callbacks", "update", "demo", "--retries", "off");
+  const line = response({ mobile: FORMS[1], email: "ada@example.com" }, CONTENT);
+  expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: line })).code).toBe(0);
+  await anEmail();
+  await works("mark-success", "demo", "--failed", "--from", FORMS[1] ?? "", "--yes");
+  await service.stop();
+  // Retention removes them so.
+  const database = new Database(machine.path("x.db"));
+  database.exec("DELETE FROM attempts; DELETE FROM calls");
+  database.close();
+  expect([filesWith(DIGITS), filesWith(CONTENT)].map((files) => files.length)).toEqual([2, 2]);
+  const erased = await home.whcb(["db", "erase", "--sender", "ada@example.com", "--db", machine.path("x.db"), "--yes"]);
+  expect(erased).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: `e-mails about calls that have been removed are found only by an address that they name: run this for each of the sender's\nerased 0 calls, 0 attempts, 1 e-mail and 1 mail file in ${machine.path("x.db")}\n`,
+  });
+  expect([filesWith(DIGITS), filesWith(CONTENT), filesWith("ada@example.com")]).toEqual([[], [], []]);
+});
