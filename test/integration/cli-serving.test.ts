@@ -190,6 +190,7 @@ describe("serve", () => {
   ])("rejects %s as --public-url, since links begin with it", async (url) => {
     const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--public-url", url]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("must be http or https, a host and perhaps a port")]);
+    expect(stderr).not.toContain("secret");
   });
 
   test("rejects a database that another serve has open, and a file that isn't a database", async () => {
