@@ -62,6 +62,13 @@ it.each([
   expect(neighbour.seen()).toEqual({ received: "", connections: 4 });
 });
 
+it("SIGUSR1 opens no port of a debugger, which every user of the machine could use", async () => {
+  const served = await home.serve();
+  served.child.kill("SIGUSR1");
+  expect(await home.whcb(["status"])).toMatchObject({ code: 0 });
+  expect((await served.stop()).stderr).not.toContain("Debugger");
+});
+
 it("a watch gives nothing to the program that takes the port meanwhile, and goes on with the service", async () => {
   const served = await home.serve(["--no-endpoint-check"]);
   await home.whcb(["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:9/hook", "--email", "ops@example.com"]);
