@@ -6,11 +6,11 @@ import { readFileSync, statSync } from "node:fs";
  */
 export function isListedAsLocked(path: string): boolean {
   try {
-    const { ino, uid } = statSync(path, { bigint: true });
+    const { ino } = statSync(path, { bigint: true });
     const [, pid] =
       new RegExp(`^\\d+: POSIX +ADVISORY +WRITE (\\d+) \\S+:${ino} `, "m").exec(readFileSync("/proc/locks", "utf8")) ?? [];
     // Another user can lock a file that has this number on another file system.
-    return pid !== undefined && statSync(`/proc/${pid}`, { bigint: true }).uid === uid;
+    return pid !== undefined && statSync(`/proc/${pid}`).uid === process.getuid?.();
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
-import { readdirSync, writeFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { isListedAsLocked } from "../../../../src/platform/files/listed-lock.js";
 import { isLocked, lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
@@ -29,6 +29,20 @@ test("the lock of a port is taken once, is listed by Linux while it is held, and
   writeFileSync(path, "");
   expect(isListed()).toBe(false);
   expect(await holdPort(path, "http://127.0.0.1:80/")).toBeNull();
+});
+
+test("a lock in a folder that a stranger made where everybody may write isn't believed", async () => {
+  const folder = newTemporaryFolder("whcb-place-");
+  mkdirSync(join(folder, "data"));
+  const path = portPath(join(folder, "data"), "http://127.0.0.1:80/");
+  const place = await holdPlace(path);
+  expect(await isServedHere(path)).toBe(true);
+  chmodSync(folder, 0o1777);
+  // Only root can give a folder away.
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(join(folder, "data"), 12_345, 12_345);
+  expect(await isServedHere(path)).toBe(!isRoot);
+  await place.release();
 });
 
 test("a database is served elsewhere while its lock is held without its place", async () => {
