@@ -14,6 +14,8 @@ export function main(argv: readonly string[]): Promise<number> {
   mapStackTraces();
   // Whatever is created is for this user only: databases with their side files, keys, journals and mails.
   process.umask(0o077);
+  // Without a listener, Node opens a port that lets every user of the machine debug this process.
+  process.on("SIGUSR1", () => undefined);
   const deps = realDeps(process);
   enableCompileCache(deps.paths.data);
   return run(argv, deps);

@@ -43,6 +43,8 @@ export interface CliDeps {
 export interface HttpTarget extends ServiceCredentials, Omit<ClientOptions, "credentials" | "clock" | "random"> {
   readonly kind: "http";
   readonly url: string;
+  /** The service has this file locked while it listens. Otherwise another program has its port, and gets nothing. */
+  readonly portLock?: string | undefined;
 }
 
 export type ServiceTarget =
@@ -198,6 +200,8 @@ export interface RunningService extends StartReport {
 
 export interface StartReport {
   readonly url: string;
+  /** The service has this file locked while it listens at `url`. It is null without an API, or if the file can't be locked. */
+  readonly portLock: string | null;
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */

@@ -24,6 +24,8 @@ export interface HttpTarget {
   readonly proxy?: ProxySettings;
   /** The time counts to the last byte of the answer. The default is REQUEST_TIME_LIMIT_MS. */
   readonly timeoutMs?: number;
+  /** Says whether the service itself listens there. It is asked for each connection but those through a proxy, before anything is sent on it. */
+  readonly isService?: (() => Promise<boolean>) | undefined;
 }
 
 export interface ProxySettings {
@@ -66,7 +68,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     basePath,
     send(message) {
       const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
-      const answered = exchange(sent, message.body);
+      const answered = exchange(sent, message.body, target.isService);
       const cancel = startTimeout(message, (failure) => sent.destroy(failure));
       return answered.finally(cancel);
     },
@@ -91,17 +93,32 @@ function headersOf(message: TransportRequest): Record<string, string | number> {
   return message.body === null ? message.headers : { ...message.headers, "content-length": Buffer.byteLength(message.body) };
 }
 
-function exchange(request: ClientRequest, body: string | null): Promise<TransportResponse> {
+function exchange(request: ClientRequest, body: string | null, isService: HttpTarget["isService"]): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(transportFailure(error));
     request.on("error", fail);
-    request.on("response", (answer) => readAnswer(answer).then(resolve, fail));
     // Without a listener, Node closes the connection and says nothing.
     request.on("upgrade", (_answer, socket) => {
       socket.destroy();
       fail(new TransportFailure("upgrade", "the answer is 101 Switching Protocols, which wasn't asked for"));
     });
-    request.end(body ?? undefined);
+    const send = (): void => {
+      request.on("response", (answer) => readAnswer(answer).then(resolve, fail));
+      request.end(body ?? undefined);
+    };
+    if (isService === undefined) return send();
+    const sendToService = async (): Promise<void> => {
+      if (await isService()) return send();
+      request.destroy();
+      throw new TransportFailure(
+        "refused",
+        "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it",
+      );
+    };
+    request.on("socket", (socket) => {
+      if (socket.connecting) socket.on("connect", () => sendToService().catch(fail));
+      else send();
+    });
   });
 }
 

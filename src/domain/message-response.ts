@@ -58,6 +58,10 @@ export function replaceAddresses(text: string, isAddress: (word: string) => bool
   });
 }
 
+export function senderAddresses({ mobile, email, voice, mri }: Sender): readonly string[] {
+  return [...new Set([mobile, email, voice, mri])].filter((address) => address !== "");
+}
+
 /** Returns the first address that is present, for filters and serial order. */
 export function senderAddress(from: Sender): string {
   return from.mobile || from.email || from.voice || from.mri || from.name;

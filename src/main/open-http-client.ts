@@ -2,19 +2,27 @@ import type { HttpTarget } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
+import { isListedAsLocked } from "../platform/files/listed-lock.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
 /** Connects through the environment's proxy. */
 export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv): Promise<Client> {
-  const { kind: _kind, url, apiKey, username, password, ...options } = target;
+  const { kind: _kind, url, apiKey, username, password, portLock, ...options } = target;
   const proxy = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
     noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
-  const transport = await createHttpTransport({ url, timers: systemTimers, proxy });
+  const isService = portLock === undefined ? undefined : () => isHeld(portLock);
+  const transport = await createHttpTransport({ url, timers: systemTimers, proxy, isService });
   const credentials = { apiKey, username, password };
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
+}
+
+async function isHeld(lock: string): Promise<boolean> {
+  if (isListedAsLocked(lock)) return true;
+  const { isLocked } = await import("../store/sqlite/lock-database.js");
+  return isLocked(lock).catch(() => false);
 }

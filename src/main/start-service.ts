@@ -40,7 +40,7 @@ import type { NodeStore } from "../store/nodes/open-nodes.js";
 import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
-import { type HeldPlace, holdPlace, portPath } from "../store/sqlite/place-lock.js";
+import { type HeldPlace, holdPlace, holdPort, portPath } from "../store/sqlite/place-lock.js";
 import { watchFile } from "../store/sqlite/watch-file.js";
 import { planNotices } from "./notice-targets.js";
 
@@ -156,10 +156,12 @@ async function start(
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
-  let places: readonly HeldPlace[] = [];
-  teardown.addStep(() => settleAll(...places.map((held) => held.release()), closeGracefully(app, closing), dispatching.stop()));
+  teardown.addStep(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
-  if (addressRule.kind === "any") places = await holdPlaces(options, url);
+  const port = hasApi ? await holdPort(options.dataDirectory, url) : null;
+  const places = addressRule.kind === "any" ? await holdPlaces(options, url) : [];
+  // No command takes the next program at this port for the service.
+  teardown.addStep(() => settleAll(...places.map((held) => held.release()), port?.release() ?? Promise.resolve()));
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
@@ -171,7 +173,8 @@ async function start(
   if (isDatabaseFile(options.database))
     teardown.addStep(watchFile(options.database, systemClock, (error) => teardown.fail(error)));
   hasStarted = true;
-  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users, databaseId: store.databaseId, sentBefore };
+  const report = { url, portLock: port?.path ?? null, metricsUrl, settings, waiting, mailDirectory: mails };
+  return { ...report, users, databaseId: store.databaseId, sentBefore };
 }
 
 /** Lets commands know where the service runs. */

@@ -4,7 +4,7 @@ import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
 import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
-import { type MessageResponse, replaceAddresses, senderAddress } from "../domain/message-response.js";
+import { type MessageResponse, replaceAddresses, senderAddresses } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { formatUtc, labelledLine, quoteBlock, toLine } from "./notice-text.js";
 
@@ -99,11 +99,17 @@ export interface MailSubject {
   readonly isSender: (address: string) => boolean;
 }
 
+/** `addresses` are those that it named as its sender's. */
+interface ErasedOutageMail extends OutageMail {
+  readonly addresses: readonly string[];
+}
+
 /** Removes the response, its sender and the answer from an e-mail of any version. Returns null if it is about another sender. */
-export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): OutageMail | null {
+export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): ErasedOutageMail | null {
   const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
-  const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
-  if (!isCallOf(call, callIds) && !isSender(address) && !isSender(name)) return null;
+  const [, sender = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
+  const named = sender.split(", ");
+  if (!isCallOf(call, callIds) && ![sender, ...named, name].some(isSender)) return null;
   const withoutAddresses = (line: string) => replaceAddresses(line, isSender, ERASED);
   const erased = text
     .replace(/^From:\s+.*$/m, labelledLine("From", ERASED))
@@ -116,7 +122,9 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
     /^(.*? (?:is failing|was failing, and its outage has ended|rejected \d+ of \d+): HTTP \d{3}) .*$/,
     "$1",
   );
-  return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
+  // A sender without an address is named by name.
+  const addresses = named.filter((address) => /[@\d]/.test(address));
+  return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased), addresses };
 }
 
 /** Earlier versions cut an id of more than 50 characters. */
@@ -196,12 +204,14 @@ function timeoutLines({ callback, result }: OutageFacts): string[] {
 function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): string[] {
   const { from, responseMessage } = response;
   const { channel, content } = responseMessage;
-  const address = senderAddress(from);
-  const name = from.name !== "" && from.name !== address ? ` (${toLine(from.name, MAX_VALUE)})` : "";
+  // `db erase` finds the e-mail by each of them once the call has been removed.
+  const addresses = senderAddresses(from).map((address) => toLine(address, MAX_VALUE));
+  const name = toLine(from.name, MAX_VALUE);
+  const sender = addresses.length === 0 ? name || "unknown" : addresses.join(", ");
   return [
     labelledLine("Call", toLine(id, LONGEST_ID)),
     labelledLine("Message", toLine(mask(response.messageLocation || response.messageId), MAX_VALUE * 2)),
-    labelledLine("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
+    labelledLine("From", sender + (name === "" || name === sender ? "" : ` (${name})`)),
     labelledLine(
       "Channel",
       [toLine(mask(channel), MAX_NAME) || "unknown", responseMessage.kind, toLine(responseMessage.date, MAX_NAME)]

@@ -23,8 +23,8 @@ import { transact } from "./sql/transactions.js";
 export interface SenderErasure {
   /** Returns whether it is one of the sender's addresses, and false for "". */
   readonly isSender: (address: string) => boolean;
-  /** Returns the mail without what belongs to the sender or to these calls, or null if nothing does. */
-  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
+  /** Returns the mail without what belongs to the sender or to these calls, and the addresses that it named, or null if nothing does. */
+  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => (MailText & { readonly addresses: readonly string[] }) | null;
   /** Erases the e-mails' files, or counts them in a dry run. Returns how many they are. */
   readonly eraseFiles: (found: FoundMails) => Promise<number>;
   readonly dryRun: boolean;
@@ -75,8 +75,10 @@ export async function eraseSender(
   for await (const mail of listMails(db, ROWS_AT_ONCE)) {
     const erased = eraseMail(mail, found.callIds);
     if (erased === null) continue;
-    const isSame = erased.subject === mail.subject && erased.text === mail.text;
-    (isSame ? erasedMails : mails).push({ ...mail, ...erased });
+    const { subject, text } = erased;
+    const isSame = subject === mail.subject && text === mail.text;
+    (isSame ? erasedMails : mails).push({ ...mail, subject, text });
+    for (const address of erased.addresses) others.add(address.toLowerCase());
   }
   const isTheirs = (address: string) => isSender(address) || others.has(address.toLowerCase());
   const isAbout = (value: string) => isTheirs(value) || replaceAddresses(value, isTheirs, "") !== value;
@@ -99,7 +101,8 @@ export async function eraseSender(
     // The calls are last, as the next run finds the rest by their addresses.
     for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
       await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now, author?.user ?? null);
-    if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db, clock);
+    // In a file of SQLite there may also be bytes of rows that were removed before.
+    if (!isPostgres(db) || (await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db, clock);
     await setUnfinished(db, false);
   }
   return {

@@ -17,15 +17,16 @@ beforeEach(() => {
 
 afterEach(() => machine.leave());
 
+const lockOf = (url: string) => machine.path(`port-${new URL(url).port}-api.lock`);
+
 describe("serve", () => {
   test("prints one line on stdout, stores credentials in a 0600 file, and the next command works", async () => {
     const served = await machine.serve();
     const settings = await readSettings(machine.world.paths.config);
+    const ofDatabase = { database: machine.path("whcb.db"), databaseId: expect.any(String) };
     expect(settings).toEqual({
       current: "local",
-      profiles: new Map([
-        ["local", { url: served.url, database: machine.path("whcb.db"), databaseId: expect.any(String), ...settings.serve }],
-      ]),
+      profiles: new Map([["local", { url: served.url, portLock: lockOf(served.url), ...ofDatabase, ...settings.serve }]]),
       serve: { username: "local", password: expect.stringMatching(/^[\w-]{32}$/), apiKey: expect.stringMatching(/^[\w-]{32}$/) },
     });
     expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);
@@ -41,7 +42,7 @@ describe("serve", () => {
     const before = await readSettings(machine.world.paths.config);
     const { url } = await machine.serve();
     const after = await readSettings(machine.world.paths.config);
-    expect(after.profiles.get("local")).toEqual({ ...before.profiles.get("local"), url });
+    expect(after.profiles.get("local")).toEqual({ ...before.profiles.get("local"), url, portLock: lockOf(url) });
     expect(after.serve).toEqual(before.serve);
   });
 
@@ -190,6 +191,7 @@ describe("serve", () => {
   ])("rejects %s as --public-url, since links begin with it", async (url) => {
     const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--public-url", url]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("must be http or https, a host and perhaps a port")]);
+    expect(stderr).not.toContain("secret");
   });
 
   test("rejects a database that another serve has open, and a file that isn't a database", async () => {

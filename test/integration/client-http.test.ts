@@ -84,6 +84,32 @@ describe("a request over HTTP", () => {
     expect(requests).toBe(1);
   });
 
+  it("sends nothing on a connection that doesn't lead to the service, and asks once for each", async () => {
+    const answers = [true, false];
+    let asked = 0;
+    const isService = async () => answers[asked++] ?? false;
+    const seen: unknown[] = [];
+    const server = createHttpServer((request, response) => {
+      seen.push(request.headers["x-api-key"]);
+      if (seen.length === 2) response.setHeader("connection", "close");
+      response.end("ours");
+    });
+    server.on("connection", (socket) => {
+      if (asked > 0) socket.on("data", (bytes) => seen.push(String(bytes))).write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    const transport = await createHttpTransport({
+      url: `http://127.0.0.1:${await listen(server)}`,
+      timers: systemTimers,
+      isService,
+    });
+    closing.push(() => transport.close());
+    const request = { ...GET, headers: { "x-api-key": "k" } };
+    for (let count = 0; count < 2; count++) expect(await transport.send(request)).toMatchObject({ body: "ours" });
+    expect(asked).toBe(1);
+    await expect(transport.send(request)).rejects.toMatchObject({ reason: "refused" });
+    expect(seen).toEqual(["k", "k"]);
+  });
+
   it("has one deadline for the whole answer, however it arrives", async () => {
     const port = await listen(
       createHttpServer((_, response) => {

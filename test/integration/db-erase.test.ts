@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { type Background, CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
@@ -66,6 +67,16 @@ async function aCallback(): Promise<Background> {
   const url = `http://127.0.0.1:${port}/hook`;
   await works("callbacks", "create", "--name", "demo", "--url", url, "--email", "ops@example.com", "--retries", "on");
   return service;
+}
+
+/** The service keeps the filter of the replay. */
+async function replayBySender(url: string, sender: string): Promise<void> {
+  const { serve } = await readSettings(machine.world.paths.config);
+  const authorization = `Basic ${Buffer.from(`${serve?.username}:${serve?.password}`).toString("base64")}`;
+  const headers = { authorization, "x-api-key": serve?.apiKey ?? "", accept: "application/json" };
+  const { id } = JSON.parse(await works("callbacks", "get", "demo", "-o", "json"));
+  const answer = await fetch(`${url}/callbacks/${id}/replays?status=FAILED&from=${sender}`, { method: "POST", headers });
+  expect(answer.status).toBe(202);
 }
 
 /** The database is served until the e-mail about the outage is a file. */
@@ -180,4 +191,28 @@ it("erases the .eml files before the database is rewritten, and those of another
   expect([filesWith(CONTENT), filesWith(DIGITS)]).toEqual([[], []]);
   expect(readFileSync(machine.path(`mail2/${mail}`), "utf8")).toContain("From:      (erased)\r\n");
   expect(JSON.parse((await home.whcb(other)).stdout)).toEqual(nothing);
+});
+
+it("erases what is left of a call that was removed: e-mail, filters and free pages, by any address", async () => {
+  const service = await aCallback();
+  await works("callbacks", "update", "demo", "--retries", "off");
+  const line = response({ mobile: FORMS[1], email: "ada@example.com" }, CONTENT);
+  expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: line })).code).toBe(0);
+  await anEmail();
+  await replayBySender(service.url, FORMS[1] ?? "");
+  await service.stop();
+  // Retention removes them so.
+  const database = new Database(machine.path("x.db"));
+  const filters = () => database.prepare("SELECT selection AS text FROM replays UNION ALL SELECT details FROM audit").all();
+  expect(JSON.stringify(filters()).split(DIGITS)).toHaveLength(3);
+  database.exec("DELETE FROM attempts; DELETE FROM calls");
+  database.close();
+  expect([filesWith(DIGITS), filesWith(CONTENT)].map((files) => files.length)).toEqual([2, 2]);
+  const erased = await home.whcb(["db", "erase", "--sender", "ada@example.com", "--db", machine.path("x.db"), "--yes"]);
+  expect(erased).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: `e-mails about calls that have been removed are found only by an address that they name: run this for each of the sender's\nerased 0 calls, 0 attempts, 1 e-mail and 1 mail file in ${machine.path("x.db")}\n`,
+  });
+  expect([filesWith(DIGITS), filesWith(CONTENT), filesWith("ada@example.com")]).toEqual([[], [], []]);
 });

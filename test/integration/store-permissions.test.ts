@@ -1,5 +1,15 @@
 /** Root may write everything, so as root this process becomes `nobody`, in a test file of its own. */
-import { chmodSync, chownSync, lchownSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -23,6 +33,7 @@ beforeAll(() => {
   writeFileSync(join(shared, "planted.db"), "");
   chmodSync(join(shared, "planted.db"), 0o666);
   symlinkSync(join(shared, "theirs.db"), join(shared, "link.db"));
+  mkdirSync(join(shared, "folder"));
   chmodSync(team, 0o770);
   for (const end of ["key.db.key", "own.db.key", "theirs.db.key", "theirs.db"])
     writeFileSync(join(team, end), end.endsWith(".key") ? `${"A".repeat(43)}=\n` : "");
@@ -32,7 +43,9 @@ beforeAll(() => {
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
   for (const end of ["key.db.key", "theirs.db.key", "theirs.db"]) chownSync(join(team, end), 12_345, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
-  for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db"]) lchownSync(join(shared, end), 12_345, 12_345);
+  for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder"])
+    lchownSync(join(shared, end), 12_345, 12_345);
+  chmodSync(join(shared, "folder"), 0o777);
   chownSync(folder, NOBODY, NOBODY);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
@@ -42,8 +55,8 @@ afterAll(() => {
   for (const each of [folder, shared, team]) rmSync(each, { recursive: true, force: true });
 });
 
-it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db"])(
-  "takes no file of a stranger where everybody may write, neither a database nor one beside it: %s",
+it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db", "folder/new.db"])(
+  "takes no file of a stranger where everybody may write, neither a database nor one beside it, nor one in his folder: %s",
   async (name) => {
     const opened = openStore({ url: join(shared, name), clock: systemClock, secretKey: secretKeySource(join(shared, name)) });
     if (isRoot && name !== "own.db")

@@ -23,6 +23,8 @@ export interface ResolvedSettings {
   readonly address: Sourced<ServiceAddress | null>;
   /** `ownDatabase` is that of the profile whose address is used, also if the address was typed. It is null if that isn't known. */
   readonly ownDatabase: ProfileDatabase | null;
+  /** The `serve` of the profile whose credentials or address are used has `portLock` locked. It is null if another service has it. */
+  readonly portLock: string | null;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
@@ -95,6 +97,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     profileService,
     address: { value: address, from: place?.from ?? "not set" },
     ownDatabase: home === undefined ? null : databaseOf(home, homes),
+    portLock: portLockOf(owner ?? home, settings.profiles, address),
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
@@ -120,6 +123,17 @@ function databaseOf([profile, { databaseId, database, credentialsOrigin }]: Name
     database: database ?? null,
     profiles: new Map(homes.map(([name, { databaseId: id }]) => [id, name])),
   };
+}
+
+/** A user of the service may have logged in to it with another profile than the one that `serve` has written. */
+function portLockOf(used: NamedProfile | undefined, profiles: Settings["profiles"], address: ServiceAddress | null) {
+  // If the URL was changed since, the lock is still for the address of the credentials.
+  const originOfLock = ({ url, credentialsOrigin }: Profile) => credentialsOrigin ?? originOf(url);
+  const locked = [...profiles.values()].filter(
+    (profile) => profile.portLock !== undefined && address?.kind === "http" && originOfLock(profile) === address.origin,
+  );
+  const isSameDatabase = ({ databaseId }: Profile) => databaseId !== undefined && databaseId === used?.[1].databaseId;
+  return (locked.find((profile) => profile === used?.[1]) ?? locked.find(isSameDatabase))?.portLock ?? null;
 }
 
 function isOther(variable: string | undefined, stored: string | undefined): boolean {
@@ -155,6 +169,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
     ...credentials,
     rate: settings.rate.value,
     timezone: settings.timezone.value,
+    portLock: settings.portLock ?? undefined,
     onExchange,
   };
 }

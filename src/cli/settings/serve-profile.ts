@@ -5,6 +5,7 @@ import { changeSettings, type Profile, type Settings } from "./settings-file.js"
 
 export interface ServedService {
   readonly url: string;
+  readonly portLock: string | null;
   /** `database` is an absolute path, or ":memory:". */
   readonly database: string;
   readonly databaseId: string | null;
@@ -30,11 +31,13 @@ export async function writeServeProfile(deps: CliDeps, service: ServedService): 
       authParameter: _a,
       bodyNames: _b,
       databaseId: _d,
+      portLock: _l,
       ...stored
     }: Partial<Profile> = before.profiles.get(written.name) ?? {};
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
-    const { url, database, databaseId, authParameter, bodyNames, credentials } = service;
+    const { url, portLock, database, databaseId, authParameter, bodyNames, credentials } = service;
     const changed = {
+      ...(portLock !== null && { portLock }),
       ...(databaseId !== null && { databaseId }),
       ...(authParameter !== DEFAULT_AUTH_PARAMETER && { authParameter }),
       ...(bodyNames !== DEFAULT_BODY_NAMES && { bodyNames }),

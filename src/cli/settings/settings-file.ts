@@ -4,6 +4,7 @@ import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { createFolder, flushFolder } from "../../platform/files/durable-folders.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { FileLock } from "../../runs/run-deps.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
@@ -27,6 +28,8 @@ export interface Profile {
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
+  /** That `whcb serve` has this file locked while it listens at `url`. */
+  readonly portLock?: string;
   /** The identity of its database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
   /** `callback` is the id or name of the default callback. */
@@ -67,13 +70,15 @@ export function settingsPath(configDirectory: string): string {
   return join(configDirectory, `${CONFIG_NAME}.json`);
 }
 
-/** Returns empty settings without a file. Throws `config` for an unreadable or malformed one. */
+/** Returns empty settings without a file. Throws `config` for an unreadable or malformed one, or one that a stranger may have made. */
 export async function readSettings(configDirectory: string): Promise<Settings> {
   const path = settingsPath(configDirectory);
   try {
+    requireNoStrangers(path);
     return parseSettings(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return NO_SETTINGS;
+    if (isWhcbError(error)) throw error;
     const reason = error instanceof SyntaxError ? "it isn't JSON" : errorMessage(error);
     throw new WhcbError("config", `the settings file ${path} can't be used: ${reason}`, {
       hint: "repair it or move it away; whcb doesn't change it until then",
@@ -177,6 +182,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     apiKey: optionalText(profile, "apiKey"),
     credentialsOrigin: optionalText(profile, "credentialsOrigin"),
     database: optionalText(profile, "database"),
+    portLock: optionalText(profile, "portLock"),
     databaseId: optionalText(profile, "databaseId"),
     callback: optionalText(profile, "callback"),
     timezone: optionalText(profile, "timezone"),

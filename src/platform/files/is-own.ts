@@ -1,6 +1,8 @@
-import { lstatSync, realpathSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { WhcbError } from "../../domain/errors.js";
 
+const EVERYBODY_WRITES = 0o002;
 const OTHERS_WRITE = 0o022;
 /** In such a folder, only its owner and root rename or remove what is another's. */
 const STICKY = 0o1000;
@@ -29,6 +31,23 @@ export function requireOwnFolder(folder: string): string {
     if (isWritable || (uid !== 0 && uid !== process.getuid())) throw notOwn(at);
   }
   return path;
+}
+
+/** Throws `config` if a stranger made the file, or a folder above it, in a folder where everybody may write. */
+export function requireNoStrangers(path: string): void {
+  const at = resolve(path);
+  requireNoStranger(at, EVERYBODY_WRITES);
+  if (at !== dirname(at)) requireNoStrangers(dirname(at));
+}
+
+/** `writeBit` is that of those who might have made the file. Neither root nor the user `alsoAllowed` is a stranger. */
+export function requireNoStranger(path: string, writeBit: number, alsoAllowed?: number): void {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined || (statSync(dirname(path)).mode & writeBit) === 0) return;
+  if ([0, process.getuid?.(), alsoAllowed].includes(file.uid)) return;
+  throw new WhcbError("config", `${path} belongs to another user, and others may write to its folder`, {
+    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod go-w).",
+  });
 }
 
 function notOwn(folder: string): Error {

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import { createPrivate, openDatabase } from "./open-database.js";
 import { isBusy } from "./sqlite-error.js";
 
@@ -50,8 +51,9 @@ export async function isLocked(path: string): Promise<boolean> {
 /** A process that only looks whether the file is locked waits so long. */
 const LOOK_WAIT_MS = 50;
 
-/** Locks the file by an open transaction, which is exclusive by default. */
+/** Locks the file by an open transaction, which is exclusive by default. Throws `config` for what a stranger may have made. */
 function openLocked(path: string, { begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS } = {}): FileLock {
+  requireNoStrangers(path);
   for (;;) {
     const inode = keepPrivate(path);
     let file: Database.Database | undefined;

@@ -1,5 +1,5 @@
 /** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, lstatSync, openSync, statSync } from "node:fs";
+import { closeSync, lstatSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
@@ -8,6 +8,7 @@ import type Database from "better-sqlite3";
 import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { readBuiltFile } from "../../platform/files/built-file.js";
+import { requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
 import { loadNativeModule } from "../../platform/native-module.js";
 
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
@@ -20,6 +21,8 @@ const NEEDED =
         install: "install it, with access to GitHub or with Python, make and a C++ compiler",
         rebuild: "npm rebuild better-sqlite3",
       };
+
+const GROUP_WRITES = 0o020;
 
 const require = createRequire(import.meta.url);
 type Driver = (path: string, options: Database.Options) => Database.Database;
@@ -46,30 +49,12 @@ export function createPrivate(path: string): void {
 }
 
 /**
- * Throws `config` if a stranger made the database, or a file beside it, in a folder where everybody may: he could read all that is written
- * to it, and SQLite would take its content.
- */
-export function requireOwnFile(path: string): void {
-  requireOwner(path, 0o002);
-}
-
-/**
  * Throws `config` if a stranger made the key where a group may write, too: he would know the key of all that is stored with it. A group
  * that shares a database has the key of its owner.
  */
 export function requireOwnKey(path: string, databasePath: string): void {
-  requireOwnFile(path);
-  requireOwner(path, 0o020, lstatSync(databasePath, { throwIfNoEntry: false })?.uid);
-}
-
-/** `writeBit` is that of those who might have made the file. */
-function requireOwner(path: string, writeBit: number, alsoAllowed?: number): void {
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined || (statSync(dirname(path)).mode & writeBit) === 0) return;
-  if ([0, process.getuid?.(), alsoAllowed].includes(file.uid)) return;
-  throw new WhcbError("config", `${path} belongs to another user, and others may write to its folder`, {
-    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod go-w).",
-  });
+  requireNoStrangers(path);
+  requireNoStranger(path, GROUP_WRITES, lstatSync(databasePath, { throwIfNoEntry: false })?.uid);
 }
 
 /** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */

@@ -5,11 +5,12 @@ import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import type { Db, Schema } from "../schema.js";
 import { lockBeside } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
-import { createPrivate, openDatabase, requireOwnFile } from "./open-database.js";
+import { createPrivate, openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -196,7 +197,7 @@ function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw pathError(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
-  for (const end of ["", "-journal", "-wal", "-shm"]) requireOwnFile(`${path}${end}`);
+  for (const end of ["", "-journal", "-wal", "-shm"]) requireNoStrangers(`${path}${end}`);
   if (!existsSync(path)) {
     if (mustExist) throw pathError(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
     if (!isWritable(folder))

@@ -18,6 +18,22 @@ export function portPath(dataDirectory: string, url: string): string {
 
 export type HeldPlace = Pick<FileLock, "release">;
 
+export interface HeldPort extends HeldPlace {
+  readonly path: string;
+}
+
+/** Locks a file for the port of this URL, whatever the address rule. Returns null if it can't be locked. */
+export async function holdPort(dataDirectory: string, url: string): Promise<HeldPort | null> {
+  const path = `${portPath(dataDirectory, url)}-api.lock`;
+  try {
+    await createFolder(dataDirectory);
+    const lock = await lockFile(path);
+    return lock && { path, release: () => removeLocked(path, lock.release) };
+  } catch {
+    return null;
+  }
+}
+
 /** `served` is a database, or a `portPath`. Where it can't be locked, commands don't find it. */
 export async function holdPlace(served: string): Promise<HeldPlace> {
   try {

@@ -297,6 +297,18 @@ describe("an erased e-mail", () => {
     expect(text).toMatch(/^From: {6}\(erased\)\nChannel:/m);
   });
 
+  test("is found by each of the sender's addresses, as its call may have been removed", () => {
+    const from = { ...aResponse().from, mobile: MOBILE, email: "ada@example.com", voice: MOBILE, mri: "Ada.1@mri", name: "Ada" };
+    const mail = composeOutageMail(facts({ call: { id: "CALL", response: aResponse({ from }) } }));
+    expect(mail.text).toContain(`From:      ${MOBILE}, ada@example.com, Ada.1@mri (Ada)\n`);
+    for (const address of [MOBILE, "ada@example.com", "Ada.1@mri"]) {
+      const erased = eraseOutageMail(mail, { callIds: new Set(), isSender: (text) => text === address });
+      expect(erased?.addresses).toEqual([MOBILE, "ada@example.com", "Ada.1@mri"]);
+      expect(erased?.text).toMatch(/^From: {6}\(erased\)\nChannel:/m);
+    }
+    expect(eraseOutageMail(aMailOf("", "Ada"), { callIds: new Set(["CALL"]), isSender })?.addresses).toEqual([]);
+  });
+
   test("isn't one about another call, even if its content looks like the sender's", () => {
     const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: `Call: CALL\nFrom: ${MOBILE}` } });
     const mail = composeOutageMail(

@@ -200,7 +200,7 @@ it("erases e-mails, more than are read at once, and says how many had been sent 
   await store.mails.recordSent(idOf(500), NOW, "file");
   const admin = await openAdminStore(path, systemClock);
   opened.push(admin);
-  const eraseMail = ({ subject, text }: Mail) => (subject === MOBILE ? { subject: "erased", text } : null);
+  const eraseMail = ({ subject, text }: Mail) => (subject === MOBILE ? { subject: "erased", text, addresses: [] } : null);
   const { mails, sentMails, filedMails } = await admin.eraseSender({
     isSender: () => false,
     eraseMail,

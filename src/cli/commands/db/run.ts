@@ -19,6 +19,10 @@ export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Pro
     const files = `${found.mailFiles} of ${count(found.filedMails, "file")}`;
     screen.info(`found ${files} to which e-mails were written: --mail-dir names the folder`);
   }
+  if (found.calls === 0)
+    screen.info(
+      "e-mails about calls that have been removed are found only by an address that they name: run this for each of the sender's",
+    );
   const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
   if (values.dryRun) {
     await show(found, `would erase ${what} in ${path}`);

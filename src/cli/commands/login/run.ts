@@ -39,10 +39,11 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
     if (name === "") name = profileNameFor(before, address, databaseId);
     const { username: _u, password: _p, apiKey: _k, ...known }: Partial<Profile> = before.profiles.get(name) ?? {};
     // What answers there now is meant.
-    const { credentialsOrigin: _o, databaseId: knownId, database, ...rest } = known;
+    const { credentialsOrigin: _o, databaseId: knownId, database, portLock, ...rest } = known;
     const kept = database !== undefined && isSameOrUnknown(knownId, databaseId) && { database };
+    const locked = portLock !== undefined && databaseId === knownId && url === known.url && { portLock };
     const told = databaseId !== null && { databaseId };
-    const profiles = new Map(before.profiles).set(name, { ...rest, url, ...kept, ...told, ...credentials });
+    const profiles = new Map(before.profiles).set(name, { ...rest, url, ...kept, ...locked, ...told, ...credentials });
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);

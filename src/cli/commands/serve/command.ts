@@ -1,4 +1,5 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
+import { WhcbError } from "../../../domain/errors.js";
 import { parseUrl } from "../../../domain/mask.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import {
@@ -162,7 +163,10 @@ function parseOrigin(text: string): string {
   const url = parseUrl(text);
   const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
   if (isOrigin) return url.origin;
-  throw new Error('must be http or https, a host and perhaps a port, such as "https://whcb.example.com"');
+  const rule = 'must be http or https, a host and perhaps a port, such as "https://whcb.example.com"';
+  // It may be a password, which the journal of the system would keep.
+  if (text.includes("@")) throw new WhcbError("usage", `--public-url contains a user or an @, and ${rule}`);
+  throw new Error(rule);
 }
 
 export type ServeFlags = typeof FLAGS;

@@ -91,7 +91,8 @@ async function announceApi(
   try {
     const credentials = service.users?.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
     const profile = await writeServeProfile(deps, {
-      ...{ url, database: databaseName(database), databaseId: service.databaseId, authParameter, bodyNames, credentials },
+      ...{ url, portLock: service.portLock, database: databaseName(database), databaseId: service.databaseId },
+      ...{ authParameter, bodyNames, credentials },
     });
     if (chosen.generated !== null)
       screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);

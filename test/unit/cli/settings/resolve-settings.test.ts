@@ -40,6 +40,7 @@ describe("the settings in force", () => {
       profileService: PROD.url,
       address: { value: { kind: "http", url: PROD.url, origin: PROD.url }, from: "profile prod" },
       ownDatabase: null,
+      portLock: null,
       username: { value: "ops", from: "profile prod" },
       password: { value: "prod-pass", from: "profile prod" },
       apiKey: { value: "prod-key", from: "profile prod" },
@@ -73,6 +74,28 @@ describe("the settings in force", () => {
     expect(ids({ service: `${LOCAL.url}/other` })).toBeNull();
     profiles.set("local", { ...here, credentialsOrigin: "http://127.0.0.1:1" });
     expect(ids({ profile: "local" })).toBeNull();
+  });
+
+  test("the lock is that of the profile whose credentials or address are used, or of its database's `serve`", () => {
+    const served = { ...LOCAL, databaseId: "A", portLock: "/a.lock" };
+    const lockWith = (local: Profile, input: Parameters<typeof resolve>[0], other: Profile | null = null) => {
+      const profiles = new Map([...SETTINGS.profiles, ["local", local], ...(other === null ? [] : [["other", other] as const])]);
+      const settings = resolve({ ...input, settings: { ...SETTINGS, profiles } });
+      const target = toServiceTarget(settings);
+      return target.kind === "http" && target.portLock;
+    };
+    const env = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+    const { url, databaseId, portLock } = served;
+    expect(lockWith(served, { profile: "local" })).toBe("/a.lock");
+    expect(lockWith(served, { service: `${LOCAL.url}/below` })).toBe("/a.lock");
+    expect(lockWith({ url, databaseId, portLock }, { service: url, env })).toBe("/a.lock");
+    expect(lockWith(served, {})).toBeUndefined();
+    const moved = { ...served, url: "http://127.0.0.1:1", credentialsOrigin: LOCAL.url };
+    expect([lockWith(moved, { service: url }), lockWith(moved, { profile: "local", env })]).toEqual(["/a.lock", undefined]);
+    const ada = { ...LOCAL, username: "ada" };
+    expect(lockWith(served, { profile: "other" }, { ...ada, databaseId: "A" })).toBe("/a.lock");
+    expect(lockWith(served, { profile: "other" }, { ...ada, databaseId: "B" })).toBeUndefined();
+    expect(lockWith({ ...LOCAL, portLock }, { profile: "other" }, ada)).toBeUndefined();
   });
 
   test("the flag beats the environment, which beats the current profile", () => {

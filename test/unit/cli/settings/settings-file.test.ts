@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readSettings } from "../../../../src/cli/settings/settings-file.js";
@@ -6,6 +6,7 @@ import { lockFile } from "../../../../src/store/sqlite/lock-database.js";
 import { type CliWorld, newCliWorld, runCli, storeSettings } from "../../../support/cli/run-cli.js";
 import { eventually } from "../../../support/process/whcb-process.js";
 import { IS_WINDOWS, isPrivate } from "../../../support/system.js";
+import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 import { passTime } from "../../../support/time/pass-time.js";
 import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
@@ -203,5 +204,33 @@ describe("config and profiles", () => {
     });
     expect((await runCli(world, ["profiles", "remove", "local", "--yes"])).code).toBe(0);
     expect(await runCli(world, ["profiles", "list", "-o", "json"])).toMatchObject({ code: 0, stdout: "[]\n" });
+  });
+});
+
+describe("settings where everybody may write", () => {
+  const isRoot = process.getuid?.() === 0;
+
+  test.each([
+    ["home/config/config.json", [], "taken"],
+    ["home/config/config.json", ["home/config/config.json"], "taken"],
+    ["home/config/config.json", ["home/config", "home/config/config.json"], "home/config"],
+    ["home/config/config.json", ["home/config"], "home/config"],
+    ["home/config", ["home/config"], "home/config"],
+    ["home/.config/whcb/config.json", ["home/.config"], "home/.config"],
+    ["home/config.json", ["home/config.json"], "home/config.json"],
+  ])("%s, of which a stranger made %j: %s", async (path, made, expected) => {
+    const folder = newTemporaryFolder("whcb-strangers-");
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    if (path.endsWith(".json")) writeFileSync(file, "{}");
+    else mkdirSync(file);
+    chmodSync(join(folder, "home"), 0o1777);
+    // Only root can give a file away.
+    if (isRoot) for (const part of made) chownSync(join(folder, part), 12_345, 12_345);
+    const directory = path.endsWith(".json") ? dirname(file) : file;
+    const settings = await readSettings(directory).catch((error: Error) => error.message);
+    const refused = `${join(folder, expected)} belongs to another user, and others may write to its folder`;
+    if (isRoot && expected !== "taken") expect(settings).toBe(refused);
+    else expect(settings).toMatchObject({ current: null });
   });
 });

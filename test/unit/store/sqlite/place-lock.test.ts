@@ -1,8 +1,9 @@
-import { readdirSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
-import { holdPlace, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
+import { isListedAsLocked } from "../../../../src/platform/files/listed-lock.js";
+import { isLocked, lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
+import { holdPlace, holdPort, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 
 test("a place is held until it is released, and then no file of it is left", async () => {
@@ -13,6 +14,35 @@ test("a place is held until it is released, and then no file of it is left", asy
   expect([await isServedHere(port), await isServedHere(portPath(dirname(port), "http://127.0.0.1:81/"))]).toEqual([true, false]);
   await place.release();
   expect([await isServedHere(port), readdirSync(dirname(port))]).toEqual([false, []]);
+});
+
+test("the lock of a port is taken once, is listed by Linux while it is held, and leaves no file", async () => {
+  const folder = newTemporaryFolder("whcb-place-");
+  const port = await holdPort(`${folder}/data`, "http://127.0.0.1:80/");
+  if (port === null) throw new Error("The port can't be locked.");
+  expect(await holdPort(`${folder}/data`, "http://127.0.0.1:80/")).toBeNull();
+  const { path } = port;
+  const isListed = () => isListedAsLocked(path);
+  expect([await isLocked(path), isListed()]).toEqual([true, process.platform === "linux"]);
+  await port.release();
+  expect([isListed(), await isLocked(path), readdirSync(dirname(path))]).toEqual([false, false, []]);
+  writeFileSync(path, "");
+  expect(isListed()).toBe(false);
+  expect(await holdPort(path, "http://127.0.0.1:80/")).toBeNull();
+});
+
+test("a lock in a folder that a stranger made where everybody may write isn't believed", async () => {
+  const folder = newTemporaryFolder("whcb-place-");
+  mkdirSync(join(folder, "data"));
+  const path = portPath(join(folder, "data"), "http://127.0.0.1:80/");
+  const place = await holdPlace(path);
+  expect(await isServedHere(path)).toBe(true);
+  chmodSync(folder, 0o1777);
+  // Only root can give a folder away.
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(join(folder, "data"), 12_345, 12_345);
+  expect(await isServedHere(path)).toBe(!isRoot);
+  await place.release();
 });
 
 test("a database is served elsewhere while its lock is held without its place", async () => {

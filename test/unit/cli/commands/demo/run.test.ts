@@ -17,6 +17,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
     const service = {
       metricsUrl: null,
       url: "http://127.0.0.1:1",
+      portLock: null,
       settings: DEFAULT_SERVICE_SETTINGS,
       waiting: { pending: 0, failed: 0, retried: 0 },
       mailDirectory: "",

@@ -10,6 +10,7 @@ const SERVICE: Start[0] = {
   waiting: { pending: 0, failed: 0, retried: 0 },
   mailDirectory: "/data/mail",
   url: "http://127.0.0.1:8787",
+  portLock: null,
   metricsUrl: null,
   users: { removed: [], own: "same" },
   databaseId: null,

@@ -1,0 +1,88 @@
+/** While `serve` isn't running, any user of the machine can listen at its port. */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { eventually, Home } from "../support/process/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+/** Listens as soon as the port is free, answers before it is asked, and keeps what it gets. */
+async function takePort(url: string) {
+  let received = "";
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket
+      .on("error", () => undefined)
+      .on("data", (bytes) => {
+        received += bytes;
+      });
+    socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"callbacks":[]}');
+  });
+  const listen = () => server.listen(Number(new URL(url).port), "127.0.0.1");
+  server.on("error", () => setTimeout(listen, 20));
+  listen();
+  home.atLeave(async () => void server.close());
+  return {
+    seen: () => ({ received, connections }),
+    isListening: () => eventually(async () => server.listening, Boolean),
+    async leave() {
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const MESSAGE = "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it";
+
+it.each([
+  ["", []],
+  [" with the public rules", ["--trust-proxy"]],
+  [" in memory", ["--db", ":memory:"]],
+])("the program that has the port of a stopped service%s gets nothing from commands and completion", async (_, flags) => {
+  const served = await home.serve(["--no-endpoint-check", ...flags]);
+  expect(await home.whcb(["status"])).toMatchObject({ code: 0 });
+  await served.stop("SIGKILL");
+  const neighbour = await takePort(served.url);
+  await neighbour.isListening();
+  for (const args of [["status"], ["check"], ["callbacks", "list", "--service", served.url]]) {
+    expect(await home.whcb(args)).toEqual({
+      code: 5,
+      stdout: "",
+      stderr: `error: ${served.url}: ${MESSAGE}\nhint: is it running? Start it with \`whcb serve\`, or check the address ${served.url} (from ${args.includes("--service") ? "--service" : "profile local"})\n`,
+    });
+  }
+  await home.whcb(["__complete", "zsh", "status", ":"], { env: { WHCB_COMPLETION_TIMEOUT: "25s" } });
+  expect(neighbour.seen()).toEqual({ received: "", connections: 4 });
+});
+
+it("SIGUSR1 opens no port of a debugger, which every user of the machine could use", async () => {
+  const served = await home.serve();
+  served.child.kill("SIGUSR1");
+  expect(await home.whcb(["status"])).toMatchObject({ code: 0 });
+  expect((await served.stop()).stderr).not.toContain("Debugger");
+});
+
+it("a watch gives nothing to the program that takes the port meanwhile, and goes on with the service", async () => {
+  const served = await home.serve(["--no-endpoint-check"]);
+  await home.whcb(["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:9/hook", "--email", "ops@example.com"]);
+  const watch = home.start(["watch"]);
+  await watch.says(/demo/);
+  const neighbour = await takePort(served.url);
+  await served.stop();
+  await eventually(
+    async () => neighbour.seen().connections,
+    (connections) => connections >= 2,
+  );
+  expect(neighbour.seen().received).toBe("");
+  await neighbour.leave();
+  await home.serve(["--port", new URL(served.url).port]);
+  await home.whcb(["trigger", "demo"]);
+  await watch.says(/1 failed/);
+});
