@@ -27,6 +27,8 @@ test.each([
   ["GMT0", 12],
   ["Etc/UTC", 12],
   ["Zulu", 12],
+  ["EST", 7],
+  ["Europe/London", 13],
 ])("TZ=%s is known, and it is %i there", (zone, hour) => expect(hourIn(zone)).toBe(hour));
 
 test.each([
@@ -42,6 +44,9 @@ test.each([
   "Australia/Sydney ",
   "europe/berlin",
   "/usr/share/zoneinfo/Europe/Berlin",
+  "Eire",
+  // Intl knows them.
+  ..."ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST".split(" "),
 ])("TZ=%s isn't known", (zone) => expect(hourIn(zone)).toBeNull());
 
 test("no TZ is the machine's zone", () => {
