@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { WhcbError } from "../domain/errors.js";
 import type { Io } from "../platform/terminal.js";
 import type { CommandSpec } from "./args/command-spec.js";
@@ -35,6 +36,15 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
   }
 }
 
+/** Returns the C library's zone, whose bytes are Latin-1's. Windows has no such file. */
+function readLocalZone(): string {
+  try {
+    return readFileSync("/etc/localtime", "latin1");
+  } catch {
+    return "";
+  }
+}
+
 async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<number> {
   const { io } = given;
   if (argv[0] === "help" && argv.includes("--json")) {
@@ -56,7 +66,7 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const deps = parsed.raw.plain === true ? { ...given, io: plainIo(io) } : given;
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
-  const unknownZone = findUnknownZone(io.env.TZ);
+  const unknownZone = findUnknownZone(io.env.TZ, readLocalZone);
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);

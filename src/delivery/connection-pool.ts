@@ -10,6 +10,8 @@ export interface ConnectionPoolOptions {
   readonly clock: MonotonicClock;
   readonly timers: Timers;
   readonly keepAliveMs: number;
+  /** An origin's connections aren't reused for this long after its first answer, in which time a second one would come. */
+  readonly watchedMs: number;
   readonly maxConnectionsPerOrigin: number;
   readonly maxHeaderBytes: number;
   readonly connector: ConnectorOptions;
@@ -35,12 +37,13 @@ export class ConnectionPool {
     const existing = this.#origins.get(origin);
     if (existing !== undefined) return existing;
     if (this.#origins.size >= MAX_ORIGINS) this.#closeOneIdle();
-    const { clock, maxConnectionsPerOrigin, keepAliveMs, maxHeaderBytes, connector } = this.#options;
+    const { clock, maxConnectionsPerOrigin, keepAliveMs, watchedMs, maxHeaderBytes, connector } = this.#options;
     const connections = new OriginConnections({
       origin,
       clock,
       maxConnections: maxConnectionsPerOrigin,
       keepAliveMs,
+      watchedMs,
       maxHeaderBytes,
       connect: createConnector(connector, { connecting: this.#connecting, handshakes: this.#handshakes }, proxy),
     });
@@ -91,7 +94,7 @@ export class Connection {
   #requests = 0;
   #bytesReadBefore = 0;
 
-  constructor({ origin, clock, keepAliveMs, maxHeaderBytes, connect }: OriginConnectionsOptions) {
+  constructor({ origin, clock, keepAliveMs, maxHeaderBytes, connect }: OriginConnectionsOptions, onSecondAnswer: () => void) {
     this.#clock = clock;
     this.client = new Client(origin, {
       connect: (target, callback) =>
@@ -111,6 +114,10 @@ export class Connection {
       // With one request at a time, undici never resends by itself.
       pipelining: 1,
       allowH2: false,
+    });
+    // Undici's error has no code of its own.
+    this.client.on("disconnect", (_origin, _targets, { message }) => {
+      if (message === "bad response") onSecondAnswer();
     });
   }
 
@@ -172,11 +179,12 @@ export interface OriginConnectionsOptions {
   readonly clock: MonotonicClock;
   readonly maxConnections: number;
   readonly keepAliveMs: number;
+  readonly watchedMs: number;
   readonly maxHeaderBytes: number;
   readonly connect: Connector;
 }
 
-/** After this many resends within FRESH_MS, only fresh connections are used for as long. */
+/** After this many resends within FRESH_MS, or an answer that nothing asked for, only fresh connections are used for as long. */
 const RESENDS_BEFORE_FRESH = 3;
 const FRESH_MS = 10 * 60_000;
 
@@ -188,6 +196,8 @@ export class OriginConnections {
   /** The monotonic instants of the last few resends. */
   #resentAt: readonly number[] = [];
   #freshEndsAt = Number.NEGATIVE_INFINITY;
+  /** It is infinite until the first answer. */
+  #watchEndsAt = Number.POSITIVE_INFINITY;
 
   constructor(options: OriginConnectionsOptions) {
     this.#options = options;
@@ -195,7 +205,7 @@ export class OriginConnections {
 
   /** Gives the waiter a connection at once, or when one becomes free. */
   request(waiter: Waiter): void {
-    const mustBeFresh = waiter.needsFreshConnection || this.#isFreshOnly;
+    const mustBeFresh = waiter.needsFreshConnection || this.#isFreshOnly || this.#isWatched;
     const connection = (mustBeFresh ? undefined : this.#idle.pop()) ?? this.#open();
     if (connection === null) this.#waiters.add(waiter);
     else this.#assign(connection, waiter);
@@ -210,13 +220,15 @@ export class OriginConnections {
       this.discard(connection);
       return;
     }
+    const now = this.#options.clock.monotonicMs();
+    this.#watchEndsAt = Math.min(this.#watchEndsAt, now + this.#options.watchedMs);
     this.#busy.delete(connection);
     const next = this.#nextWaiter();
-    if (next?.needsFreshConnection === false) {
+    if (next?.needsFreshConnection === false && !this.#isWatched) {
       this.#assign(connection, next);
       return;
     }
-    connection.idleSince = this.#options.clock.monotonicMs();
+    connection.idleSince = now;
     this.#idle.push(connection);
     if (next !== undefined) this.request(next);
   }
@@ -245,6 +257,16 @@ export class OriginConnections {
 
   get #isFreshOnly(): boolean {
     return this.#options.clock.monotonicMs() < this.#freshEndsAt;
+  }
+
+  get #isWatched(): boolean {
+    return this.#options.clock.monotonicMs() < this.#watchEndsAt;
+  }
+
+  /** The next one would be taken for the answer to another request. */
+  #onSecondAnswer(): void {
+    this.#freshEndsAt = this.#options.clock.monotonicMs() + FRESH_MS;
+    this.#watchEndsAt = Number.POSITIVE_INFINITY;
   }
 
   /** Closes connections that were idle before this. Returns whether nothing is left. */
@@ -282,6 +304,6 @@ export class OriginConnections {
     const { maxConnections } = this.#options;
     if (this.#busy.size >= maxConnections) return null;
     if (this.#busy.size + this.#idle.length >= maxConnections) void this.#idle.shift()?.client.destroy();
-    return new Connection(this.#options);
+    return new Connection(this.#options, () => this.#onSecondAnswer());
   }
 }

@@ -23,6 +23,8 @@ export interface DelivererOptions {
   /** All callbacks of an origin share this limit. */
   readonly maxConnectionsPerOrigin?: number;
   readonly keepAliveMs?: number;
+  /** An origin's connections aren't reused for this long after its first answer: an endpoint in trouble may answer twice. */
+  readonly watchedMs?: number;
   readonly addressRule?: AddressRule;
   readonly names?: NameResolver;
   readonly egressProxy?: EgressProxy | null;
@@ -32,6 +34,7 @@ export interface DelivererOptions {
 
 /** `DEFAULT_KEEP_ALIVE_MS` is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
+const DEFAULT_WATCHED_MS = 100;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export function createDeliverer(options: DelivererOptions): Deliverer {
@@ -61,6 +64,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       clock: options.clock,
       timers,
       keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
+      watchedMs: options.watchedMs ?? DEFAULT_WATCHED_MS,
       maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 512,
       maxHeaderBytes: MAX_HEADER_BYTES,
       connector: {

@@ -297,6 +297,30 @@ test("a second answer of an endpoint in trouble isn't taken for that of the next
   expect(statuses).toEqual(new Array(20).fill(503));
 });
 
+test.each([
+  ["at once", 0],
+  ["2 ms later", 2],
+  ["50 ms later", 50],
+])("of an endpoint that accepts each request twice, %s, no answer is taken for that of the next request", async (_, ms) => {
+  const isRejected = (post: number) => post % 2 === 1;
+  await at.start(
+    (socket) => {
+      if (at.server.lastRequest().endsWith("rejected")) setTimeout(() => socket.write(NO), 100);
+      else {
+        socket.write(OK);
+        setTimeout(() => socket.write(OK), ms);
+      }
+    },
+    { deadlineMs: 10_000, watchedMs: 100 },
+  );
+  const statuses: unknown[] = [];
+  for (let post = 0; post < 20; post++) {
+    const { result } = await at.deliverer.deliver(at.post({ body: isRejected(post) ? "rejected" : "accepted" }));
+    statuses.push(result.kind === "answered" && result.statusCode);
+  }
+  expect(statuses).toEqual(Array.from({ length: 20 }, (_, post) => (isRejected(post) ? 503 : 200)));
+});
+
 test("memory doesn't grow over a thousand hostile exchanges", async () => {
   const heavy: ((socket: Socket) => void)[] = [
     (socket) => writeForEver(socket, Buffer.from(`HTTP/1.1 200 OK\r\n\r\n${"z".repeat(65_536)}`)),

@@ -31,7 +31,7 @@ function throughProxy(url: string, options: Partial<DelivererOptions> = {}): { e
   const egress = new EgressProxy({ url, noProxy: "" });
   const deliverer = createDeliverer({
     ...{ clock: systemClock, timers: systemTimers, connectTimeoutMs: 3_000, deadlineMs: 10_000, ca: CERTIFICATE.cert },
-    ...{ egressProxy: egress, ...options },
+    ...{ egressProxy: egress, watchedMs: 0, ...options },
   });
   endings.push(() => deliverer.close());
   return { egress, deliverer };

@@ -39,7 +39,7 @@ export type FlagValues<Flags extends NamedFlags> = {
 export interface ReadContext {
   readonly now: number;
   readonly utc: boolean;
-  /** Node doesn't know the zone of local time (`findUnknownZone`). */
+  /** What gives a zone of local time that Node doesn't know (`findUnknownZone`). */
   readonly unknownZone?: string | null;
 }
 

@@ -28,7 +28,7 @@ export function parseInstant(text: string, { now, utc, unknownZone = null }: Rea
   if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate || Number.isNaN(at))
     throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
   if (zone === "" && unknownZone !== null)
-    throw new Error(`is local time, but TZ=${unknownZone} isn't known here: name a zone, such as TZ=Europe/Berlin, or add --utc`);
+    throw new Error(`is local time, but ${unknownZone} isn't known here: name a zone, such as TZ=Europe/Berlin, or add --utc`);
   if (time !== undefined && zone === "") requireOneInstant(`${date}T${time}`, at);
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;

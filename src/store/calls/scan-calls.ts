@@ -306,7 +306,7 @@ export const MESSAGE_KEY = perDatabase({
       AND length(replace(message_id, '-', '')) = 32 AND replace(message_id, '-', '') NOT GLOB '*[^0-9A-Fa-f]*'
     THEN upper(replace(message_id, '-', '')) ELSE message_id END`,
   postgres: () => sql`
-    CASE WHEN message_id ~* '^[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}$'
+    CASE WHEN message_id ~* E'^[0-9a-f]{8}(-?)[0-9a-f]{4}\\\\1[0-9a-f]{4}\\\\1[0-9a-f]{4}\\\\1[0-9a-f]{12}$'
     THEN upper(replace(message_id, '-', '')) ELSE message_id END`,
 });
 

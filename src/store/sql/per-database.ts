@@ -43,11 +43,14 @@ export function least(one: RawBuilder<unknown>, other: RawBuilder<unknown> | num
   return perDatabase({ sqlite: sql`min(${one}, ${other})`, postgres: () => sql`least(${one}, ${other})` });
 }
 
-/** Returns a part of a JSON list in a column. On PostgreSQL it is text, which can't contain U+0000. */
+/**
+ * Returns a part of a JSON list in a column. On PostgreSQL it is text, which can't contain U+0000. Backslashes are in E'…', whose
+ * meaning doesn't depend on a setting of the database.
+ */
 export function jsonPart(column: "response" | "outcome", index: number): RawBuilder<unknown> {
   const [text, place] = [sql.ref(column), sql.lit(index)];
   return perDatabase({
     sqlite: sql`(${text} ->> ${place})`,
-    postgres: () => sql`(replace(${text}, '\\u0000', '\\ufffd')::json ->> ${place})`,
+    postgres: () => sql`(replace(${text}, E'\\\\u0000', E'\\\\ufffd')::json ->> ${place})`,
   });
 }

@@ -33,7 +33,7 @@ export function captureIo(options: IoOptions = {}): CapturedIo {
     stdin,
     stdout: out,
     stderr: err,
-    env: options.env ?? {},
+    env: { TZ: process.env.TZ, ...options.env },
     onInterrupt(handler) {
       handlers.add(handler);
       return () => void handlers.delete(handler);

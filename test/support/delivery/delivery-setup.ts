@@ -21,6 +21,7 @@ export class DeliverySetup {
       timers: systemTimers,
       deadlineMs: DEADLINE_MS,
       connectTimeoutMs: 10_000,
+      watchedMs: 0,
       ...options,
     });
   }

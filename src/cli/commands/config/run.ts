@@ -222,13 +222,19 @@ async function checkNetworks(text: string): Promise<void> {
   if (text !== "") publicAddressRule(text.split(","));
 }
 
+/** Throws `usage`, also for an abbreviation: BST is London's in summer, and Asia/Dhaka to Intl. */
 function readZone(text: string): string {
   try {
+    if (!/^UTC$|[/+-]/i.test(text)) throw new RangeError("abbreviated");
     return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
   } catch (error) {
-    throw new WhcbError("usage", `timezone: ${JSON.stringify(text)} must be a time zone, such as "Australia/Sydney" or "UTC"`, {
-      cause: error,
-    });
+    throw new WhcbError(
+      "usage",
+      `timezone: ${JSON.stringify(text)} must be the full name of a time zone, such as "Australia/Sydney" or "UTC"`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -175,7 +175,12 @@ describe("config and profiles", () => {
       stderr: "rate of profile local is set\n",
     });
     expect((await readSettings(world.paths.config)).profiles.get("local")?.rate).toBe(10);
-    expect((await runCli(world, ["config", "set", "timezone", "Mars/Olympus"])).code).toBe(2);
+    for (const zone of ["Mars/Olympus", "BST", "ist", "EST", "EST5EDT"])
+      expect(await runCli(world, ["config", "set", "timezone", zone])).toEqual({
+        ...{ code: 2, stdout: "" },
+        stderr: `error: timezone: ${JSON.stringify(zone)} must be the full name of a time zone, such as "Australia/Sydney" or "UTC"\n`,
+      });
+    for (const zone of ["utc", "Asia/Kolkata"]) expect((await runCli(world, ["config", "set", "timezone", zone])).code).toBe(0);
     expect((await runCli(world, ["config", "set", "country", "au"])).code).toBe(0);
     expect((await readSettings(world.paths.config)).profiles.get("local")?.country).toBe("AU");
     expect((await runCli(world, ["config", "set", "country", "Australia"])).code).toBe(2);
