@@ -381,14 +381,37 @@ describe("a list of ids to mark", () => {
     }
   });
 
-  test("marks the others of an id that no call has, and calls whose ids look like headings", async () => {
-    const chosen = { id: "cancel-order", messageId: "m", from: { mobile: "61491570100" }, responseMessage: { content: "x" } };
-    await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${JSON.stringify(chosen)}\n` });
+  const CHOSEN = ["rejected", "503", "rejected-2026-11-29", "failed-7", "failed-8"];
+
+  async function sendChosen(): Promise<void> {
+    const calls = CHOSEN.map((id) => ({ id, messageId: `m-${id}`, responseMessage: { content: "x" } }));
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: calls.map((call) => `${JSON.stringify(call)}\n`).join("") });
     await machine.settled("demo");
-    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: "# a comment\ncancel-order\n" });
-    const { code, stderr } = await mark("order-17\norder-19\ncancel-order\n");
-    expect({ code, stderr, failed: await failed() }).toEqual({
-      ...{ code: 8, failed: ["order-171", "order-18"] },
+    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: `# a comment\n${CHOSEN.join("\n")}\n` });
+  }
+
+  test("stops at a heading that is the id of a call, which a sender has chosen", async () => {
+    await sendChosen();
+    for (const heading of ["rejected", "503", "rejected-2026-11-29", "failed-7"]) {
+      const { code, stderr } = await mark(`order-17\n${heading}\norder-18\n${heading}\n`);
+      expect({ heading, code, stderr }).toEqual({
+        ...{ heading, code: 2 },
+        stderr:
+          `error: stdin: line 2 can't be read: the call's id ${heading} may be a heading\n` +
+          "hint: if it isn't, name the call as an argument; nothing was done\n",
+      });
+    }
+    expect((await failed()).toSorted()).toEqual([...IDS, ...CHOSEN].sort());
+    await machine.works(["mark-success", "demo", "rejected", "503", "--yes"]);
+    expect(await mark("rejected-2026-11-29\n")).toMatchObject({ code: 0 });
+    expect((await failed()).toSorted()).toEqual([...IDS, "failed-7", "failed-8"].sort());
+  });
+
+  test("marks the others of an id that no call has, and calls whose ids look like headings beside each other", async () => {
+    await sendChosen();
+    const { code, stderr } = await mark("order-17\norder-19\nfailed-7\nfailed-8\n");
+    expect({ code, stderr, failed: (await failed()).toSorted() }).toEqual({
+      ...{ code: 8, failed: ["503", "order-171", "order-18", "rejected", "rejected-2026-11-29"] },
       stderr: expect.stringContaining("no such call: order-19\n"),
     });
     expect(await mark("rejected:\n")).toMatchObject({ code: 3, stderr: expect.stringContaining("no such call: rejected:\n") });

@@ -6,7 +6,7 @@ import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import { COMMENT, HEADING_HINT } from "../../runs/plan/list-records.js";
-import { looksLikeId } from "../../runs/plan/received-field.js";
+import { looksLikeId, mentionsRefusal } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
 import { findCallback, type Session } from "../settings/session.js";
@@ -149,12 +149,29 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
   );
 }
 
-/** Throws `malformed` for a listed line that isn't a call's id and may be a heading of what wasn't received. */
+/**
+ * Throws `malformed` for a listed line that may be a heading of what wasn't received. Senders choose ids, so a call may have one that says
+ * so: it needs another of its spelling beside it.
+ */
 export function requireNoHeading({ callIds }: CallOperands, missing: readonly string[]): void {
   const absent = new Set(missing);
-  const heading = callIds?.listed.find(({ id }) => absent.has(id) && !looksLikeId(id));
+  const ids = new Set(callIds?.listed.map(({ id }) => id));
+  const counts = new Map<string, number>();
+  for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
+  const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
+  const heading = callIds?.listed.find(({ id }) => !looksLikeId(id) && (absent.has(id) || isAlone(id)));
   if (heading === undefined) return;
-  throw unreadableLine(heading, `no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT);
+  throw absent.has(heading.id)
+    ? unreadableLine(heading, `no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT)
+    : unreadableLine(
+        heading,
+        `the call's id ${heading.id} may be a heading`,
+        "if it isn't, name the call as an argument; nothing was done",
+      );
+}
+
+function spellingOf(id: string): string {
+  return id.replace(/\d+/g, "0");
 }
 
 function splitIds(
