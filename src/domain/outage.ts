@@ -32,20 +32,20 @@ export interface Outage extends OutageSpan {
 }
 
 /**
- * `unrecovered` is the last outage, if it closed without a success since: it reopens within one window of its start, so only if marks have
- * closed it. An e-mail is owed if the outage `isNew`, and only then.
+ * `unrecovered` is the last outage, if it closed without a success since: it reopens if the attempt ended within one window of its start, so
+ * only if marks have closed it. An e-mail is owed if the outage `isNew`, and only then.
  */
 export function outageAfterFirstFailure(
   outage: OpenOutage | null,
-  at: number,
+  { beganAt, at }: { readonly beganAt: number; readonly at: number },
   newId: () => string,
   unrecovered: OpenOutage | null,
   policy: RetryPolicy,
 ): { readonly outage: OpenOutage; readonly isNew: boolean } {
   const before = outage ?? (unrecovered !== null && at < unrecovered.startedAt + policy.windowMs ? unrecovered : null);
-  if (before === null) return { outage: { id: newId(), startedAt: at, failedCalls: 1, quietSince: null }, isNew: true };
+  if (before === null) return { outage: { id: newId(), startedAt: beganAt, failedCalls: 1, quietSince: null }, isNew: true };
   // The first attempt in flight to fail isn't always the first that began.
-  return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) }, isNew: false };
+  return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, beganAt) }, isNew: false };
 }
 
 export function outageAfterHolding(outage: OpenOutage): OpenOutage {

@@ -1,8 +1,9 @@
 /** Random commands against the reference model. */
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import type { Store } from "../../src/store/open-store.js";
 import { anyCommand, anyCommandOrJump, outageOrReplay, runOptions, SEED } from "../support/dispatcher/arbitrary-commands.js";
-import { type Command, DispatchRun } from "../support/dispatcher/dispatch-run.js";
+import { type Command, DispatchRun, type RunOptions } from "../support/dispatcher/dispatch-run.js";
 import type { WithFreshStore } from "../support/store/fresh-stores.js";
 
 interface Mode {
@@ -28,16 +29,24 @@ export const MODES = {
 export type ModeName = keyof typeof MODES;
 
 export function modelProperty(name: ModeName, withStore: WithFreshStore) {
-  const { commands, end }: Mode = MODES[name];
+  const { commands }: Mode = MODES[name];
   return fc.asyncProperty(runOptions, fc.array(commands, { maxLength: 40, size: "max" }), (options, commandsOfRun) =>
-    withStore(async (store) => {
-      const run = await DispatchRun.open(options, store);
-      for (const [index, command] of commandsOfRun.entries()) {
-        requireNone(await run.play(command), `after command ${index}, ${JSON.stringify(command)}`);
-      }
-      requireNone(await end(run), "at the end");
-    }),
+    withStore((store) => playCommands(name, store, options, commandsOfRun)),
   );
+}
+
+/** Throws what is wrong after a command, or at the end. */
+export async function playCommands(
+  name: ModeName,
+  store: Store,
+  options: RunOptions,
+  commands: readonly Command[],
+): Promise<void> {
+  const run = await DispatchRun.open(options, store);
+  for (const [index, command] of commands.entries()) {
+    requireNone(await run.play(command), `after command ${index}, ${JSON.stringify(command)}`);
+  }
+  requireNone(await MODES[name].end(run), "at the end");
 }
 
 export function requireNone(broken: readonly string[], when: string): void {

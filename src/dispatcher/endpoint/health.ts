@@ -78,7 +78,7 @@ export function healthAfterFailure(
     const outage = endpoint.state === health.endpoint.state ? health.outage : outageAfterGoingDown(health.outage);
     return { health: healthWith(health, { endpoint, outage }), closed, isNew: false };
   }
-  const { outage, isNew } = outageAfterFirstFailure(health.outage, failure.beganAt, newId, before.unrecoveredOutage, policy);
+  const { outage, isNew } = outageAfterFirstFailure(health.outage, failure, newId, before.unrecoveredOutage, policy);
   return { health: healthWith(health, { endpoint, outage, unrecoveredOutage: null }), closed, isNew };
 }
 

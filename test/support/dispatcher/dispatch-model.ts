@@ -234,6 +234,15 @@ export class DispatchModel implements Watcher {
     );
   }
 
+  /** Failed calls inside their window that aren't retried: the window may have ended while the clock was ahead. */
+  unretried({ settings, calls }: ModelCallback, now: number): ModelCall[] {
+    if (!settings.retriesEnabled) return [];
+    return [...calls.values()].filter(
+      ({ status, owes, isMarkedFailed, firstFailedAt }) =>
+        status === "FAILED" && owes === null && !isMarkedFailed && now <= (firstFailedAt ?? 0) + this.policy.windowMs,
+    );
+  }
+
   /** No time that is kept of a failed call is in the future any more. */
   clamped({ now, setBack }: ClockBounds): void {
     for (const callback of this.callbacks.values()) {

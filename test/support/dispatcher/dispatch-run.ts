@@ -288,7 +288,7 @@ export class DispatchRun {
     if (method === "queue.expireRetries" && result !== 0) {
       for (const { callbackId } of args[0] as readonly RetryExpiry[]) await this.#expired(callbackId);
     }
-    if (method === "outcomes.clampTimes") this.model.clamped(args[0] as ClockBounds);
+    if (method === "outcomes.clampTimes") await this.#clamped(args[0] as ClockBounds);
     if (method === "outcomes.commit") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;
@@ -322,6 +322,21 @@ export class DispatchRun {
     for (const call of model.overdue(callbackId, sim.clock.now())) {
       const stored = await sim.store.calls.find(callbackId, call.id);
       if (stored?.due === null && stored.attemptCount === call.attempts.length + call.reports) call.owes = null;
+    }
+  }
+
+  /** What has expired is retried again inside its window. Of calls that were replayed or switched, the model learns whether they had. */
+  async #clamped(bounds: ClockBounds): Promise<void> {
+    const { sim, model } = this;
+    model.clamped(bounds);
+    if (!bounds.setBack) return;
+    for (const callback of this.#callbacks.filter(({ isDeleted }) => !isDeleted)) {
+      for (const call of model.unretried(callback, bounds.now)) {
+        const stored = await sim.store.calls.find(callback.settings.id, call.id);
+        const isReplayed = call.attempts.some(({ cause }) => cause === "replay");
+        if (stored?.due?.cause === "retry") Object.assign(call, { owes: "retry", isDueNow: true });
+        else if (!callback.wasSwitched && !isReplayed) model.violations.push(`not retried again by the clock: ${call.id}`);
+      }
     }
   }
 

@@ -151,6 +151,24 @@ describe("an outage that closed because its calls were marked by hand", () => {
   });
 });
 
+describe("an outage that has been open for one window", () => {
+  it("doesn't reopen, though an attempt that began in it fails later: another one opens, which counts what fails", async () => {
+    sim = await Simulation.open();
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: MINUTE });
+    const callback = await sim.callback({ retriesEnabled: false });
+    const startedAt = sim.clock.now();
+    await sim.accept(callback);
+    await sim.runFor(DAY - MINUTE / 2);
+    await sim.accept(callback, 2);
+    await sim.runFor(MINUTE);
+    expect(await outages()).toEqual([
+      { endedAt: null, failedCalls: 2 },
+      { endedAt: startedAt + DAY, failedCalls: 1 },
+    ]);
+    expect(await countMails()).toBe(2);
+  });
+});
+
 describe("an endpoint that is down again after it accepted one call", () => {
   const policy = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
   const states = async (callback: Callback) => {

@@ -12,35 +12,41 @@ import {
 const POLICY = { intervalMs: 300, windowMs: 10_000, jitter: false };
 const OPEN = { id: "A", startedAt: 100, failedCalls: 1, quietSince: null };
 const newId = () => "NEW";
+/** The attempt began at `beganAt` and failed at once, unless it ended `at` a later instant. */
+const failed = (beganAt: number, at = beganAt) => ({ beganAt, at });
 
 describe("an outage", () => {
   it("opens with a call's first failure, which owes an e-mail, and continues with the next", () => {
-    expect(outageAfterFirstFailure(null, 100, newId, null, POLICY)).toEqual({
+    expect(outageAfterFirstFailure(null, failed(100), newId, null, POLICY)).toEqual({
       outage: { id: "NEW", startedAt: 100, failedCalls: 1, quietSince: null },
       isNew: true,
     });
-    expect(outageAfterFirstFailure(OPEN, 200, newId, null, POLICY)).toEqual({
+    expect(outageAfterFirstFailure(OPEN, failed(200), newId, null, POLICY)).toEqual({
       outage: { ...OPEN, failedCalls: 2 },
       isNew: false,
     });
   });
 
   it("began with the earliest of its first failures, whichever was reported first", () => {
-    const { outage } = outageAfterFirstFailure(OPEN, 90, newId, null, POLICY);
+    const { outage } = outageAfterFirstFailure(OPEN, failed(90), newId, null, POLICY);
     expect(outage).toEqual({ ...OPEN, startedAt: 90, failedCalls: 2 });
   });
 
   it("reopens without an e-mail if its calls were marked by hand, within one window of its start", () => {
-    expect(outageAfterFirstFailure(null, 10_099, newId, OPEN, POLICY)).toEqual({
+    expect(outageAfterFirstFailure(null, failed(10_099), newId, OPEN, POLICY)).toEqual({
       outage: { ...OPEN, failedCalls: 2 },
       isNew: false,
     });
-    expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({
+    expect(outageAfterFirstFailure(null, failed(10_100), newId, OPEN, POLICY)).toMatchObject({
       outage: { id: "NEW", startedAt: 10_100 },
       isNew: true,
     });
+    expect(outageAfterFirstFailure(null, failed(10_000, 10_100), newId, OPEN, POLICY)).toMatchObject({
+      outage: { id: "NEW", startedAt: 10_000 },
+      isNew: true,
+    });
     const open = { ...OPEN, id: "B", startedAt: 150 };
-    expect(outageAfterFirstFailure(open, 200, newId, OPEN, POLICY).outage.id).toBe("B");
+    expect(outageAfterFirstFailure(open, failed(200), newId, OPEN, POLICY).outage.id).toBe("B");
   });
 
   it("counts the responses that are held in it, without those whose holding was skipped", () => {
@@ -57,7 +63,7 @@ describe("an outage", () => {
     expect(quiet?.quietSince).toBe(500);
     expect(outageAfterSuccess(null, 500)).toBeNull();
     expect(quiet && outageClosesAt(quiet, "up", POLICY)).toBe(800);
-    const again = quiet && outageAfterFirstFailure(quiet, 700, newId, null, POLICY);
+    const again = quiet && outageAfterFirstFailure(quiet, failed(700), newId, null, POLICY);
     expect(again && outageClosesAt(again.outage, "up", POLICY)).toBe(10_100);
   });
 
