@@ -156,12 +156,12 @@ async function start(
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
-  teardown.addStep(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
+  let places: readonly HeldPlace[] = [];
+  // The locks end before the port is free: no command takes the next program there for the service.
+  teardown.addStep(() => settleAll(...places.map((held) => held.release()), closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
   const port = hasApi ? await holdPort(options.dataDirectory, url) : null;
-  const places = addressRule.kind === "any" ? await holdPlaces(options, url) : [];
-  // No command takes the next program at this port for the service.
-  teardown.addStep(() => settleAll(...places.map((held) => held.release()), port?.release() ?? Promise.resolve()));
+  places = [...(port === null ? [] : [port]), ...(addressRule.kind === "any" ? await holdPlaces(options, url) : [])];
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
