@@ -16,3 +16,15 @@ describe("a dispatcher whose endpoint goes down while the body of a call that it
     return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
   });
 });
+
+describe("a dispatcher whose callback is paused while its calls wait for memory", () => {
+  it("agrees with the reference model: one that was read before may leave within a second", () => {
+    const commands: readonly Command[] = [
+      { act: "intrude", after: 7, by: { act: "accept", callback: 0, count: 40 } },
+      { act: "resume", callback: 0 },
+      { act: "intrude", after: 5, by: { act: "pause", callback: 0, ms: 7_000 } },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});

@@ -68,7 +68,7 @@ export interface ModelPause {
   readonly until: number | null;
 }
 
-/** Rule 6. */
+/** Rule 6, and the same for a pause. */
 const LATEST_AFTER_MARK_MS = 1_000;
 const ROOMY_BYTES = 1024 * 1024;
 
@@ -319,11 +319,13 @@ export class DispatchModel implements Watcher {
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
-    this.#require(!this.isPausedAt(callback, sent.at), `I15 sent while paused: ${sent.callId}`);
-    if (callback.pause !== null) this.resumed(callback, callback.pause.until ?? sent.at);
+    // What waits for a slot or memory may have been read before the pause, or the mark.
+    const isPaused = this.isPausedAt(callback, sent.at);
+    const isLateForPause = this.isTight && sent.at <= (callback.pause?.at ?? 0) + LATEST_AFTER_MARK_MS;
+    this.#require(!isPaused || isLateForPause, `I15 sent while paused: ${sent.callId}`);
+    if (callback.pause !== null && !isPaused) this.resumed(callback, callback.pause.until ?? sent.at);
     this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
     this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
-    // What waits for a slot or memory may have been read before the mark.
     const mayBeLate = this.isTight && sent.at <= call.markedAt + LATEST_AFTER_MARK_MS;
     this.#require(mayBeLate || call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
