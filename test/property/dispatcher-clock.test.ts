@@ -1,18 +1,14 @@
 /** Its own file, so that it runs in parallel. */
 import { describe, it } from "vitest";
-import { MIB } from "../../src/domain/service-settings.js";
 import { RUNS } from "../support/dispatcher/arbitrary-commands.js";
 import type { Command } from "../support/dispatcher/dispatch-run.js";
 import { MINUTE } from "../support/dispatcher/simulation.js";
 import { onSqlite } from "../support/store/fresh-stores.js";
-import { describeModel, playCommands } from "./dispatcher-model.js";
+import { describeModel, ONE_CALLBACK, playCommands } from "./dispatcher-model.js";
 
 describeModel("a dispatcher under random commands", onSqlite, "clock", RUNS / 2);
 
 describe("a dispatcher whose clock is set back after a call's window", () => {
-  const policy = { intervalMs: 5 * MINUTE, windowMs: 22 * MINUTE, jitter: false };
-  const limits = { batch: 512, inFlightPerEndpoint: 64, inFlightInAll: 512, bodyBytes: 64 * MIB, groupSize: 512 };
-
   it.each([-6, -9, -60])("agrees with the reference model (%i minutes)", (minutes) => {
     const commands: readonly Command[] = [
       { act: "become", callback: 0, behaviour: "down" },
@@ -21,6 +17,6 @@ describe("a dispatcher whose clock is set back after a call's window", () => {
       { act: "jump", ms: minutes * MINUTE },
       { act: "advance", ms: 11 * MINUTE },
     ];
-    return onSqlite((store) => playCommands("progress", store, { policy, callbacks: 1, seed: 0, limits }, commands));
+    return onSqlite((store) => playCommands("progress", store, ONE_CALLBACK, commands));
   });
 });

@@ -1,5 +1,30 @@
+import { describe, it } from "vitest";
 import { RUNS } from "../support/dispatcher/arbitrary-commands.js";
+import type { Command } from "../support/dispatcher/dispatch-run.js";
 import { onSqlite } from "../support/store/fresh-stores.js";
-import { describeModel } from "./dispatcher-model.js";
+import { describeModel, ONE_CALLBACK, playCommands } from "./dispatcher-model.js";
 
 describeModel("a dispatcher under random commands", onSqlite, "agreement", RUNS);
+
+describe("a dispatcher whose endpoint goes down while the body of a call that it has taken is read", () => {
+  it("agrees with the reference model: the call leaves, as those in flight do", () => {
+    const commands: readonly Command[] = [
+      { act: "stop", by: { act: "accept", callback: 0, count: 12 } },
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "intrude", after: 0, by: { act: "accept", callback: 0, count: 1, bytes: 20_000 } },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
+describe("a dispatcher whose callback is paused while its calls wait for memory", () => {
+  it("agrees with the reference model: one that was read before may leave within a second", () => {
+    const commands: readonly Command[] = [
+      { act: "intrude", after: 7, by: { act: "accept", callback: 0, count: 40 } },
+      { act: "resume", callback: 0 },
+      { act: "intrude", after: 5, by: { act: "pause", callback: 0, ms: 7_000 } },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});

@@ -1,9 +1,11 @@
 /** Random commands against the reference model. */
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import { MIB } from "../../src/domain/service-settings.js";
 import type { Store } from "../../src/store/open-store.js";
 import { anyCommand, anyCommandOrJump, outageOrReplay, runOptions, SEED } from "../support/dispatcher/arbitrary-commands.js";
 import { type Command, DispatchRun, type RunOptions } from "../support/dispatcher/dispatch-run.js";
+import { MINUTE } from "../support/dispatcher/simulation.js";
 import type { WithFreshStore } from "../support/store/fresh-stores.js";
 
 interface Mode {
@@ -34,6 +36,13 @@ export function modelProperty(name: ModeName, withStore: WithFreshStore) {
     withStore((store) => playCommands(name, store, options, commandsOfRun)),
   );
 }
+
+export const ONE_CALLBACK: RunOptions = {
+  policy: { intervalMs: 5 * MINUTE, windowMs: 22 * MINUTE, jitter: false },
+  callbacks: 1,
+  seed: 0,
+  limits: { batch: 512, inFlightPerEndpoint: 64, inFlightInAll: 512, bodyBytes: 64 * MIB, groupSize: 512 },
+};
 
 /** Throws what is wrong after a command, or at the end. */
 export async function playCommands(

@@ -40,6 +40,10 @@ export interface ModelCall {
   /** How it was last sent: in which time down (0: in none) with retries on, and whether for the first time. */
   sentDown: number;
   wasFirst: boolean;
+  /** Its last outcome isn't committed yet. */
+  isUncommitted: boolean;
+  /** It had been taken when the endpoint went down for this time, though its body was still being read. */
+  takenBeforeDown: number;
 }
 
 export interface ModelCallback {
@@ -64,7 +68,7 @@ export interface ModelPause {
   readonly until: number | null;
 }
 
-/** Rule 6. */
+/** Rule 6, and the same for a pause. */
 const LATEST_AFTER_MARK_MS = 1_000;
 const ROOMY_BYTES = 1024 * 1024;
 
@@ -88,6 +92,8 @@ export class DispatchModel implements Watcher {
   #mostTaken = 0;
   /** How many calls the dispatcher has taken. */
   taken: () => number = () => 0;
+  /** The ids of the callback's calls that it has taken, until their outcomes are committed. */
+  begun: (callbackId: string) => ReadonlySet<string> = () => new Set();
 
   constructor(policy: RetryPolicy, limits: ModelLimits) {
     this.policy = policy;
@@ -132,6 +138,8 @@ export class DispatchModel implements Watcher {
         triedIn: 0,
         sentDown: 0,
         wasFirst: false,
+        isUncommitted: false,
+        takenBeforeDown: 0,
       });
     }
   }
@@ -206,6 +214,10 @@ export class DispatchModel implements Watcher {
   /** The dispatcher committed these; what it did with the attempts among them was seen before. */
   committed({ attempts, holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
     this.#uncommitted -= attempts.length;
+    for (const { callbackId, callId } of attempts) {
+      const call = this.callbacks.get(callbackId)?.calls.get(callId);
+      if (call) call.isUncommitted = false;
+    }
     for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
     for (const { callbackId, endpoint } of endpoints) {
       const model = this.callbacks.get(callbackId)?.endpoint;
@@ -269,6 +281,7 @@ export class DispatchModel implements Watcher {
     for (const callback of this.callbacks.values()) {
       callback.endpoint.crashed();
       for (const call of callback.calls.values()) {
+        Object.assign(call, { isUncommitted: false, takenBeforeDown: 0 });
         if (call.inFlight === null) continue;
         Object.assign(call, { inFlight: null, triedIn: 0 });
         if (call.isCancelled) this.replayCancelled(callback, call, at);
@@ -306,17 +319,21 @@ export class DispatchModel implements Watcher {
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
-    this.#require(!this.isPausedAt(callback, sent.at), `I15 sent while paused: ${sent.callId}`);
-    if (callback.pause !== null) this.resumed(callback, callback.pause.until ?? sent.at);
+    // What waits for a slot or memory may have been read before the pause, or the mark.
+    const isPaused = this.isPausedAt(callback, sent.at);
+    const isLateForPause = this.isTight && sent.at <= (callback.pause?.at ?? 0) + LATEST_AFTER_MARK_MS;
+    this.#require(!isPaused || isLateForPause, `I15 sent while paused: ${sent.callId}`);
+    if (callback.pause !== null && !isPaused) this.resumed(callback, callback.pause.until ?? sent.at);
     this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
     this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
-    // What waits for a slot or memory may have been read before the mark.
     const mayBeLate = this.isTight && sent.at <= call.markedAt + LATEST_AFTER_MARK_MS;
     this.#require(mayBeLate || call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
     this.#require(mayBeLate || call.owes !== null, `sent though nothing is owed: ${call.id}`);
     if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
-    endpoint.sending(this.#hasUntried(callback, sent.at));
+    const wasTakenBefore = endpoint.state === "down" && call.takenBeforeDown === endpoint.downs;
+    call.takenBeforeDown = 0;
+    endpoint.sending(this.#hasUntried(callback, sent.at), wasTakenBefore);
     const inFlight = [...this.callbacks.values()].reduce((sum, one) => sum + one.endpoint.inFlight, 0);
     this.#require(inFlight <= this.limits.inFlightInAll, `${inFlight} in flight in all`);
     this.#mostTaken = Math.max(this.#uncommitted === 0 ? 0 : this.#mostTaken, this.taken());
@@ -326,7 +343,8 @@ export class DispatchModel implements Watcher {
     call.inFlight = sent;
     call.isCancelled = false;
     call.wasFirst = call.owes === "first";
-    call.sentDown = endpoint.state === "down" && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
+    const isOfTimeDown = endpoint.state === "down" && !wasTakenBefore;
+    call.sentDown = isOfTimeDown && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
     if (endpoint.state === "recovering") call.triedIn = endpoint.recovery;
   }
 
@@ -344,7 +362,10 @@ export class DispatchModel implements Watcher {
     const isWatched = call.sentDown !== 0 && call.sentDown === callback.endpoint.downs;
     if (isWatched && call.wasFirst) this.#require(attempt.cause === "probe", `sent while down, not held: ${call.id}`);
     if (call.wasFirst) this.#require(attempt.cause !== "retry", `a first attempt is called a retry: ${call.id}`);
+    call.isUncommitted = true;
+    const { downs } = callback.endpoint;
     callback.endpoint.settled(call.id, attempt, isWatched);
+    if (callback.endpoint.downs > downs) this.#wentDown(callback);
     if (call.status === "SUCCESS") return;
     if (isAccepted) return void Object.assign(call, { status: "SUCCESS", owes: null });
     const firstFailedAt = call.firstFailedAt ?? startedAt;
@@ -361,6 +382,14 @@ export class DispatchModel implements Watcher {
       isHeld: false,
       isMarkedFailed: wasMarked,
     });
+  }
+
+  /** What was taken before may still leave. */
+  #wentDown({ settings, calls, endpoint }: ModelCallback): void {
+    for (const id of this.begun(settings.id)) {
+      const call = calls.get(id);
+      if (call && call.inFlight === null && !call.isUncommitted) call.takenBeforeDown = endpoint.downs;
+    }
   }
 
   #checkRetry({ settings, endpoint, repairedAt }: ModelCallback, call: ModelCall, at: number): void {

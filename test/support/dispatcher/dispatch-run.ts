@@ -109,6 +109,7 @@ export class DispatchRun {
     this.#limits = limits;
     this.model = new DispatchModel(policy, limits);
     this.model.taken = () => sim.dispatcher.inFlight;
+    this.model.begun = (callbackId) => this.#begunCalls(callbackId);
     sim.watcher = this.model;
     sim.connect = () => this.#connect();
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
@@ -249,6 +250,11 @@ export class DispatchRun {
     if (dispatcher.inFlight > 0) broken.push(`${dispatcher.inFlight} slots are taken`);
     if (dispatcher.heldBytes > 0) broken.push(`${dispatcher.heldBytes} bytes of the budget are taken`);
     return broken;
+  }
+
+  #begunCalls(callbackId: string): ReadonlySet<string> {
+    const seqs = this.sim.dispatcher.begunCalls(callbackId) ?? [];
+    return new Set([...seqs].flatMap((seq) => this.#idBySeq.get(seq) ?? []));
   }
 
   #check(isThorough = false): Promise<string[]> {

@@ -52,12 +52,13 @@ export class ModelEndpoint {
     if (isTight) this.#slackMs = TIGHT_ROUND_MS;
   }
 
-  /** Checks I8, and that no more requests are in flight than its limit. */
-  sending(hasUntried: boolean): void {
+  /** Checks I8, and that no more requests are in flight than its limit, unless this call was taken before it went down. */
+  sending(hasUntried: boolean, wasTakenBefore: boolean): void {
     this.inFlight += 1;
     const limit =
       this.state === "down" ? FAILURES_TO_DOWN : this.state === "recovering" && hasUntried ? this.#limit : this.#maxInFlight;
-    if (this.inFlight > limit) this.#broken(`I8 ${this.inFlight} in flight while ${this.state} with limit ${limit}`);
+    if (this.inFlight > limit && !wasTakenBefore)
+      this.#broken(`I8 ${this.inFlight} in flight while ${this.state} with limit ${limit}`);
   }
 
   /** `isWatched`: it was sent while down, with retries on. */
