@@ -238,8 +238,8 @@ export class Dispatcher {
   /** Updates the endpoint, its outage and the log, and frees the slot. The next step commits the log. */
   #settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | OwnFault | null): void {
     endCall(endpoint, taken, this.#budget);
-    settleTaken(endpoint, taken, outcome, { deps: this.#deps, rules: this.#rules, log: this.#log });
-    this.#pool.logAndPlanReview(endpoint);
+    const isSent = settleTaken(endpoint, taken, outcome, { deps: this.#deps, rules: this.#rules, log: this.#log });
+    this.#pool.callEnded(endpoint, isSent);
     this.#slots.release(endpoint);
     this.#sendToFreeSlots();
     this.#timing.noteOutcome();

@@ -110,6 +110,12 @@ export class EndpointPool {
     if (isServed) this.#agenda.add(endpoint);
   }
 
+  /** Is called as a call ends. One that wasn't sent would be sent later, though its replay may have been cancelled. */
+  callEnded(endpoint: EndpointState, isSent: boolean): void {
+    if (!isSent && endpoint.hasCancelledReplay) this.changed(endpoint.callback.id);
+    this.logAndPlanReview(endpoint);
+  }
+
   accepted(callbackId: string): void {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint === undefined) {
@@ -310,11 +316,12 @@ export class EndpointPool {
 
   #refreshEndpoint(record: EndpointRecord): void {
     const { clock, rules } = this.#deps;
-    const { callback, hasCancelledReplay } = record;
+    const { callback, hasCancelledReplay = false } = record;
     if (hasCancelledReplay) this.#cancelled.add(callback.id);
     const known = this.#endpoints.get(callback.id);
     if (known) refreshEndpoint(known, callback, clock.now(), rules);
     const endpoint = known ?? newEndpointState(record, clock.now(), rules);
+    endpoint.hasCancelledReplay = hasCancelledReplay;
     this.#endpoints.set(callback.id, endpoint);
     this.logAndPlanReview(endpoint);
   }

@@ -28,3 +28,16 @@ describe("a dispatcher whose callback is paused while its calls wait for memory"
     return onSqlite((store) => playCommands("agreement", store, options, commands));
   });
 });
+
+describe("a dispatcher whose replay is cancelled while a call of it is tried without the egress proxy", () => {
+  it("agrees with the reference model: the call isn't sent once the proxy works again", () => {
+    const commands: readonly Command[] = [
+      { act: "proxy", afterMs: 5_000 },
+      { act: "accept", callback: 0, count: 1 },
+      { act: "markAndUndo", callback: 0, call: 0 },
+      { act: "replayAll", callback: 0 },
+      { act: "cancelReplays", callback: 0 },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});

@@ -34,6 +34,8 @@ export interface EndpointState {
   isPaused: boolean;
   /** While it is paused, retries whose window is over are ended from this instant on. */
   expiryAt: number;
+  /** Calls in flight may be of a replay that was cancelled meanwhile. One of them that isn't sent is withdrawn. */
+  hasCancelledReplay: boolean;
   /** Whether all calls of its outage may be settled. */
   mayBeOver: boolean;
   /** The `health` that the pool logged last. */
@@ -102,6 +104,7 @@ export function newEndpointState(record: EndpointRecord, now: number, rules: End
     health,
     isPaused: false,
     expiryAt: 0,
+    hasCancelledReplay: false,
     mayBeOver: outage !== null,
     loggedHealth: health,
     closedOutages: [],

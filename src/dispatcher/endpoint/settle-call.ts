@@ -32,17 +32,24 @@ export function endCall(endpoint: EndpointState, taken: TakenCall, budget: Deliv
   if (taken.cause === "probe") endpoint.isProbing = false;
 }
 
-/** Applies what became of a call to its endpoint, and logs it to be committed. The outcome is null if nothing was sent. */
+/**
+ * Applies what became of a call to its endpoint, and logs it to be committed. The outcome is null if nothing was sent. Returns whether
+ * it was.
+ */
 export function settleTaken(
   endpoint: EndpointState,
   taken: TakenCall,
   outcome: Attempt | OwnFault | null,
   settle: SettleDeps,
-): void {
+): boolean {
   if (outcome === null) withdrawCall(endpoint, taken);
   else if ("fault" in outcome && outcome.fault instanceof OwnShortage) waitForTrial(endpoint, taken, outcome.fault, settle);
   else if ("fault" in outcome) waitAfterFault(endpoint, taken.call, outcome.fault, settle.deps);
-  else logAttempt(endpoint, taken, outcome, settle);
+  else {
+    logAttempt(endpoint, taken, outcome, settle);
+    return true;
+  }
+  return false;
 }
 
 /** Takes back a call that wasn't sent. Its round goes on with the next call. */

@@ -1,7 +1,9 @@
 /** Large responses: bounded memory, no endpoint starved, marks noticed in time (docs/dispatcher.md, Limits). */
 import { afterEach, describe, expect, it } from "vitest";
+import { CallSender } from "../../../src/dispatcher/call-sender.js";
 import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
+import type { Store } from "../../../src/store/open-store.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
 import { MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
 
@@ -121,5 +123,49 @@ describe("a call with a large body that is marked while it is read", () => {
     await sim.runFor(MINUTE);
     expect(sim.sent.map(({ callId }) => callId)).toEqual(ids.filter((id) => id !== marked));
     expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+  });
+});
+
+describe("calls with large bodies whose callback another process pauses while this one is stopped", () => {
+  /** Pauses the callback, and stops the process, as the first body is read. */
+  function pauseAtRead(store: Store, pause: (callbackId: string) => Promise<void>): Store {
+    let isPaused = false;
+    return watchStore(store, async (method, [callbackId], work) => {
+      const result = await work();
+      if (method !== "calls.find" || isPaused) return result;
+      isPaused = true;
+      await pause(String(callbackId));
+      sim.clock.advance(1_001);
+      return result;
+    });
+  }
+
+  const pauseForMinute = (callbackId: string) => {
+    const at = sim.clock.now();
+    return sim.store.callbacks.setPause(callbackId, { at, until: at + MINUTE, by: null });
+  };
+
+  it("are sent after the pause", async () => {
+    sim = await Simulation.open({ dispatcherStore: (store) => pauseAtRead(store, pauseForMinute) });
+    const callback = await sim.callback();
+    const start = sim.clock.now();
+    await sim.accept(callback, 2, ofSize(300_000));
+    await sim.runFor(2 * MINUTE);
+    expect(sim.sent.map(({ at }) => at - start)).toEqual([MINUTE, MINUTE]);
+  });
+
+  it("aren't sent by then either if they were only waiting to be read", async () => {
+    sim = await Simulation.open();
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 2, ofSize(300_000));
+    const found = await Promise.all(ids.map((id) => sim.store.calls.find(callback.id, id)));
+    const calls = found.filter((call) => call !== null);
+    const store = pauseAtRead(sim.store, pauseForMinute);
+    const prepare = () => ({ bodyBytes: 0, send: async () => ACCEPTED });
+    const sender = new CallSender({ clock: sim.clock, store, prepare });
+    const readAll = () => Promise.all(calls.map((call) => sender.readAndPrepare(call, { callback })));
+    expect(await readAll()).toEqual([null, null]);
+    await sim.resume(callback);
+    expect(await readAll()).not.toContain(null);
   });
 });
