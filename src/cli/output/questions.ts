@@ -80,14 +80,14 @@ export function hideTyping(io: Io): Disposable {
 }
 
 async function ask(io: Io, question: Printable, isHidden: boolean): Promise<string> {
-  notify(io.stderr, text`${question} `);
+  const show = () => notify(io.stderr, text`${question} `);
   const lines = linesOf(io);
   let isOnNextLine = false;
   try {
     if (lines.length === 0 && !hasEnded(io.stdin)) {
-      await readLine(io, isHidden);
+      await readLine(io, isHidden, show);
       isOnNextLine = lines.length > 0 && !isHidden && io.stdin.isTTY === true;
-    }
+    } else show();
     return lines.shift() ?? "";
   } finally {
     if (!isOnNextLine) notify(io.stderr, text`\n`);
@@ -100,11 +100,15 @@ function linesOf({ stdin }: Io): string[] {
   return lines;
 }
 
-/** Reads at least one line, or to the end. By default, the reader is closed after each question, so that Ctrl-C is a signal again. */
-async function readLine(io: Io, isHidden: boolean): Promise<void> {
+/**
+ * Reads at least one line, or to the end. By default, the reader is closed after each question, so that Ctrl-C is a signal again. The
+ * question is shown once the terminal shows no typing by itself any more: an answer may be a secret.
+ */
+async function readLine(io: Io, isHidden: boolean, showQuestion: () => void): Promise<void> {
   const quiet = quietReaders.get(io.stdin);
   const reader = quiet ?? new LineReader(io, () => undefined);
   try {
+    showQuestion();
     await reader.read(isHidden);
   } finally {
     if (quiet === undefined) reader.close();
