@@ -113,5 +113,5 @@ function shownKey(auth: Parameters<typeof maskKey>[0], shown: ShownSecrets): str
 function keyText({ type, key }: ListedCallback["auth"], shown: ShownSecrets): string {
   if (key === null) return UNKNOWN;
   if (key === "") return "none (no credential is sent)";
-  return shown === "none" ? `${maskKey({ type, key })} ${HOW_TO_SHOW}` : key;
+  return `${shownKey({ type, key }, shown)}${shown === "none" ? ` ${HOW_TO_SHOW}` : ""}`;
 }
