@@ -30,4 +30,5 @@ it("two nodes lose nothing, pause while the database fails, and go on by themsel
   expectNodesRules(figures, 0);
   const seconds = (performance.now() - began) / 1_000;
   expect(figures.stderr.split("\n").length).toBeLessThan(seconds * MOST_LINES_A_SECOND);
-});
+  // A claim whose answer was lost keeps an e-mail for two minutes.
+}, 300_000);
