@@ -44,7 +44,13 @@ export interface HttpTarget extends ServiceCredentials, Omit<ClientOptions, "cre
   readonly kind: "http";
   readonly url: string;
   /** The service has this file locked while it listens. Otherwise another program has its port, and gets nothing. */
-  readonly portLock?: string | undefined;
+  readonly portLock?: PortLock | undefined;
+}
+
+/** The process `pid` keeps the file at `path` open and locked. */
+export interface PortLock {
+  readonly path: string;
+  readonly pid: number;
 }
 
 export type ServiceTarget =
@@ -201,7 +207,7 @@ export interface RunningService extends StartReport {
 export interface StartReport {
   readonly url: string;
   /** The service has this file locked while it listens at `url`. It is null without an API, or if the file can't be locked. */
-  readonly portLock: string | null;
+  readonly portLock: PortLock | null;
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */

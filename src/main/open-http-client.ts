@@ -1,8 +1,8 @@
-import type { HttpTarget } from "../cli/cli-deps.js";
+import type { HttpTarget, PortLock } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
-import { isListedAsLocked } from "../platform/files/listed-lock.js";
+import { hasOpen } from "../platform/files/open-file.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
@@ -21,8 +21,9 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }
 
-async function isHeld(lock: string): Promise<boolean> {
-  if (isListedAsLocked(lock)) return true;
+/** Reading the system's list of locks would take ten milliseconds, and loading SQLite more. */
+async function isHeld({ path, pid }: PortLock): Promise<boolean> {
+  if (hasOpen(pid, path)) return true;
   const { isLocked } = await import("../store/sqlite/lock-database.js");
-  return isLocked(lock).catch(() => false);
+  return isLocked(path).catch(() => false);
 }

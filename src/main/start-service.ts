@@ -173,7 +173,8 @@ async function start(
   if (isDatabaseFile(options.database))
     teardown.addStep(watchFile(options.database, systemClock, (error) => teardown.fail(error)));
   hasStarted = true;
-  const report = { url, portLock: port?.path ?? null, metricsUrl, settings, waiting, mailDirectory: mails };
+  const portLock = port && { path: port.path, pid: process.pid };
+  const report = { url, portLock, metricsUrl, settings, waiting, mailDirectory: mails };
   return { ...report, users, databaseId: store.databaseId, sentBefore };
 }
 

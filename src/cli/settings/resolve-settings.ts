@@ -6,7 +6,7 @@ import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
-import type { Credentials, ServiceTarget } from "../cli-deps.js";
+import type { Credentials, PortLock, ServiceTarget } from "../cli-deps.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "./service-address.js";
 import type { Profile, Settings } from "./settings-file.js";
 
@@ -24,7 +24,7 @@ export interface ResolvedSettings {
   /** `ownDatabase` is that of the profile whose address is used, also if the address was typed. It is null if that isn't known. */
   readonly ownDatabase: ProfileDatabase | null;
   /** The `serve` of the profile whose credentials or address are used has `portLock` locked. It is null if another service has it. */
-  readonly portLock: string | null;
+  readonly portLock: PortLock | null;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;

@@ -1,11 +1,11 @@
 /** Each database has one profile. That of another service is never pointed elsewhere. */
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
-import type { CliDeps, Credentials } from "../cli-deps.js";
+import type { CliDeps, Credentials, PortLock } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
 export interface ServedService {
   readonly url: string;
-  readonly portLock: string | null;
+  readonly portLock: PortLock | null;
   /** `database` is an absolute path, or ":memory:". */
   readonly database: string;
   readonly databaseId: string | null;

@@ -9,7 +9,7 @@ import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { FileLock } from "../../runs/run-deps.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
 import { isObject, type JsonObject, withoutUndefined } from "../../wire/json/json-value.js";
-import type { CliDeps, Credentials } from "../cli-deps.js";
+import type { CliDeps, Credentials, PortLock } from "../cli-deps.js";
 
 export interface Settings {
   readonly current: string | null;
@@ -29,7 +29,7 @@ export interface Profile {
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
   /** That `whcb serve` has this file locked while it listens at `url`. */
-  readonly portLock?: string;
+  readonly portLock?: PortLock;
   /** The identity of its database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
   /** `callback` is the id or name of the default callback. */
@@ -182,7 +182,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     apiKey: optionalText(profile, "apiKey"),
     credentialsOrigin: optionalText(profile, "credentialsOrigin"),
     database: optionalText(profile, "database"),
-    portLock: optionalText(profile, "portLock"),
+    portLock: readPortLock(profile),
     databaseId: optionalText(profile, "databaseId"),
     callback: optionalText(profile, "callback"),
     timezone: optionalText(profile, "timezone"),
@@ -193,6 +193,13 @@ function parseProfile(name: string, profile: unknown): Profile {
     rate,
   });
   return { url, ...optional };
+}
+
+function readPortLock({ portLock }: JsonObject): PortLock | undefined {
+  if (portLock === undefined) return undefined;
+  const { path, pid } = isObject(portLock) ? portLock : {};
+  if (typeof path !== "string" || typeof pid !== "number") throw new Error('"portLock" needs path and pid');
+  return { path, pid };
 }
 
 function readBodyNames(profile: JsonObject): BodyNames | undefined {

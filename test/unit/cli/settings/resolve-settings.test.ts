@@ -77,7 +77,8 @@ describe("the settings in force", () => {
   });
 
   test("the lock is that of the profile whose credentials or address are used, or of its database's `serve`", () => {
-    const served = { ...LOCAL, databaseId: "A", portLock: "/a.lock" };
+    const lock = { path: "/a.lock", pid: 1 };
+    const served = { ...LOCAL, databaseId: "A", portLock: lock };
     const lockWith = (local: Profile, input: Parameters<typeof resolve>[0], other: Profile | null = null) => {
       const profiles = new Map([...SETTINGS.profiles, ["local", local], ...(other === null ? [] : [["other", other] as const])]);
       const settings = resolve({ ...input, settings: { ...SETTINGS, profiles } });
@@ -86,14 +87,14 @@ describe("the settings in force", () => {
     };
     const env = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
     const { url, databaseId, portLock } = served;
-    expect(lockWith(served, { profile: "local" })).toBe("/a.lock");
-    expect(lockWith(served, { service: `${LOCAL.url}/below` })).toBe("/a.lock");
-    expect(lockWith({ url, databaseId, portLock }, { service: url, env })).toBe("/a.lock");
+    expect(lockWith(served, { profile: "local" })).toBe(lock);
+    expect(lockWith(served, { service: `${LOCAL.url}/below` })).toBe(lock);
+    expect(lockWith({ url, databaseId, portLock }, { service: url, env })).toBe(lock);
     expect(lockWith(served, {})).toBeUndefined();
     const moved = { ...served, url: "http://127.0.0.1:1", credentialsOrigin: LOCAL.url };
-    expect([lockWith(moved, { service: url }), lockWith(moved, { profile: "local", env })]).toEqual(["/a.lock", undefined]);
+    expect([lockWith(moved, { service: url }), lockWith(moved, { profile: "local", env })]).toEqual([lock, undefined]);
     const ada = { ...LOCAL, username: "ada" };
-    expect(lockWith(served, { profile: "other" }, { ...ada, databaseId: "A" })).toBe("/a.lock");
+    expect(lockWith(served, { profile: "other" }, { ...ada, databaseId: "A" })).toBe(lock);
     expect(lockWith(served, { profile: "other" }, { ...ada, databaseId: "B" })).toBeUndefined();
     expect(lockWith({ ...LOCAL, portLock }, { profile: "other" }, ada)).toBeUndefined();
   });

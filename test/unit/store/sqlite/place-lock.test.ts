@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { isListedAsLocked } from "../../../../src/platform/files/listed-lock.js";
+import { hasOpen } from "../../../../src/platform/files/open-file.js";
 import { isLocked, lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
 import { holdPlace, holdPort, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
@@ -16,18 +16,18 @@ test("a place is held until it is released, and then no file of it is left", asy
   expect([await isServedHere(port), readdirSync(dirname(port))]).toEqual([false, []]);
 });
 
-test("the lock of a port is taken once, is listed by Linux while it is held, and leaves no file", async () => {
+test("the lock of a port is taken once, is open in its process while it is held, and leaves no file", async () => {
   const folder = newTemporaryFolder("whcb-place-");
   const port = await holdPort(`${folder}/data`, "http://127.0.0.1:80/");
   if (port === null) throw new Error("The port can't be locked.");
   expect(await holdPort(`${folder}/data`, "http://127.0.0.1:80/")).toBeNull();
   const { path } = port;
-  const isListed = () => isListedAsLocked(path);
-  expect([await isLocked(path), isListed()]).toEqual([true, process.platform === "linux"]);
+  const isOpen = () => hasOpen(process.pid, path);
+  expect([await isLocked(path), isOpen(), hasOpen(process.ppid, path)]).toEqual([true, process.platform === "linux", false]);
   await port.release();
-  expect([isListed(), await isLocked(path), readdirSync(dirname(path))]).toEqual([false, false, []]);
+  expect([isOpen(), await isLocked(path), readdirSync(dirname(path))]).toEqual([false, false, []]);
   writeFileSync(path, "");
-  expect(isListed()).toBe(false);
+  expect(isOpen()).toBe(false);
   expect(await holdPort(path, "http://127.0.0.1:80/")).toBeNull();
 });
 
