@@ -33,7 +33,6 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   "better-sqlite3": ["store"],
   pg: ["store"],
   fastify: ["server"],
-  "@fastify/cookie": ["server"],
   "prom-client": ["server"],
   nodemailer: ["notifier"],
   "@sinclair/typebox": ["wire"],

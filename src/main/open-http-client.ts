@@ -21,9 +21,9 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }
 
-/** Reading the system's list of locks would take ten milliseconds, and loading SQLite more. */
+/** On Linux the lock must be that process's: another `serve` may hold it for another address. Looking for it takes less time than loading SQLite. */
 async function isHeld({ path, pid }: PortLock): Promise<boolean> {
-  if (hasOpen(pid, path)) return true;
+  if (process.platform === "linux") return hasOpen(pid, path);
   const { isLocked } = await import("../store/sqlite/lock-database.js");
   return isLocked(path).catch(() => false);
 }

@@ -15,6 +15,7 @@ import { addBodyParsers, BODY_LIMIT, endSlowBodies, limitBodies } from "./reques
 import { ByteBudget } from "./requests/byte-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
 import { refuseLateRequests } from "./requests/late-requests.js";
+import { limitQueries, parseQuery } from "./requests/queries.js";
 import { addReadSlots } from "./requests/read-slots.js";
 import { ReadTurns } from "./requests/read-turns.js";
 import { ANSWER_BYTES } from "./requests/send-document.js";
@@ -52,7 +53,7 @@ export async function createApp(
     bodyLimit: BODY_LIMIT,
     serverFactory: (handler) => connections.createServer(handler),
     genReqId: ({ headers }) => requestIdFor(headers["x-request-id"], deps.random),
-    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true, querystringParser: parseQuery },
     clientErrorHandler(error, socket) {
       const answer = () => answerClientError(error, socket, connections);
       if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") connections.endUnlessAsked(socket, answer);
@@ -71,6 +72,7 @@ export async function createApp(
   const metrics = await createMetrics(deps);
   app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
+  limitQueries(app, deps.timers);
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });

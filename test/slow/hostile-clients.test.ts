@@ -71,6 +71,20 @@ it("delivers and takes work while strangers hold every connection that it may ha
   await attack.stop();
 });
 
+it.each([
+  ["parameters", (members: string) => [`?${members}`, ""]],
+  ["cookies", (members: string) => ["", `Cookie: ${members.replaceAll("&", "=;")}\r\n`]],
+])("keeps little of thousands of %s while a body isn't there yet", async (_, place) => {
+  const server = await home.serve([], { env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=96" } });
+  const [query, cookies] = place(Array.from({ length: 3_000 }, (_, index) => (index + 1_296).toString(36)).join("&"));
+  const form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000";
+  const request = `POST /console/sign-in${query} HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\n${cookies}${form}\r\n\r\n`;
+  const attack = await trickleBodies(server.url, { connections: 800, request });
+  expect((await new ServedApi(server.url).fetch("/callbacks")).status).toBe(200);
+  await attack.stop();
+  expect((await server.stop()).code).toBe(0);
+});
+
 it("needs none of its own files once it listens", async () => {
   const copy = home.path("copy");
   copyPackage(copy);

@@ -1,13 +1,13 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 
-/** Returns whether the process is this user's and has the file open. It is told on Linux only. */
+/** Returns whether the process has the file open, and the same network as this one. Throws where the system doesn't tell: on Linux it does. */
 export function hasOpen(pid: number, path: string): boolean {
+  const network = readlinkSync("/proc/self/ns/net");
   try {
     const { dev, ino } = statSync(path, { bigint: true });
-    const folder = `/proc/${pid}`;
-    if (statSync(folder).uid !== process.getuid?.()) return false;
-    return readdirSync(`${folder}/fd`).some((descriptor) => {
-      const open = statSync(`${folder}/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false });
+    if (readlinkSync(`/proc/${pid}/ns/net`) !== network) return false;
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) => {
+      const open = statSync(`/proc/${pid}/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false });
       return open?.dev === dev && open.ino === ino;
     });
   } catch {

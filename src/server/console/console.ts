@@ -1,6 +1,5 @@
 /** The console's pages have sessions in place of the API's credentials. Everything else of the service applies to them too. */
 import type { IncomingMessage } from "node:http";
-import cookies, { type CookieSerializeOptions, type ParseOptions } from "@fastify/cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
@@ -47,16 +46,12 @@ const HTML = "text/html; charset=utf-8";
 /** A form may have a page of selected calls, or a callback's settings. */
 const FORM_LIMIT = 262_144;
 
-/** The console's cookies have no escapes. In others each broken escape would cost an exception. */
-const COOKIE_OPTIONS: CookieSerializeOptions & ParseOptions = { decode: (value) => value };
-
 export async function consolePlugin(app: FastifyInstance, context: RouteContext): Promise<void> {
   const { store, clock, timers, maxConnections } = context.deps;
   const sessions = new Sessions(context.deps);
   const isCurrent = async (request: FastifyRequest) => (await sessions.findVisitor(request, false)).credential !== null;
   const live = new LiveStreams({ callbacks: store.callbacks, clock, timers, maxConnections, isCurrent });
 
-  await app.register(cookies, { parseOptions: COOKIE_OPTIONS });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/x-www-form-urlencoded", async (request: FastifyRequest, payload: IncomingMessage) => {
     return parseForm((await readBody(request, payload)).toString());

@@ -251,17 +251,14 @@ function portSuffixOf({ host }: FastifyRequest): string {
   return /:\d+$/.exec(host)?.[0] ?? "";
 }
 
+/** The others, of which a visitor may send thousands, aren't parsed. */
 function cookieOf(request: FastifyRequest, name: CookieName): string {
-  const value = request.cookies[cookieName(request, name)] ?? "";
-  return /^[\w.-]{1,2000}$/.test(value) ? value : "";
+  const cookie = new RegExp(`(?:^|; *)${cookieName(request, name)}=([\\w.-]{1,2000})(?:;|$)`);
+  return cookie.exec(request.headers.cookie ?? "")?.[1] ?? "";
 }
 
 function setCookie(request: FastifyRequest, reply: FastifyReply, name: CookieName, value: string, maxAge: number): void {
-  reply.setCookie(cookieName(request, name), value, {
-    path: "/console",
-    maxAge,
-    httpOnly: true,
-    sameSite: "strict",
-    secure: schemeOf(request) === "https",
-  });
+  const secure = schemeOf(request) === "https" ? "; Secure" : "";
+  const attributes = `Max-Age=${maxAge}; Path=/console; HttpOnly${secure}; SameSite=Strict`;
+  reply.header("set-cookie", `${cookieName(request, name)}=${value}; ${attributes}`);
 }

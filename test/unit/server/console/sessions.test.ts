@@ -1,4 +1,3 @@
-import cookies from "@fastify/cookie";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
@@ -26,7 +25,6 @@ beforeEach(async () => {
   notice = NOTICE;
   await open(new Uint8Array(32));
   app = Fastify();
-  await app.register(cookies);
   app.decorateRequest("visitor", null);
   app.addHook("onRequest", async (request) => {
     request.visitor = visitor;

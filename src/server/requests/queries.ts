@@ -1,0 +1,30 @@
+import { parse } from "node:querystring";
+import type { FastifyInstance } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import type { Timers } from "../../platform/clock.js";
+import { answerTo } from "./error-answers.js";
+import { rejectUnread } from "./send-errors.js";
+
+/** A request has at most 100 ids and each filter once. Parsed, a parameter takes far more memory than its bytes, until the answer is sent. */
+const MAX_PARAMETERS = 200;
+
+/** Parses no more parameters than a request may have. */
+export function parseQuery(text: string): Readonly<Record<string, string | string[] | undefined>> {
+  return parse(text, "&", "=", { maxKeys: MAX_PARAMETERS });
+}
+
+/** Rejects a request with more parameters, of which only some were parsed. */
+export function limitQueries(app: FastifyInstance, timers: Timers): void {
+  app.addHook("onRequest", (request, reply, done) => {
+    if (hasTooMany(request.url)) rejectUnread(request, reply, TOO_MANY, timers);
+    else done();
+  });
+}
+
+const TOO_MANY = answerTo(new WhcbError("malformed", `the query has more than ${MAX_PARAMETERS} parameters`));
+
+function hasTooMany(url: string): boolean {
+  let separators = 0;
+  for (let at = url.indexOf("&"); at !== -1 && separators < MAX_PARAMETERS; at = url.indexOf("&", at + 1)) separators += 1;
+  return separators >= MAX_PARAMETERS;
+}
