@@ -280,6 +280,7 @@ export class DispatchRun {
       await this.#stopped;
       await this.sim.clock.nextTurn();
     }
+    if (method === "calls.find") this.model.reads(String(args[0]), String(args[1]));
     this.#storeCalls += 1;
     if (this.#storeCalls > MOST_STORE_CALLS) throw new Error("the dispatcher spins");
     const failure = this.#failures[0];
@@ -445,7 +446,7 @@ export class DispatchRun {
         return model.updated(callback, await sim.update(settings, { url: `http://127.0.0.1:9000/${sim.sent.length}` }), now);
       case "delete":
         await sim.remove(settings);
-        callback.isDeleted = true;
+        return model.deleted(callback, now);
     }
   }
 
