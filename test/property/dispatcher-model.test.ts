@@ -62,6 +62,32 @@ describe("a dispatcher whose callback is deleted while the body of a call is rea
   });
 });
 
+describe("a dispatcher whose callback's calls are replayed before their first failures are committed", () => {
+  it("agrees with the reference model: only what has failed on disk is replayed", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "flapping" },
+      { act: "intrude", after: 0, by: { act: "accept", callback: 0, count: 12 } },
+      { act: "storeFails", after: 0, times: 2 },
+      { act: "stop", by: { act: "replayAll", callback: 0 } },
+      { act: "proxy", afterMs: 0 },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, inFlightInAll: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
+describe("a dispatcher whose requests hang for as long as its window", () => {
+  it("agrees with the reference model: as no outage is open, one response an interval is sent", () => {
+    const commands: readonly Command[] = [
+      { act: "intrude", after: 4, by: { act: "accept", callback: 0, count: 40 } },
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 40 },
+    ];
+    const options = { ...ONE_CALLBACK, policy: { ...ONE_CALLBACK.policy, windowMs: MINUTE } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose replay is cancelled while a call of it is tried without the egress proxy", () => {
   it("agrees with the reference model: the call isn't sent once the proxy works again", () => {
     const commands: readonly Command[] = [

@@ -165,7 +165,8 @@ export class DispatchModel implements Watcher {
   }
 
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {
-    if (call.status !== "FAILED") return;
+    // On disk, one whose first failure isn't committed yet is PENDING, so it isn't replayed.
+    if (call.status !== "FAILED" || (call.wasFirst && call.isUncommitted)) return;
     call.owes = "replay";
     call.triedIn = 0;
     callback.endpoint.replayRequested(at);

@@ -180,6 +180,9 @@ export class DispatchRun {
     }
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
+    // Without an open outage, a dead endpoint gets one response an interval.
+    const firsts = calls.filter(({ owes }) => owes === "first").length;
+    await sim.runFor(firsts * (1.1 * intervalMs + MINUTE));
     // A call may fail for the first time late, while a recovery's requests hang for a minute each.
     const lastFirst = Math.max(0, ...calls.map(({ firstFailedAt }) => firstFailedAt ?? 0));
     if (!model.isJumpy) await sim.runUntil(Math.max(sim.clock.now(), lastFirst + windowMs + 2 * intervalMs + 10 * MINUTE));
