@@ -88,6 +88,19 @@ describe("a dispatcher whose requests hang for as long as its window", () => {
   });
 });
 
+describe("a dispatcher with a body that is larger than its memory", () => {
+  it("agrees with the reference model: it is sent once nothing else is in flight", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 1 },
+      { act: "accept", callback: 0, count: 1, bytes: 1_100_000 },
+      { act: "advance", ms: 1 },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 700_000 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose replay is cancelled while a call of it is tried without the egress proxy", () => {
   it("agrees with the reference model: the call isn't sent once the proxy works again", () => {
     const commands: readonly Command[] = [

@@ -98,6 +98,8 @@ export class DispatchRun {
   #stopped: Promise<number> | null = null;
   readonly #failures: { after: number; times: number }[] = [];
   readonly #idBySeq = new Map<number, string>();
+  /** Ids of calls whose bodies are larger than the memory for all: each is sent while nothing else is in flight. */
+  readonly #oversized = new Set<string>();
   #requests = 0;
   #storeCalls = 0;
   #isFailing = false;
@@ -263,9 +265,11 @@ export class DispatchRun {
   #check(isThorough = false): Promise<string[]> {
     const { dispatcher, store, clock } = this.sim;
     const { inFlightInAll, bodyBytes } = this.#limits;
+    const calls = this.#callbacks.flatMap((callback) => [...callback.calls.values()]);
+    const awaitsAll = calls.some(({ id, owes, inFlight }) => owes !== null && inFlight === null && this.#oversized.has(id));
     // Half of the memory is for what was read ahead.
-    const isCrowded =
-      dispatcher.inFlight > 0 && (2 * dispatcher.inFlight >= inFlightInAll || 4 * dispatcher.heldBytes >= bodyBytes);
+    const isFull = 2 * dispatcher.inFlight >= inFlightInAll || 4 * dispatcher.heldBytes >= bodyBytes;
+    const isCrowded = dispatcher.inFlight > 0 && (isFull || awaitsAll);
     return checkSettled(store, this.model, { now: clock.now(), isCrowded, isThorough });
   }
 
@@ -393,7 +397,10 @@ export class DispatchRun {
         const response = aResponse(act.bytes === undefined ? {} : { customParameters: { text: "x".repeat(act.bytes) } });
         const ids = await sim.accept(settings, act.count, response);
         model.accepted(callback, ids);
-        for (const id of ids) this.#idBySeq.set(this.#idBySeq.size + 1, id);
+        for (const id of ids) {
+          this.#idBySeq.set(this.#idBySeq.size + 1, id);
+          if ((act.bytes ?? 0) > this.#limits.bodyBytes) this.#oversized.add(id);
+        }
         return;
       }
       case "mark":
