@@ -1,7 +1,7 @@
 import type { Deliverer, Delivery, MaySend } from "../delivery/deliverer.js";
 import type { Attempt, AttemptCause, DeliveryResult } from "../domain/attempt.js";
 import type { Call } from "../domain/call.js";
-import { type Callback, runningPause } from "../domain/callback.js";
+import { type Callback, hasSameSettings, runningPause } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
 import { addressDelivery, buildBody, signDelivery } from "../wire/delivery-request.js";
@@ -26,7 +26,7 @@ export interface CallSenderDeps {
 
 /** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
-/** After a longer read, what it found may be out of date: a mark or a pause must be noticed within a second. */
+/** After a longer read, what it found may be out of date: a mark, a pause or a change must be noticed within a second. */
 export const SLOW_READ_MS = 500;
 const SMALL_BODY_LENGTH = 64 * 1024;
 
@@ -41,8 +41,8 @@ export class CallSender {
 
   /**
    * Reads a response that was left out, and keeps only its request, so a large body is in memory once. Resolves to null if the call may
-   * have been marked, changed or deleted meanwhile, or its callback paused. Reads go one at a time, with a turn of the event loop in
-   * between, as connecting would time out otherwise. The endpoint's settings may change during the read.
+   * have been marked, changed or deleted meanwhile, or its callback changed or paused. Reads go one at a time, with a turn of the event
+   * loop in between, as connecting would time out otherwise. The endpoint's settings may change during the read.
    */
   readAndPrepare(call: Call, endpoint: { readonly callback: Callback }): Promise<PreparedDelivery | null> {
     const { clock, store, prepare } = this.#deps;
@@ -54,19 +54,16 @@ export class CallSender {
       const first = await findCall();
       const whole = clock.monotonicMs() - began > SLOW_READ_MS ? await findCall() : first;
       // The process may have been stopped while the call waited for its turn.
-      if (clock.monotonicMs() - takenAt > SLOW_READ_MS && (await this.#isPaused(call))) return null;
+      const isLate = clock.monotonicMs() - takenAt > SLOW_READ_MS;
+      const callback = isLate ? await store.callbacks.find(call.callbackId) : endpoint.callback;
+      // The dispatcher may not know yet that it was changed.
+      if (callback === null || !hasSameSettings(callback, endpoint.callback) || runningPause(callback, clock.now()) !== null)
+        return null;
       return whole && isUnchanged(call, whole) ? prepare(endpoint.callback, whole) : null;
     };
     const next = this.#lastRead.then(read);
     this.#lastRead = next.catch(() => undefined);
     return next;
-  }
-
-  /** The dispatcher may not know it yet. */
-  async #isPaused({ callbackId }: Call): Promise<boolean> {
-    const { clock, store } = this.#deps;
-    const callback = await store.callbacks.find(callbackId);
-    return callback !== null && runningPause(callback, clock.now()) !== null;
   }
 
   /** Resolves to null if nothing was sent because `maySend` didn't permit it. */

@@ -149,10 +149,11 @@ export class Dispatcher {
     if (checks.length > 0) await this.#committer.checkOutages(checks);
   }
 
-  /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
+  /** Reads the calls of endpoints that run low, many at once where each has few, until it is time to look for changes again. */
   async #readCalls(): Promise<void> {
     const { clock, store, random } = this.#deps;
-    while (this.#maySend() && this.#mayRead) {
+    const endAt = clock.monotonicMs() + SLOW_READ_MS;
+    while (this.#maySend() && this.#mayRead && clock.monotonicMs() < endAt) {
       const now = clock.now();
       const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.waitingForRead, this.#slots.waiting));
       const endpoints = this.#pool.takeToRead(sharing, now);
@@ -161,10 +162,8 @@ export class Dispatcher {
       const share = { calls, bytes: this.#budget.prefetchRoom / endpoints.length };
       try {
         const began = clock.monotonicMs();
-        const batches = await fetchWork(
-          endpoints.map((endpoint) => beginRead(endpoint, now, share, this.#rules)),
-          store.queue,
-        );
+        const requests = endpoints.map((endpoint) => beginRead(endpoint, now, share, this.#rules));
+        const batches = await fetchWork(requests, store.queue);
         if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.readAllChanges();
         for (const [index, endpoint] of endpoints.entries()) {
           const batch = batches[index];

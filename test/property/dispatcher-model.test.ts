@@ -1,6 +1,7 @@
 import { describe, it } from "vitest";
 import { RUNS } from "../support/dispatcher/arbitrary-commands.js";
 import type { Command } from "../support/dispatcher/dispatch-run.js";
+import { MINUTE } from "../support/dispatcher/simulation.js";
 import { onSqlite } from "../support/store/fresh-stores.js";
 import { describeModel, ONE_CALLBACK, playCommands } from "./dispatcher-model.js";
 
@@ -25,6 +26,77 @@ describe("a dispatcher whose callback is paused while its calls wait for memory"
       { act: "intrude", after: 5, by: { act: "pause", callback: 0, ms: 7_000 } },
     ];
     const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
+describe("a dispatcher whose callback gets another URL while the body of a call is read", () => {
+  it("agrees with the reference model: the call may go to the old one within a second", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "slow" },
+      { act: "accept", callback: 0, count: 5 },
+      { act: "intrude", after: 9, by: { act: "edit", callback: 0 } },
+      { act: "advance", ms: 30 * MINUTE },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+
+  it("agrees with the reference model: it goes to the new one if the process was stopped for longer", () => {
+    const commands: readonly Command[] = [
+      { act: "stop", by: { act: "edit", callback: 0 } },
+      { act: "intrude", after: 2, by: { act: "accept", callback: 0, count: 1 } },
+      { act: "accept", callback: 0, count: 1, bytes: 300_000 },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
+describe("a dispatcher whose callback is deleted while the body of a call is read", () => {
+  it("agrees with the reference model: the call may leave within a second", () => {
+    const commands: readonly Command[] = [
+      { act: "intrude", after: 8, by: { act: "delete", callback: 0 } },
+      { act: "accept", callback: 0, count: 1, bytes: 300_000 },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
+describe("a dispatcher whose callback's calls are replayed before their first failures are committed", () => {
+  it("agrees with the reference model: only what has failed on disk is replayed", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "flapping" },
+      { act: "intrude", after: 0, by: { act: "accept", callback: 0, count: 12 } },
+      { act: "storeFails", after: 0, times: 2 },
+      { act: "stop", by: { act: "replayAll", callback: 0 } },
+      { act: "proxy", afterMs: 0 },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, inFlightInAll: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
+describe("a dispatcher whose requests hang for as long as its window", () => {
+  it("agrees with the reference model: as no outage is open, one response an interval is sent", () => {
+    const commands: readonly Command[] = [
+      { act: "intrude", after: 4, by: { act: "accept", callback: 0, count: 40 } },
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 40 },
+    ];
+    const options = { ...ONE_CALLBACK, policy: { ...ONE_CALLBACK.policy, windowMs: MINUTE } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
+describe("a dispatcher with a body that is larger than its memory", () => {
+  it("agrees with the reference model: it is sent once nothing else is in flight", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 1 },
+      { act: "accept", callback: 0, count: 1, bytes: 1_100_000 },
+      { act: "advance", ms: 1 },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 700_000 } };
     return onSqlite((store) => playCommands("agreement", store, options, commands));
   });
 });

@@ -44,6 +44,8 @@ export interface ModelCall {
   isUncommitted: boolean;
   /** It had been taken when the endpoint went down for this time, though its body was still being read. */
   takenBeforeDown: number;
+  /** Its body was read for its request, during which users may have changed what is sent. */
+  isReadApart: boolean;
 }
 
 export interface ModelCallback {
@@ -51,6 +53,8 @@ export interface ModelCallback {
   isDeleted: boolean;
   /** Retries have been switched on or off. */
   wasSwitched: boolean;
+  /** When a user last changed, paused or deleted it. */
+  changedAt: number;
   readonly endpoint: ModelEndpoint;
   /** When a change under rule 7 or 8 last lifted the pace of its calls. */
   repairedAt: number;
@@ -68,8 +72,8 @@ export interface ModelPause {
   readonly until: number | null;
 }
 
-/** Rule 6, and the same for a pause. */
-const LATEST_AFTER_MARK_MS = 1_000;
+/** Rules 6 and 8, and the same for a pause. */
+const LATEST_AFTER_CHANGE_MS = 1_000;
 const ROOMY_BYTES = 1024 * 1024;
 
 /** Keeps the model in step, and notes what breaks a rule. */
@@ -108,6 +112,7 @@ export class DispatchModel implements Watcher {
       settings,
       isDeleted: false,
       wasSwitched: false,
+      changedAt: Number.NEGATIVE_INFINITY,
       endpoint,
       repairedAt: 0,
       acceptsSince: 0,
@@ -140,6 +145,7 @@ export class DispatchModel implements Watcher {
         wasFirst: false,
         isUncommitted: false,
         takenBeforeDown: 0,
+        isReadApart: false,
       });
     }
   }
@@ -159,7 +165,8 @@ export class DispatchModel implements Watcher {
   }
 
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {
-    if (call.status !== "FAILED") return;
+    // On disk, one whose first failure isn't committed yet is PENDING, so it isn't replayed.
+    if (call.status !== "FAILED" || (call.wasFirst && call.isUncommitted)) return;
     call.owes = "replay";
     call.triedIn = 0;
     callback.endpoint.replayRequested(at);
@@ -167,6 +174,12 @@ export class DispatchModel implements Watcher {
 
   reported(call: ModelCall): void {
     call.reports += 1;
+  }
+
+  /** The dispatcher reads the call's body for its request. */
+  reads(callbackId: string, callId: string): void {
+    const call = this.callbacks.get(callbackId)?.calls.get(callId);
+    if (call) call.isReadApart = true;
   }
 
   /** A call in flight stays with the replay. */
@@ -184,6 +197,7 @@ export class DispatchModel implements Watcher {
   updated(callback: ModelCallback, settings: Callback, at: number): void {
     const before = callback.settings;
     callback.settings = settings;
+    callback.changedAt = at;
     callback.wasSwitched ||= settings.retriesEnabled !== before.retriesEnabled;
     const isSwitchedOn = settings.retriesEnabled && !before.retriesEnabled;
     if (before.url !== settings.url || isSwitchedOn) {
@@ -198,7 +212,13 @@ export class DispatchModel implements Watcher {
 
   paused(callback: ModelCallback, pause: ModelPause): void {
     callback.pause = pause;
+    callback.changedAt = pause.at;
     callback.endpoint.paused();
+  }
+
+  deleted(callback: ModelCallback, at: number): void {
+    callback.isDeleted = true;
+    callback.changedAt = at;
   }
 
   resumed(callback: ModelCallback, at: number): void {
@@ -319,14 +339,14 @@ export class DispatchModel implements Watcher {
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
-    // What waits for a slot or memory may have been read before the pause, or the mark.
+    const changedAt = Math.max(call.markedAt, callback.changedAt);
+    const mayBeLate = call.isReadApart && sent.at <= changedAt + LATEST_AFTER_CHANGE_MS;
+    call.isReadApart = false;
     const isPaused = this.isPausedAt(callback, sent.at);
-    const isLateForPause = this.isTight && sent.at <= (callback.pause?.at ?? 0) + LATEST_AFTER_MARK_MS;
-    this.#require(!isPaused || isLateForPause, `I15 sent while paused: ${sent.callId}`);
+    this.#require(mayBeLate || !isPaused, `I15 sent while paused: ${sent.callId}`);
     if (callback.pause !== null && !isPaused) this.resumed(callback, callback.pause.until ?? sent.at);
-    this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
-    this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
-    const mayBeLate = this.isTight && sent.at <= call.markedAt + LATEST_AFTER_MARK_MS;
+    this.#require(mayBeLate || !callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
+    this.#require(mayBeLate || url === settings.url, `sent to ${url} instead of ${settings.url}`);
     this.#require(mayBeLate || call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
     this.#require(mayBeLate || call.owes !== null, `sent though nothing is owed: ${call.id}`);

@@ -98,6 +98,8 @@ export class DispatchRun {
   #stopped: Promise<number> | null = null;
   readonly #failures: { after: number; times: number }[] = [];
   readonly #idBySeq = new Map<number, string>();
+  /** Ids of calls whose bodies are larger than the memory for all: each is sent while nothing else is in flight. */
+  readonly #oversized = new Set<string>();
   #requests = 0;
   #storeCalls = 0;
   #isFailing = false;
@@ -180,6 +182,9 @@ export class DispatchRun {
     }
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
+    // Without an open outage, a dead endpoint gets one response an interval.
+    const firsts = calls.filter(({ owes }) => owes === "first").length;
+    await sim.runFor(firsts * (1.1 * intervalMs + MINUTE));
     // A call may fail for the first time late, while a recovery's requests hang for a minute each.
     const lastFirst = Math.max(0, ...calls.map(({ firstFailedAt }) => firstFailedAt ?? 0));
     if (!model.isJumpy) await sim.runUntil(Math.max(sim.clock.now(), lastFirst + windowMs + 2 * intervalMs + 10 * MINUTE));
@@ -260,9 +265,11 @@ export class DispatchRun {
   #check(isThorough = false): Promise<string[]> {
     const { dispatcher, store, clock } = this.sim;
     const { inFlightInAll, bodyBytes } = this.#limits;
+    const calls = this.#callbacks.flatMap((callback) => [...callback.calls.values()]);
+    const awaitsAll = calls.some(({ id, owes, inFlight }) => owes !== null && inFlight === null && this.#oversized.has(id));
     // Half of the memory is for what was read ahead.
-    const isCrowded =
-      dispatcher.inFlight > 0 && (2 * dispatcher.inFlight >= inFlightInAll || 4 * dispatcher.heldBytes >= bodyBytes);
+    const isFull = 2 * dispatcher.inFlight >= inFlightInAll || 4 * dispatcher.heldBytes >= bodyBytes;
+    const isCrowded = dispatcher.inFlight > 0 && (isFull || awaitsAll);
     return checkSettled(store, this.model, { now: clock.now(), isCrowded, isThorough });
   }
 
@@ -280,6 +287,7 @@ export class DispatchRun {
       await this.#stopped;
       await this.sim.clock.nextTurn();
     }
+    if (method === "calls.find") this.model.reads(String(args[0]), String(args[1]));
     this.#storeCalls += 1;
     if (this.#storeCalls > MOST_STORE_CALLS) throw new Error("the dispatcher spins");
     const failure = this.#failures[0];
@@ -389,7 +397,10 @@ export class DispatchRun {
         const response = aResponse(act.bytes === undefined ? {} : { customParameters: { text: "x".repeat(act.bytes) } });
         const ids = await sim.accept(settings, act.count, response);
         model.accepted(callback, ids);
-        for (const id of ids) this.#idBySeq.set(this.#idBySeq.size + 1, id);
+        for (const id of ids) {
+          this.#idBySeq.set(this.#idBySeq.size + 1, id);
+          if ((act.bytes ?? 0) > this.#limits.bodyBytes) this.#oversized.add(id);
+        }
         return;
       }
       case "mark":
@@ -445,7 +456,7 @@ export class DispatchRun {
         return model.updated(callback, await sim.update(settings, { url: `http://127.0.0.1:9000/${sim.sent.length}` }), now);
       case "delete":
         await sim.remove(settings);
-        callback.isDeleted = true;
+        return model.deleted(callback, now);
     }
   }
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CallSender } from "../../../src/dispatcher/call-sender.js";
 import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
+import type { Callback } from "../../../src/domain/callback.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import type { Store } from "../../../src/store/open-store.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
@@ -126,15 +127,15 @@ describe("a call with a large body that is marked while it is read", () => {
   });
 });
 
-describe("calls with large bodies whose callback another process pauses while this one is stopped", () => {
-  /** Pauses the callback, and stops the process, as the first body is read. */
-  function pauseAtRead(store: Store, pause: (callbackId: string) => Promise<void>): Store {
-    let isPaused = false;
+describe("calls with large bodies whose callback another process changes while this one is stopped", () => {
+  /** Changes the callback, and stops the process, as the first body is read. */
+  function changeAtRead(store: Store, change: (callbackId: string) => Promise<unknown>): Store {
+    let isChanged = false;
     return watchStore(store, async (method, [callbackId], work) => {
       const result = await work();
-      if (method !== "calls.find" || isPaused) return result;
-      isPaused = true;
-      await pause(String(callbackId));
+      if (method !== "calls.find" || isChanged) return result;
+      isChanged = true;
+      await change(String(callbackId));
       sim.clock.advance(1_001);
       return result;
     });
@@ -145,13 +146,42 @@ describe("calls with large bodies whose callback another process pauses while th
     return sim.store.callbacks.setPause(callbackId, { at, until: at + MINUTE, by: null });
   };
 
-  it("are sent after the pause", async () => {
-    sim = await Simulation.open({ dispatcherStore: (store) => pauseAtRead(store, pauseForMinute) });
+  it("are sent after a pause", async () => {
+    sim = await Simulation.open({ dispatcherStore: (store) => changeAtRead(store, pauseForMinute) });
     const callback = await sim.callback();
     const start = sim.clock.now();
     await sim.accept(callback, 2, ofSize(300_000));
     await sim.runFor(2 * MINUTE);
     expect(sim.sent.map(({ at }) => at - start)).toEqual([MINUTE, MINUTE]);
+  });
+
+  it.each([
+    ["URL", { url: "http://127.0.0.1:9000/other" }],
+    ["content type", { contentType: "xml" }],
+    ["key", { auth: { type: "bearertoken", key: "another" } }],
+  ] as const)("are sent with its new %s", async (_, over) => {
+    const seen: Partial<Callback>[] = [];
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        changeAtRead(store, (id) => sim.store.callbacks.update(id, { ...callback, ...over }, sim.clock.now(), sim.policy)),
+    });
+    sim.endpoint = ({ callback: { url, contentType, auth } }) => {
+      seen.push({ url, contentType, auth });
+      return { result: ACCEPTED };
+    };
+    const callback = await sim.callback();
+    await sim.accept(callback, 2, ofSize(300_000));
+    await sim.runFor(MINUTE);
+    expect(seen).toEqual([expect.objectContaining(over), expect.objectContaining(over)]);
+  });
+
+  it("aren't sent if it is deleted", async () => {
+    sim = await Simulation.open({
+      dispatcherStore: (store) => changeAtRead(store, (id) => sim.store.callbacks.delete(id, sim.clock.now())),
+    });
+    await sim.accept(await sim.callback(), 2, ofSize(300_000));
+    await sim.runFor(MINUTE);
+    expect(sim.sent).toEqual([]);
   });
 
   it("aren't sent by then either if they were only waiting to be read", async () => {
@@ -160,7 +190,7 @@ describe("calls with large bodies whose callback another process pauses while th
     const ids = await sim.accept(callback, 2, ofSize(300_000));
     const found = await Promise.all(ids.map((id) => sim.store.calls.find(callback.id, id)));
     const calls = found.filter((call) => call !== null);
-    const store = pauseAtRead(sim.store, pauseForMinute);
+    const store = changeAtRead(sim.store, pauseForMinute);
     const prepare = () => ({ bodyBytes: 0, send: async () => ACCEPTED });
     const sender = new CallSender({ clock: sim.clock, store, prepare });
     const readAll = () => Promise.all(calls.map((call) => sender.readAndPrepare(call, { callback })));

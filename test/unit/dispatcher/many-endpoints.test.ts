@@ -90,6 +90,36 @@ describe("three hundred endpoints that wait, each with an open outage", () => {
   });
 });
 
+describe("hundreds of endpoints whose retries are due together, on a slow database", () => {
+  it("are sent nothing a second after another node has paused them", async () => {
+    let isSlow = false;
+    let pausedAt: number | null = null;
+    const paused = new Set<string>();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => {
+          // A write of another process changes it.
+          if (method === "changes.readCounter") return String(pausedAt);
+          const result = await work();
+          if (method !== "queue.fetchDue" || !isSlow) return result;
+          sim.clock.advance(200);
+          if (pausedAt !== null) return result;
+          pausedAt = sim.clock.now();
+          for (const id of paused) await sim.store.callbacks.setPause(id, { at: pausedAt, until: null, by: null });
+          return result;
+        }),
+    });
+    sim.endpoint = () => ({ result: REFUSED_503 });
+    const callbacks = await acceptForEach(450, 1);
+    await sim.runFor(MINUTE);
+    for (const { id } of callbacks.slice(0, 50)) paused.add(id);
+    isSlow = true;
+    await sim.runFor(5 * MINUTE);
+    expect(sim.sent.filter(({ callbackId }) => !paused.has(callbackId))).toHaveLength(2 * 400);
+    expect(sim.sent.filter(({ at, callbackId }) => paused.has(callbackId) && at > (pausedAt ?? 0) + 1_000)).toEqual([]);
+  });
+});
+
 describe("two hundred endpoints with two calls each", () => {
   it("are drained with few reads, and commits that they share", async () => {
     await open();
