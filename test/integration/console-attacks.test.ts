@@ -1,6 +1,6 @@
 /** Attackers without credentials send the console what is forged, too long, badly encoded or from another page. */
 import { createHmac } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Logger } from "../../src/platform/logger.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { HOST, Visitor } from "../support/server/console-visitor.js";
@@ -123,6 +123,46 @@ describe("an address that can't be read", () => {
   it("leads to the list if it is too long to go through signing in", async () => {
     const page = await new Visitor(service.app).send(`/console?q=${"%F0%9F%98%80".repeat(600)}`, "/console/sign-in", LOGIN);
     expect([page.status, page.url]).toEqual([200, "/console"]);
+  });
+});
+
+describe("an answer to a visitor, who may leave it unread on 4 096 connections,", () => {
+  const LONG = {
+    "an address": { url: `/console?${"&".repeat(15_500)}` },
+    "an address from another site": { url: `/console?${"&".repeat(15_500)}`, "sec-fetch-site": "cross-site" },
+    "a target": { url: `/console/sign-in?to=/console/${"%26".repeat(5200)}` },
+    "a target that isn't a kept form": { url: `/console/sign-in?to=/console?kept=${"%26".repeat(5000)}` },
+    "a kept form": { url: `/console/sign-in?to=/console/callbacks/new?kept=${"A".repeat(5400)}` },
+    "a target at a session's host": {
+      url: `/console/sign-in?to=/console/${"%26".repeat(5200)}`,
+      host: `${"0123".repeat(8)}.localhost`,
+    },
+  };
+
+  it.each(Object.entries(LONG))("is short: %s", async (_, { url, ...headers }) => {
+    const answer = await service.app.inject({ url, headers: { host: HOST, ...headers } });
+    expect(answer.statusCode).toBeLessThan(400);
+    expect(answer.rawPayload.length + JSON.stringify(answer.headers).length).toBeLessThan(16_384);
+  });
+
+  it("is short if it repeats the form", async () => {
+    const visitor = new Visitor(service.app);
+    const page = await visitor.send("/console/sign-in", "/console/sign-in", { username: '"'.repeat(2500), password: "wrong" });
+    expect([page.status, page.html.length < 16_384]).toEqual([422, true]);
+  });
+
+  it("is short if it names the page of a form", async () => {
+    const headers = { host: HOST, origin: `http://${HOST}`, referer: `http://${HOST}/console?${"&".repeat(5000)}` };
+    const answer = await service.app.inject({ method: "POST", url: "/console/callbacks/new", headers });
+    expect([answer.statusCode, answer.body.length < 16_384]).toEqual([401, true]);
+  });
+
+  it("takes no room from users' answers", async () => {
+    const reserve = vi.spyOn(service.app.answers, "tryReserve");
+    await new Visitor(service.app).open("/console/sign-in");
+    expect(reserve).not.toHaveBeenCalled();
+    await (await new Visitor(service.app).signIn()).open("/console");
+    expect(reserve).toHaveBeenCalled();
   });
 });
 

@@ -1,7 +1,7 @@
 /** On this machine programs of other users get a host's cookies too, so each session has a host of its own. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
 import { closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
@@ -29,6 +29,15 @@ function open(knownHosts: readonly string[] | null): Promise<Service> {
 async function reopen(knownHosts: readonly string[] | null): Promise<void> {
   await closeService(service);
   service = await open(knownHosts);
+}
+
+/** Restarts the service on the same database, and returns the visitor there, with the same cookies. */
+async function restart(knownHosts: readonly string[], visitor: Visitor): Promise<Visitor> {
+  await service.app.close();
+  service = await openService({ clock, knownHosts, store: service.store });
+  const there = new Visitor(service.app, { host: visitor.host });
+  for (const [name, value] of visitor.cookies) there.cookies.set(name, value);
+  return there;
 }
 
 async function signIn(host = PLAIN, to = "/console"): Promise<Visitor> {
@@ -92,10 +101,10 @@ describe("a session of this machine", () => {
   });
 
   it("is accepted at no other host", async () => {
+    await reopen(null);
     const visitor = await signIn();
     const cookie = cookieOf(visitor);
     const other = await signIn();
-    await reopenBesideStore(null);
     for (const host of [PLAIN, "localhost:8787", "[::1]:8787", other.host, `x.${visitor.host}`, "whcb.example:8787"]) {
       expect([host, await isSignedIn(host, cookie)]).toEqual([host, false]);
     }
@@ -150,10 +159,31 @@ describe("a session of this machine", () => {
     ]);
   });
 
-  it("outlives a restart", async () => {
-    const visitor = await signIn();
-    await reopenBesideStore([]);
+  it("ends with the process that it began in: another program may have got its cookie at this port meanwhile", async () => {
+    const visitor = await restart([], await signIn());
+    const cookie = cookieOf(visitor);
+    expect(await isSignedIn(visitor.host, cookie)).toBe(false);
+    const page = await visitor.open("/console?a=1");
+    expect([visitor.host, page.url]).toEqual([PLAIN, "/console/sign-in?to=%2Fconsole%3Fa%3D1"]);
+    await visitor.send(page.url, "/console/sign-in", LOGIN);
     expect(await isSignedIn(visitor.host, cookieOf(visitor))).toBe(true);
+    // The clock may be set back.
+    clock.set(clock.now() - 60 * MINUTE);
+    expect(await isSignedIn((await signIn()).host, cookie)).toBe(false);
+    const later = await signIn();
+    expect(await isSignedIn(later.host, cookieOf(later))).toBe(true);
+  });
+
+  it("loses no form that is sent after a restart: it is there after signing in again", async () => {
+    const before = await signIn();
+    const path = "/console/callbacks/new";
+    const fields = hiddenFields((await before.open(path)).html, path);
+    const visitor = await restart([], before);
+    const page = await visitor.post(path, { ...fields, name: "typed before" });
+    expect([visitor.host, page.text]).toEqual([PLAIN, expect.stringContaining("What you typed is shown again")]);
+    const { to = "" } = hiddenFields(page.html, "/console/sign-in");
+    const form = await visitor.send(`/console/sign-in?to=${encodeURIComponent(to)}`, "/console/sign-in", LOGIN);
+    expect([form.status, form.html]).toEqual([200, expect.stringContaining('value="typed before"')]);
   });
 
   it("has the scheme and the port that a trusted proxy names", async () => {
@@ -163,11 +193,6 @@ describe("a session of this machine", () => {
     const { url } = await signInToTicket(forwarded);
     expect(url.origin).toMatch(/^https:\/\/[0-9a-f]{32}\.localhost$/);
   });
-
-  async function reopenBesideStore(knownHosts: readonly string[] | null): Promise<void> {
-    await service.app.close();
-    service = await openService({ clock, knownHosts, store: service.store });
-  }
 });
 
 describe("a ticket", () => {
@@ -184,6 +209,12 @@ describe("a ticket", () => {
     expect((await follow(early.url)).session).not.toBeNull();
     clock.advance(1);
     expect((await follow(late.url)).session).toBeNull();
+  });
+
+  it("works in the process that it is of", async () => {
+    const { url } = await signInToTicket();
+    await restart([], new Visitor(service.app));
+    expect((await follow(url)).session).toBeNull();
   });
 
   it("works at its own host only, which isn't used up by a try elsewhere", async () => {
@@ -214,10 +245,13 @@ describe("a ticket", () => {
 });
 
 describe("a name that is given with --allow-host", () => {
-  it.each(["127.0.0.1:8787", "whcb.localhost:8787"])("keeps its sessions: %s", async (host) => {
-    await reopen([host.slice(0, -":8787".length).toUpperCase()]);
+  it.each(["127.0.0.1:8787", "whcb.localhost:8787"])("keeps its sessions, over a restart too: %s", async (host) => {
+    const names = [host.slice(0, -":8787".length).toUpperCase()];
+    await reopen(names);
     const visitor = await signIn(host);
     expect([visitor.host, [...visitor.cookies.keys()].includes("whcb-session-8787")]).toEqual([host, true]);
+    await restart(names, visitor);
+    expect(await isSignedIn(host, cookieOf(visitor))).toBe(true);
     expect((await signIn("localhost:8787")).host).toMatch(OWN);
   });
 });

@@ -1,8 +1,9 @@
 /**
- * On real sockets, servers in the place of a PostgreSQL ask for its password. 0.0.0.0 leads to this machine, and isn't loopback.
+ * On real sockets, servers in the place of a PostgreSQL ask for its password, or let everybody in. 0.0.0.0 leads to this machine, and isn't
+ * loopback.
  */
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { Home } from "../support/process/whcb-process.js";
 
 const PASSWORD = "the-password-of-the-database";
-const CLEAR = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+const CLEAR: Buffer = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 const MD5 = Buffer.from([0x52, 0, 0, 0, 12, 0, 0, 0, 5, 1, 2, 3, 4]);
 const SSL_REQUEST = 80_877_103;
 /** The login is right without a password, and a query may come. */
@@ -140,17 +141,26 @@ async function failureOf(url: string): Promise<unknown> {
 
 const failureAsIs = (url: string) => openReader(url, systemClock).catch((error: unknown) => error);
 
-const REFUSAL = {
+const refusalOf = (method: string) => ({
   code: "config",
-  message: "The database asks for its password in clear text, over a connection that isn't encrypted: it wasn't sent",
-  hint: "Add sslmode=verify-full to its URL, or let the server ask by scram-sha-256 (pg_hba.conf).",
-};
+  message: "What answers as the database doesn't prove that it knows the password, without TLS",
+  hint: `Let the server ask by scram-sha-256 (pg_hba.conf), add sslmode=verify-full to its URL, or trust the network: require_auth=${method}.`,
+});
+const REFUSAL = refusalOf("password");
+const UNPROVEN = { code: "config", message: "What answers as the database doesn't prove that it knows the password" };
 const REJECTED_USER = { code: "config", message: "The database rejects this user" };
 
 describe("a server that asks for the password in clear text", () => {
-  it.each(["", "?sslmode=disable", "?ssl=0", "?host=0.0.0.0"])("doesn't get it without TLS (%s)", async (query) => {
+  it.each([
+    ["0.0.0.0", ""],
+    ["0.0.0.0", "?sslmode=disable"],
+    ["0.0.0.0", "?ssl=0"],
+    ["localhost", "?host=0.0.0.0"],
+    ["localhost", ""],
+    ["127.0.0.1", ""],
+    ["127.0.0.1", "?require_auth=md5,scram-sha-256"],
+  ])("doesn't get it without TLS, at %s%s", async (host, query) => {
     const { port, received, ended } = await startServer();
-    const host = query.includes("host") ? "localhost" : "0.0.0.0";
     const error = await failureOf(urlOf(port, query, host));
     await ended;
     expect(error).toMatchObject(REFUSAL);
@@ -201,10 +211,7 @@ describe("a server that asks for the password in clear text", () => {
     const home = new Home();
     closing.push(() => home.leave());
     const { code, stderr } = await home.whcb(["users", "list"], { env: { WHCB_DB: urlOf(port) } });
-    expect([code, stderr]).toEqual([
-      4,
-      expect.stringContaining("over a connection that isn't encrypted: it wasn't sent\nhint: "),
-    ]);
+    expect([code, stderr]).toEqual([4, expect.stringContaining("doesn't prove that it knows the password, without TLS\nhint: ")]);
     expect(received()).not.toContain(PASSWORD);
   });
 
@@ -215,25 +222,80 @@ describe("a server that asks for the password in clear text", () => {
     expect(received()).toContain(PASSWORD);
   });
 
-  it.each(["127.0.0.1", "localhost"])("gets it at %s", async (host) => {
+  it("gets it at the port of this machine if the URL allows that", async () => {
     const { port, received } = await startServer();
-    expect(await failureOf(urlOf(port, "", host))).toMatchObject(REJECTED_USER);
+    expect(await failureOf(urlOf(port, "?require_auth=password,scram-sha-256", "127.0.0.1"))).toMatchObject(REJECTED_USER);
     expect(received()).toContain(PASSWORD);
   });
 
-  it("gets it over a socket of this machine", async () => {
-    const { received } = await startServer({ path: join(folder, ".s.PGSQL.5432") });
-    const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(folder)}`;
-    expect(await failureOf(url)).toMatchObject(REJECTED_USER);
-    expect(received()).toContain(PASSWORD);
+  it.each([
+    [0o755, REJECTED_USER, true],
+    [0o1777, REFUSAL, false],
+  ])("gets it over a socket of this machine, unless everybody may make one in its folder (%o)", async (mode, error, isSent) => {
+    const place = mkdtempSync(join(folder, "socket-"));
+    chmodSync(place, mode);
+    const { received } = await startServer({ path: join(place, ".s.PGSQL.5432") });
+    const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(place)}`;
+    expect(await failureOf(url)).toMatchObject(error);
+    expect(received().includes(PASSWORD)).toBe(isSent);
   });
 });
 
-it("a server that asks for its MD5 gets that, and not the password", async () => {
-  const { port, received } = await startServer({ request: MD5 });
-  expect(await failureOf(urlOf(port))).toMatchObject(REJECTED_USER);
-  expect(received()).toMatch(/md5[\da-f]{32}/);
-  expect(received()).not.toContain(PASSWORD);
+describe("a server that asks for the password's MD5", () => {
+  it("gets nothing without TLS: it would let everybody in", async () => {
+    const { port, received } = await startServer({ request: MD5 });
+    expect(await failureOf(urlOf(port))).toMatchObject(refusalOf("md5"));
+    expect(received()).not.toContain("md5");
+  });
+
+  it("gets that, and not the password, if the URL allows it", async () => {
+    const { port, received } = await startServer({ request: MD5 });
+    expect(await failureOf(urlOf(port, "?require_auth=md5"))).toMatchObject(REJECTED_USER);
+    expect(received()).toMatch(/md5[\da-f]{32}/);
+    expect(received()).not.toContain(PASSWORD);
+  });
+});
+
+describe("a server that lets us in without a proof", () => {
+  const SASL = message("R", Buffer.from([0, 0, 0, 10, ...Buffer.from("SCRAM-SHA-256\0\0")]));
+  const FINAL = message("R", Buffer.from([0, 0, 0, 12, ...Buffer.from("v=AAAA")]));
+  /** It would be asked for its tables otherwise. */
+  const asked = (received: string) => received.includes("current_schema");
+
+  it.each([
+    ["asks for nothing", { request: READY }, refusalOf("none")],
+    ["asks for SCRAM, and lets us in before it is over", { request: SASL, answers: [READY] }, refusalOf("none")],
+    ["makes up its signature", { request: SASL, answers: [Buffer.concat([FINAL, READY])] }, UNPROVEN],
+  ])("isn't taken for the database if it %s", async (_, options, error) => {
+    const { port, received, ended } = await startServer(options);
+    expect(await failureOf(urlOf(port, "", "127.0.0.1"))).toMatchObject(error);
+    await ended;
+    expect(asked(received())).toBe(false);
+  });
+
+  it("isn't if the password is in the file PGPASSFILE", async () => {
+    const { port, received } = await startServer({ request: READY });
+    process.env.PGPASSFILE = join(folder, "pgpass");
+    closing.push(() => delete process.env.PGPASSFILE);
+    expect(await failureOf(`postgres://whcb@127.0.0.1:${port}/whcb`)).toMatchObject(refusalOf("none"));
+    expect(asked(received())).toBe(false);
+  });
+
+  it.each([
+    ["there is no password", `postgres://whcb@127.0.0.1`, ""],
+    ["the URL allows it", `postgres://whcb:${PASSWORD}@127.0.0.1`, "?require_auth=none"],
+  ])("is if %s", async (_, server, query) => {
+    const { port, received } = await startServer({ request: READY });
+    await failureOf(`${server}:${port}/whcb${query}`);
+    expect(asked(received())).toBe(true);
+  });
+
+  it("isn't even over TLS if the URL requires a proof", async () => {
+    const { port, received } = await startServer({ request: READY, tls: true });
+    const error = await failureOf(urlOf(port, "?sslmode=no-verify&require_auth=scram-sha-256"));
+    expect(error).toMatchObject({ code: "config" });
+    expect(asked(received())).toBe(false);
+  });
 });
 
 const MIB = 2 ** 20;
@@ -260,7 +322,7 @@ describe("a server that goes on sending after the login", () => {
     ["its tables", failureAsIs, [OWN_PATH, PATH]],
   ])("is left when it is asked for %s", async (_, open, answers) => {
     const { port, sent } = await startServer({ request: READY, answers: [...answers, ENDLESS], flood: 200 * MIB });
-    expect(await open(urlOf(port))).toMatchObject(STRANGER);
+    expect(await open(urlOf(port, "?require_auth=none"))).toMatchObject(STRANGER);
     expect(sent()).toBeLessThan(20 * MIB);
   });
 });
@@ -273,7 +335,7 @@ describe("an unexpected error of the server", () => {
     ["a query", { request: READY }],
   ])("has no password, though it repeats that of %s", async (_, { request }) => {
     const { port } = await startServer({ request, answers: [repeating] });
-    const error = await failureOf(urlOf(port, "", "127.0.0.1"));
+    const error = await failureOf(urlOf(port, "?require_auth=none,password"));
     expect(error).toMatchObject({ code: "XX123", message: "no ****", detail: "more of ****" });
     expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain(PASSWORD);
   });

@@ -2,7 +2,7 @@ import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 
-const EVERYBODY_WRITES = 0o002;
+export const EVERYBODY_WRITES = 0o002;
 const OTHERS_WRITE = 0o022;
 /** In such a folder, only its owner and root rename or remove what is another's. */
 const STICKY = 0o1000;

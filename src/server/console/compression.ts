@@ -13,12 +13,12 @@ const MOST_AT_ONCE = 16;
 const compress = promisify(gzip);
 let inProgress = 0;
 
-/** Is called before a page is sent. Takes strings only: a stream or a file passes. */
+/** Is called before a page is sent. Takes strings only: a stream or a file passes. A page may wait long for its client, so it is bytes. */
 export async function compressPage(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
   if (typeof payload !== "string" || payload.length < SHORT_LENGTH) return payload;
   reply.header("vary", "Accept-Encoding");
   const isWanted = takesCoding(request, "gzip") && !isForeign(request.headers["sec-fetch-site"]);
-  if (!isWanted || inProgress >= MOST_AT_ONCE) return payload;
+  if (!isWanted || inProgress >= MOST_AT_ONCE) return Buffer.from(payload);
   inProgress += 1;
   const compressed = await compress(payload).finally(() => {
     inProgress -= 1;

@@ -62,7 +62,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     const { request } = this;
     const notice = isBackground(request) ? null : sessions.takeNotice(request, this);
     const html = htmlOf(request, page, request.live, notice);
-    reserveAnswer(request, this, html.length);
+    reserveAnswer(request, this, Buffer.byteLength(html));
     return this.code(page.status ?? 200)
       .type(HTML)
       .send(html);

@@ -3,7 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Callback } from "../../domain/callback.js";
 import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
-import { newSecret, type Random, randomId } from "../../platform/random.js";
+import { newSecret, type Random, randomId, shortId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
 import type { Store } from "../../store/open-store.js";
@@ -52,9 +52,12 @@ export interface Notice {
 
 export class Sessions {
   readonly #deps: ServerDeps;
+  /** Tokens for shared names begin with it. */
+  readonly #start: string;
 
   constructor(deps: ServerDeps) {
     this.#deps = deps;
+    this.#start = shortId(deps.random);
   }
 
   /** If the visitor did something (`isActive`), the session stays for another hour. */
@@ -62,7 +65,7 @@ export class Sessions {
     const { store, clock } = this.#deps;
     const token = this.#sessionToken(request);
     const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
-    if (token === "") return visit;
+    if (token === "" || this.#isOfEarlierStart(token, request)) return visit;
     const tokenHash = hashToken(token, request.host);
     const now = clock.now();
     const found = await store.sessions.find(tokenHash, limitsAt(now));
@@ -71,7 +74,7 @@ export class Sessions {
     return { credential: found.credential, token };
   }
 
-  /** Returns the user of a session that has ended by itself. It is null after a sign-out, a new password and a day. */
+  /** Returns the user of a session that has ended by itself or by a restart. It is null after a sign-out, a new password and a day. */
   async findFormerUser(request: FastifyRequest): Promise<string | null> {
     const { store, clock } = this.#deps;
     const token = this.#sessionToken(request);
@@ -87,7 +90,7 @@ export class Sessions {
   async beginSession(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
     await this.#end(request);
-    const secret = newToken(store, random);
+    const secret = this.#newToken(request);
     const now = clock.now();
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
@@ -103,13 +106,13 @@ export class Sessions {
 
   /** A ticket enters once, at the host that it is for. Returns false if it is for another one, has been used or has expired. */
   async redeemTicket(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
-    const { store, clock, random } = this.#deps;
-    if (!isOurToken(store, ticket)) return false;
+    const { store, clock } = this.#deps;
+    if (!isOurToken(store, ticket) || this.#isOfEarlierStart(ticket, request)) return false;
     const ticketHash = hashTicket(ticket, request.host);
     const now = clock.now();
     // It is read first, so a stranger's guesses write nothing.
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
-    const token = newToken(store, random);
+    const token = this.#newToken(request);
     if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
     setCookie(request, reply, "session", token, KEPT_MS / 1000);
     return true;
@@ -140,6 +143,16 @@ export class Sessions {
 
   #isShared({ host }: FastifyRequest): boolean {
     return isSharedName(hostNameOf(host), this.#deps.knownHosts);
+  }
+
+  #newToken(request: FastifyRequest): string {
+    const { store, random } = this.#deps;
+    return newToken(store, random, this.#isShared(request) ? this.#start : "");
+  }
+
+  /** While the service was stopped, an open page may have sent the token to another program at this port. */
+  #isOfEarlierStart(token: string, request: FastifyRequest): boolean {
+    return this.#isShared(request) && !token.startsWith(this.#start);
   }
 
   /** Binds a form to a visitor without a session. */
@@ -226,8 +239,8 @@ function hashTicket(ticket: string, host: string): string {
 type Signer = Pick<Store, "sign">;
 
 /** It is signed, so that the database isn't asked for one that somebody has made up. */
-export function newToken(store: Signer, random: Random): string {
-  return signedToken(store, newSecret(random));
+export function newToken(store: Signer, random: Random, start = ""): string {
+  return signedToken(store, start + newSecret(random));
 }
 
 function isOurToken(store: Signer, token: string): boolean {

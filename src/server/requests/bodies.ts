@@ -9,7 +9,7 @@ import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
-import { ByteBudget, ownerOf } from "./byte-budget.js";
+import { ByteBudget, isOfVisitor, ownerOf } from "./byte-budget.js";
 import { answerTo } from "./error-answers.js";
 import type { ReadTurns } from "./read-turns.js";
 import { rejectUnread } from "./send-errors.js";
@@ -127,7 +127,10 @@ export function endSlowBodies(app: FastifyInstance): void {
 /** An NDJSON stream takes as much while it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
 export const STREAM_BYTES = 512 * 1024;
 
-/** The forms of visitors who aren't signed in have this room of their own: enough for a sign-in on each connection. */
+/**
+ * The forms of visitors who aren't signed in have this room of their own: enough for a sign-in on each connection, even if all are of one
+ * address.
+ */
 const VISITORS_BYTES = 32 * 1024 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
@@ -137,7 +140,7 @@ const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bo
  * of a client who has gone may still be on their way to the database. Without room it answers 503 before the body is read.
  */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
-  const visitorsBudget = new ByteBudget(VISITORS_BYTES);
+  const visitorsBudget = new ByteBudget(VISITORS_BYTES, 1);
 
   app.addHook("onRoute", (route) => {
     const { handler } = route;
@@ -150,7 +153,7 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
   app.addHook("preParsing", (request, reply, payload, done) => {
     const bytes = bytesToReserve(request, limit);
     if (bytes === 0) return done(null, payload);
-    const from = request.visitor?.credential === null ? visitorsBudget : budget;
+    const from = isOfVisitor(request) ? visitorsBudget : budget;
     const owner = ownerOf(request);
     if (!from.tryReserve(owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
     const release = () => from.release(owner, bytes);

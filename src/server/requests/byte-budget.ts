@@ -7,20 +7,22 @@ const BUDGET_BYTES = 64 * 1024 * 1024;
 /** A quarter of a budget is kept for what is at most this large. */
 const SMALL_BYTES = 64 * 1024;
 
-/** Bounds the bytes of bodies and answers in memory. An owner holds at most half, but may hold one thing of any size. */
+/** Bounds the bytes of bodies and answers in memory. An owner holds at most half, or a given share, but may hold one thing of any size. */
 export class ByteBudget {
   readonly #bytes: number;
+  readonly #share: number;
   #used = 0;
   readonly #held = new Map<string, number>();
   readonly #waiting = new Set<{ readonly owner: string; readonly bytes: number; readonly resolve: () => void }>();
 
-  constructor(bytes = BUDGET_BYTES) {
+  constructor(bytes = BUDGET_BYTES, share = 0.5) {
     this.#bytes = bytes;
+    this.#share = share;
   }
 
   hasRoom(owner: string, bytes: number): boolean {
     const held = this.#held.get(owner) ?? 0;
-    if (held > 0 && held + bytes > this.#bytes / 2) return false;
+    if (held > 0 && held + bytes > this.#bytes * this.#share) return false;
     const limit = bytes <= SMALL_BYTES ? this.#bytes : this.#bytes * 0.75;
     return this.#used + bytes <= limit;
   }
@@ -52,6 +54,11 @@ export class ByteBudget {
     if (held === 0) this.#held.delete(owner);
     else this.#held.set(owner, held);
   }
+}
+
+/** Tells whether a visitor of the console isn't signed in. What he sends and gets is short. */
+export function isOfVisitor({ visitor }: FastifyRequest): boolean {
+  return visitor?.credential === null;
 }
 
 /** All of a user's requests have one owner. Without credentials, those of an address have. */

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
 import { isSafe } from "../auth/request-origin.js";
-import { type ByteBudget, ownerOf } from "./byte-budget.js";
+import { type ByteBudget, isOfVisitor, ownerOf } from "./byte-budget.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -79,10 +79,11 @@ export const ANSWER_BYTES = 128 * 1024 * 1024;
 /**
  * Counts an answer until its client has taken it or is gone. It may be called with an estimate before the answer is read, and again with
  * the size. Throws `unavailable` without room. What a request has changed must be answered: there the room of its body limits the answers.
+ * The pages of visitors take no room from users: they are short, and limited by the number of connections.
  */
 export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, bytes: number): void {
   const { answers } = request.server;
-  if (raw.destroyed || !isSafe(request)) return;
+  if (raw.destroyed || !isSafe(request) || isOfVisitor(request)) return;
   const owner = ownerOf(request);
   if (request.answerBytes === null) raw.once("close", () => answers.release(owner, request.answerBytes ?? 0));
   else answers.release(owner, request.answerBytes);

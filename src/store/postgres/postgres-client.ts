@@ -1,8 +1,9 @@
+import { statSync } from "node:fs";
 import { TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
-import { secretMask } from "../../domain/mask.js";
-import { isLoopbackHost } from "../../platform/loopback.js";
+import { parseUrl, secretMask } from "../../domain/mask.js";
+import { EVERYBODY_WRITES } from "../../platform/files/is-own.js";
 
 /** A server's answers up to the end of the login have some kilobytes, and so have those to the queries of a start. */
 const MAX_START_BYTES = 1024 * 1024;
@@ -14,14 +15,24 @@ export interface PostgresClientConfig extends pg.ClientConfig {
   readonly isForStart?: boolean;
 }
 
-/** On this connection no stranger gets the password or much memory, and it ends with a failed login. */
+/** How the server has let us in, as libpq's `require_auth` names it. By "none" it has asked for nothing. */
+type LoginMethod = "none" | "password" | "md5" | "scram-sha-256";
+
+/** On this connection no stranger gets the password or much memory, nor is taken for the database. It ends with a failed login. */
 export class PostgresClient extends pg.Client {
   /** Those of the URL and of PGOPTIONS. */
   declare protected readonly connectionParameters: { options?: string };
+  /** Looks for the password in the file of PGPASSFILE, unless there is one. */
+  declare protected readonly _getPassword: (done: () => void) => void;
+
+  /** The methods that the URL allows. It is null if it doesn't say. */
+  readonly #allowed: readonly string[] | null;
+  #method: LoginMethod = "none";
 
   constructor(config: PostgresClientConfig = {}) {
     super(config);
-    const { searchPath, isForStart = false } = config;
+    const { searchPath, isForStart = false, connectionString = "" } = config;
+    this.#allowed = parseUrl(connectionString)?.searchParams.get("require_auth")?.split(",") ?? null;
     if (searchPath !== undefined) {
       const added = `-c search_path=${searchPath.replace(/[\\\s]/g, "\\$&")}`;
       this.connectionParameters.options = `${this.connectionParameters.options ?? ""} ${added}`;
@@ -29,21 +40,47 @@ export class PostgresClient extends pg.Client {
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitStart(isForStart));
     // It is the first listener, so nobody gets the error before.
     this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
-    // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
-    this.connection.on("authenticationCleartextPassword", () => {
-      if (!this.#isProtected()) this.connection.stream.destroy(clearTextError());
+    // pg answers them only once it connects, so these listeners come first, and nothing is written to a destroyed connection.
+    this.connection.on("authenticationCleartextPassword", () => this.#beginLogin("password"));
+    this.connection.on("authenticationMD5Password", () => this.#beginLogin("md5"));
+    // pg checks the server's signature.
+    this.connection.on("authenticationSASLFinal", () => {
+      this.#method = "scram-sha-256";
     });
   }
 
   override connect(): Promise<pg.Client>;
   override connect(done: (error: Error | null, client: pg.Client) => void): void;
   override connect(done?: (error: Error | null, client: pg.Client) => void): unknown {
-    if (done === undefined) return super.connect();
-    return super.connect((error: Error | null) => {
+    const connecting = this.#connect();
+    if (done === undefined) return connecting;
+    return void connecting.then(
+      () => done(null, this),
+      (error: Error) => done(error, this),
+    );
+  }
+
+  async #connect(): Promise<this> {
+    try {
+      await super.connect();
+      if (!this.#isAllowed()) await this.#requireNoPassword();
+      return this;
+    } catch (error) {
       // pg leaves a connection open whose login it can't finish, which would keep this process alive.
-      if (error !== null) this.connection.stream.destroy();
-      done(error, this);
-    });
+      this.connection.stream.destroy();
+      throw error;
+    }
+  }
+
+  #beginLogin(method: LoginMethod): void {
+    this.#method = method;
+    if (!this.#isAllowed()) this.connection.stream.destroy(unprovenError(method));
+  }
+
+  /** Without a password, nothing can be proved. */
+  async #requireNoPassword(): Promise<void> {
+    if (this.#allowed === null) await new Promise<void>((resolve) => this._getPassword(resolve));
+    if (this.#allowed !== null || this.password) throw unprovenError(this.#method);
   }
 
   /** pg keeps all of a message until its end, which may never come. */
@@ -67,10 +104,17 @@ export class PostgresClient extends pg.Client {
     }
   }
 
-  /** Returns whether it uses TLS, or doesn't leave this machine. */
-  #isProtected(): boolean {
-    return this.connection.stream instanceof TLSSocket || this.host.startsWith("/") || isLoopbackHost(this.host);
+  /** By SCRAM the server proves that it knows the password, too. */
+  #isAllowed(): boolean {
+    if (this.#allowed !== null) return this.#allowed.includes(this.#method);
+    return this.#method === "scram-sha-256" || this.connection.stream instanceof TLSSocket || isClosedFolder(this.host);
   }
+}
+
+/** In a folder where everybody may write, another program may make the socket while the server is stopped. */
+function isClosedFolder(host: string): boolean {
+  const folder = host.startsWith("/") ? statSync(host, { throwIfNoEntry: false }) : undefined;
+  return folder !== undefined && (folder.mode & EVERYBODY_WRITES) === 0;
 }
 
 function strangerError(): WhcbError {
@@ -79,10 +123,8 @@ function strangerError(): WhcbError {
   });
 }
 
-function clearTextError(): WhcbError {
-  return new WhcbError(
-    "config",
-    "The database asks for its password in clear text, over a connection that isn't encrypted: it wasn't sent",
-    { hint: "Add sslmode=verify-full to its URL, or let the server ask by scram-sha-256 (pg_hba.conf)." },
-  );
+function unprovenError(method: LoginMethod): WhcbError {
+  return new WhcbError("config", "What answers as the database doesn't prove that it knows the password, without TLS", {
+    hint: `Let the server ask by scram-sha-256 (pg_hba.conf), add sslmode=verify-full to its URL, or trust the network: require_auth=${method}.`,
+  });
 }

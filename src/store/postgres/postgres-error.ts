@@ -110,6 +110,13 @@ const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
     /^SASL: .*password/,
     explainMisconfigured("The database asks for a password", "Give it in WHCB_DB, or in the file that PGPASSFILE names."),
   ],
+  [
+    /^SASL: /,
+    explainMisconfigured(
+      "What answers as the database doesn't prove that it knows the password",
+      "Check what listens at the host and port of its URL.",
+    ),
+  ],
 ];
 
 /** Errors without an explanation pass unchanged. */

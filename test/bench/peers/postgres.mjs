@@ -16,6 +16,7 @@ const postgres = new EmbeddedPostgres({
   port,
   user: "bench",
   password: "bench",
+  authMethod: "scram-sha-256",
   persistent: false,
   createPostgresUser: process.getuid?.() === 0,
   postgresFlags: SETTINGS.flatMap((setting) => ["-c", setting]),

@@ -15,14 +15,16 @@ class Rehearsal {
   readonly api: ServedApi;
   readonly #browser: Browser;
   readonly #server: Server;
+  readonly #serveArgs: readonly string[];
   #service: Running;
   #status = 200;
   #isHolding = false;
   readonly #held: ServerResponse[] = [];
   #calls = 0;
 
-  private constructor(browser: Browser, home: Home, service: Running & { readonly url: string }) {
+  private constructor(browser: Browser, home: Home, serveArgs: readonly string[], service: Running & { readonly url: string }) {
     const { url } = service;
+    this.#serveArgs = serveArgs;
     this.#browser = browser;
     this.home = home;
     this.#service = service;
@@ -47,7 +49,8 @@ class Rehearsal {
   /** The endpoint accepts what it is sent. */
   static async begin(serveArgs: readonly string[]): Promise<Rehearsal> {
     const home = new Home();
-    const rehearsal = new Rehearsal(await openBrowser(), home, await home.serve(serveArgs, { env: USER_ENV }));
+    const service = await home.serve(serveArgs, { env: USER_ENV });
+    const rehearsal = new Rehearsal(await openBrowser(), home, serveArgs, service);
     await once(rehearsal.#server, "listening");
     return rehearsal;
   }
@@ -68,7 +71,7 @@ class Rehearsal {
   /** Restarts the service at the same address. */
   async restart(): Promise<void> {
     await this.#service.stop();
-    this.#service = await this.home.serve(["--port", new URL(this.url).port], { env: USER_ENV });
+    this.#service = await this.home.serve([...this.#serveArgs, "--port", new URL(this.url).port], { env: USER_ENV });
   }
 
   /** The endpoint answers with `status` from now on, even what it held. */

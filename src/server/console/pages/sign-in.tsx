@@ -20,6 +20,8 @@ interface SignInTry {
 
 /** A visitor who isn't signed in sends short forms only. */
 const FORM_LIMIT = 8_192;
+/** So much of a name is shown again. */
+const LONGEST_NAME = 256;
 
 export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
   const open = { config: { isOpen: true, takesNoReadSlot: true }, bodyLimit: FORM_LIMIT } as const;
@@ -94,7 +96,7 @@ function SignIn({ formToken, problem, to, username, way }: SignInTry & { formTok
         <TextField
           name="username"
           label="User"
-          value={username}
+          value={username.slice(0, LONGEST_NAME)}
           autocomplete="username"
           isRequired
           hasFocus={way === "password" && username === ""}

@@ -72,6 +72,33 @@ it("keeps no room for what isn't read: the body of a GET, which may be answered 
   expect((await app.inject({ method: "POST", url: "/", headers, payload: "x".repeat(60) })).body).toBe("read");
 });
 
+it("has room for the forms of 4 096 visitors of one address, so that none who sends it slowly keeps others from signing in", async () => {
+  const app = Fastify();
+  app.decorateRequest("visitor", null);
+  app.addHook("onRequest", async (request) => {
+    request.visitor = { credential: null, token: "" };
+  });
+  limitBodies(app, new ByteBudget(100), { timers: systemTimers, limit: MIB });
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  app.post("/", () => ended);
+  const post = async () => {
+    const answer = await app.inject({
+      method: "POST",
+      url: "/",
+      body: "x".repeat(8192),
+      headers: { "content-type": "text/plain" },
+    });
+    return answer.statusCode;
+  };
+  const all = Promise.all(Array.from({ length: 4096 }, post));
+  expect(await post()).toBe(503);
+  end();
+  expect(new Set(await all)).toEqual(new Set([200]));
+});
+
 it("keeps a body's room until its answer, which may be long, is taken or its client has gone", async () => {
   const app = Fastify();
   limitBodies(app, new ByteBudget(100), { timers: systemTimers, limit: 100 });
