@@ -91,9 +91,12 @@ export function isGeneratedId(id: string): boolean {
   return /^(?:[\da-f]{16}){1,2}$/i.test(id);
 }
 
-/** A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. */
+/**
+ * A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. Dots alone would
+ * be another path.
+ */
 export function isOneId(text: string): boolean {
-  return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
+  return !/[\s,\p{Cc}\p{Cf}\ufffd]|^\.{1,2}$/u.test(text) && text.length <= 128;
 }
 
 /**

@@ -84,7 +84,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
   const since = status === "SUCCESS" && { unlessFailedSince: toServiceClock(listedAt, header) };
   const job = { status, mayBeMarked, ...since, wereDelivered: undoes === undefined };
-  const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
+  const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
   for (const { id: callbackId } of callbacks) {

@@ -267,14 +267,19 @@ async function byFilter(
   return { ...NONE_FOUND, ...unusable, groups };
 }
 
-const NO_CALL_STAYS = { staysSuccess: () => false, isListedLate: () => false };
+const NO_CALL_STAYS: UndoChecks = { staysSuccess: async () => false, isListedLate: () => false };
+
+interface UndoChecks {
+  readonly staysSuccess: CallCheck;
+  readonly isListedLate: (call: ListedCall) => boolean;
+}
 
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
   status: Marking["status"],
   deps: RunDeps,
-  { staysSuccess, isListedLate }: { readonly staysSuccess: CallCheck; readonly isListedLate: CallCheck } = NO_CALL_STAYS,
+  { staysSuccess, isListedLate }: UndoChecks = NO_CALL_STAYS,
 ): Promise<FoundCalls> {
   const groups = callbacks.map(newGroup);
   let already = 0;
@@ -285,7 +290,7 @@ async function byIds(
     for (const call of calls) {
       if (call.status === status && !isListedLate(call)) already++;
       else if (call.status === "PENDING" && status === "FAILED") waiting++;
-      else if (staysSuccess(call)) delivered++;
+      else if (await staysSuccess(call)) delivered++;
       else addCall(group, call, deps);
     }
   });

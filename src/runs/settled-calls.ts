@@ -1,6 +1,6 @@
 /** Which calls stay as they are when others are marked: they were delivered, or marked by another run. */
 import type { CallState, Client, ListedCall } from "../client/client.js";
-import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
+import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { readMarks } from "./journal/other-runs.js";
 import type { UndoneRun } from "./journal/run-step.js";
@@ -9,10 +9,7 @@ import { nullIfGone } from "./plan/call-scope.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunSession } from "./run-session.js";
 
-/** The service's clock is known to a minute, and its dates may be of whole minutes. */
-const DATE_TOLERANCE_MS = 2 * 60_000;
-
-export type CallCheck = (call: ListedCall) => boolean;
+export type CallCheck = (call: ListedCall) => Promise<boolean>;
 
 /**
  * Returns a function that tells whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it
@@ -22,10 +19,11 @@ export async function readArrivalCheck({ header, deps }: RunSession): Promise<Ca
   const { undoes, startedAt, listedAt = startedAt } = header;
   if (undoes !== undefined) return readStayCheck(undoes, deps);
   const since = toServiceClock(listedAt, header);
-  return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
-    const isAccepted = isAcceptedStatus(statusCode) || isByDelivery(settledBy);
-    const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
-    return mayBeAccepted && attemptedAt !== null && attemptedAt >= since - (isAccepted ? DATE_TOLERANCE_MS : 0);
+  return async (call) => {
+    const { statusCode, statusMessage, settledBy, attemptedAt } = call;
+    if (attemptedAt === null) return false;
+    if (isAcceptedStatus(statusCode) || isByDelivery(settledBy)) return mayBeAcceptedSince(call, since, deps.client);
+    return statusCode === null && statusMessage === null && attemptedAt >= since;
   };
 }
 
@@ -58,7 +56,8 @@ export async function skipSettled(
   const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
   const findId = idFinder(callIds);
   const named = found.map((call) => ({ ...call, id: findId(call.id) ?? call.id }));
-  const settled = new Set(named.filter(stays).map(({ id }) => id));
+  const settled = new Set<string>();
+  for (const call of named) if (await stays(call)) settled.add(call.id);
   for (const call of callIds.filter((id) => settled.has(id)))
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
   return callIds.filter((id) => !settled.has(id));
@@ -85,8 +84,8 @@ export async function readStayCheck(
     deps,
     { keyOf, mustHaveEnded: true },
   );
-  return (call) => {
-    if (isDelivered(call, undoes)) return true;
+  return async (call) => {
+    if (await isDelivered(call, undoes, deps.client)) return true;
     const key = keyOf(call.callbackId, call.id);
     const marker = findMarker(key, since.get(key) ?? listedAt, run);
     if (marker !== null) onMarked(marker.run);
@@ -94,16 +93,25 @@ export async function readStayCheck(
   };
 }
 
-/** The service's clock is known to a minute. */
-const CLOCKS_APART_MS = 60_000;
-
 /**
  * The call was settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say
  * who settled it, any 200 counts: the call may have been listed long before, and the date may be of another time zone.
  */
-function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
-  const since = settledBy === null ? Number.NEGATIVE_INFINITY : startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
-  return isByDelivery(settledBy) || (isAcceptedStatus(statusCode) && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
+async function isDelivered(call: ListedCall, { startedAt }: UndoneRun, client: Client): Promise<boolean> {
+  if (isByDelivery(call.settledBy)) return true;
+  return isAcceptedStatus(call.statusCode) && (call.settledBy === null || mayBeAcceptedSince(call, startedAt, client));
+}
+
+/** The service's clock is known to a minute, and its dates may be of whole minutes. */
+const DATE_TOLERANCE_MS = 2 * 60_000;
+
+/** The last attempt of the call was accepted. Its end decides if the service lists attempts: the call may have been made FAILED after it. */
+async function mayBeAcceptedSince(call: ListedCall, since: number, client: Client): Promise<boolean> {
+  const attemptedAt = call.attemptedAt ?? Number.POSITIVE_INFINITY;
+  if (attemptedAt >= since || attemptedAt < since - DATE_TOLERANCE_MS) return attemptedAt >= since;
+  const attempts = await client.listAttempts(call.callbackId, call.id).catch(nullIfGone);
+  const accepted = attempts?.filter(({ statusCode }) => isAcceptedStatus(statusCode)) ?? [];
+  return accepted.length === 0 || accepted.some((attempt) => attempt.attemptedAt + attempt.durationMs >= since);
 }
 
 /** A service that doesn't say who settled a call gives null. */

@@ -810,7 +810,7 @@ it("a seen list in an unknown encoding is an error: its texts match nothing, and
   expect(endpoint.received).toEqual([]);
 });
 
-it.each(["c\u0000", "\u200bc", "c\u001b[0m", "c\ufffd"])("a line %j isn't a call id", async (line) => {
+it.each(["c\u0000", "\u200bc", "c\u001b[0m", "c\ufffd", ".", ".."])("a line %j isn't a call id", async (line) => {
   await open({ calls: namedCall("c") });
   const marking = await whcbWith(`\n\nx\n${line}\n`, "mark-success", "demo", "-", "--yes");
   expect(marking).toMatchObject({ code: 2, stderr: expect.stringContaining("error: stdin: line 4 isn't a call id\n") });

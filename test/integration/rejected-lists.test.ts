@@ -28,6 +28,7 @@ beforeEach(async () => {
 
 afterEach(() => machine.leave());
 
+const NOTHING_DONE = "hint: give only the ids of what was received; nothing was done\n";
 const failed = async (): Promise<readonly string[]> => [...(await machine.ids("demo", "--failed"))].sort();
 const reconcile = (list: string, ...flags: readonly string[]) =>
   machine.whcb(["reconcile", "demo", "--seen", "-", ...flags], { stdin: list });
@@ -383,32 +384,67 @@ describe("a list of ids to mark", () => {
 
   const CHOSEN = ["rejected", "503", "rejected-2026-11-29", "failed-7", "failed-8"];
 
-  async function sendChosen(): Promise<void> {
-    const calls = CHOSEN.map((id) => ({ id, messageId: `m-${id}`, responseMessage: { content: "x" } }));
+  async function sendFailed(ids: readonly string[]): Promise<void> {
+    const calls = ids.map((id) => ({ id, messageId: `m-${id}`, responseMessage: { content: "x" } }));
     await machine.works(["trigger", "demo", "--file", "-"], { stdin: calls.map((call) => `${JSON.stringify(call)}\n`).join("") });
     await machine.settled("demo");
-    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: `# a comment\n${CHOSEN.join("\n")}\n` });
+    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: `# a comment\n${ids.join("\n")}\n` });
   }
 
   test("stops at a heading that is the id of a call, which a sender has chosen", async () => {
-    await sendChosen();
+    await sendFailed(CHOSEN);
     for (const heading of ["rejected", "503", "rejected-2026-11-29", "failed-7"]) {
       const { code, stderr } = await mark(`order-17\n${heading}\norder-18\n${heading}\n`);
       expect({ heading, code, stderr }).toEqual({
         ...{ heading, code: 2 },
         stderr:
           `error: stdin: line 2 can't be read: the call's id ${heading} may be a heading\n` +
-          "hint: if it isn't, name the call as an argument; nothing was done\n",
+          "hint: if it isn't, name the call on its own; nothing was done\n",
       });
     }
     expect((await failed()).toSorted()).toEqual([...IDS, ...CHOSEN].sort());
-    await machine.works(["mark-success", "demo", "rejected", "503", "--yes"]);
+    expect(await machine.whcb(["mark-success", "demo", "order-17", "rejected", "order-18", "--yes"])).toMatchObject({ code: 2 });
+    for (const alone of ["rejected", "503"]) await machine.works(["mark-success", "demo", alone, "--yes"]);
     expect(await mark("rejected-2026-11-29\n")).toMatchObject({ code: 0 });
     expect((await failed()).toSorted()).toEqual([...IDS, "failed-7", "failed-8"].sort());
   });
 
+  test.each([
+    ["order-17", "rejected:", "order-18"],
+    ["order-17", "#", "rejected", "by", "the", "CRM", "order-18"],
+    ["order-17", "received", "order-18", "rejected"],
+  ])("stops at words among typed ids that no call has, as xargs types a list: %s %s %s", async (...words) => {
+    const { code, stderr } = await machine.whcb(["mark-success", "demo", ...words, "--yes"]);
+    expect({ code, stderr, failed: await failed() }).toEqual({
+      ...{ code: 2, failed: IDS },
+      stderr: `error: no call has the id ${words[1]}, so it may be a heading\n${NOTHING_DONE}`,
+    });
+  });
+
+  test("stops at what no call has and isn't spelled like the ids of calls", async () => {
+    const generated = [1, 2].map((end) => `01A22B38C54A78C9AAF79753FF81229${end}`);
+    const random = ["01JDQ3V8M2X5R7T9W1Y4Z6A8BC", "01JDQ3V8N7K2P4S6U8V0X1Z3AB"];
+    await sendFailed([...generated, ...random]);
+    for (const heading of ["pending-2", "dlq2", "not-in-crm2", "2026-11-30", "3d2"]) {
+      const problem = `error: stdin: line 2 can't be read: no call has the id ${heading}, so it may be a heading\n`;
+      for (const [first, last] of [["order-17", "order-18"], generated, random])
+        expect(await mark(`${first}\n${heading}\n${last}\n`)).toMatchObject({ code: 2, stderr: `${problem}${NOTHING_DONE}` });
+    }
+  });
+
+  test.each([
+    ["order-17", "order-19"],
+    ["order-17", "01A22B38-C54A-78C9-AAF7-9753FF812299"],
+    ["01JDQ3V8M2X5R7T9W1Y4Z6A8BC", "01JDQ4A0B3C6D9E2F5G8H1J4K7"],
+  ])("marks %s, though a call beside it was removed: %s", async (id, removed) => {
+    if (!IDS.includes(id)) await sendFailed([id]);
+    const { code, stderr } = await mark(`${id}\n${removed}\n`);
+    expect({ code, stderr }).toEqual({ code: 8, stderr: expect.stringContaining(`no such call: ${removed}\n`) });
+    expect(await failed()).not.toContain(id);
+  });
+
   test("marks the others of an id that no call has, and calls whose ids look like headings beside each other", async () => {
-    await sendChosen();
+    await sendFailed(CHOSEN);
     const { code, stderr } = await mark("order-17\norder-19\nfailed-7\nfailed-8\n");
     expect({ code, stderr, failed: (await failed()).toSorted() }).toEqual({
       ...{ code: 8, failed: ["503", "order-171", "order-18", "rejected", "rejected-2026-11-29"] },

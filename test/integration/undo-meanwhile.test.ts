@@ -15,7 +15,7 @@ import type { RunDeps } from "../../src/runs/run-deps.js";
 import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { aResponse } from "../support/builders.js";
+import { ACCEPTED, aResponse } from "../support/builders.js";
 import { clientOver, injectTransport, RUN_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
@@ -254,6 +254,27 @@ async function replayAll(callbackId: string, deps: RunDeps): Promise<void> {
   const plan = await planReplay({ callbacks: [callbackId], calls: { filter: {} }, skipRetrying: false }, deps);
   await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1, canary: false }, deps);
 }
+
+it.each([
+  { ended: "before it, and was made FAILED on purpose", durationMs: 10, status: "FAILED" },
+  { ended: "after it", durationMs: 30_000, status: "SUCCESS" },
+])("an undo looks at when the accepted attempt of a call ended: $ended", async ({ durationMs, status }) => {
+  const service = await openService({ clock: systemClock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const attempt = { callId, startedAt: Date.now() - 20_000, durationMs, result: ACCEPTED };
+  const replays = { sentFrom: "ops@laptop", attempts: [attempt] };
+  await client.markCalls(id, [callId], "SUCCESS", { by: "replay", replays });
+  await client.markCalls(id, [callId], "FAILED");
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header } = await runMarks(plan, {}, desk.deps);
+  const { counts } = await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect([counts.marked, (await client.getCall(id, callId)).status]).toEqual([status === "FAILED" ? 1 : 0, status]);
+  await desk.leave();
+  await closeService(service);
+});
 
 /** A run marks all of the platform's calls SUCCESS. */
 async function markOnPlatform(

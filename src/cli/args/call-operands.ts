@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.js";
-import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
+import { findIndented, INDENTED, idKey, isGeneratedId, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -150,28 +150,38 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
 }
 
 /**
- * Throws `malformed` for a listed line that may be a heading of what wasn't received. Senders choose ids, so a call may have one that says
- * so: it needs another of its spelling beside it.
+ * Throws `malformed` for a listed line, and `usage` for a typed word, that may be a heading of what wasn't received: `xargs` types a list. One
+ * that no call has is taken for an id only if it is spelled like that of a call. Senders choose ids, so a call may have one that says so: it
+ * needs another of its spelling beside it.
  */
 export function requireNoHeading({ callIds }: CallOperands, missing: readonly string[]): void {
+  const named = [...(callIds?.typed ?? []).map((id) => ({ id })), ...(callIds?.listed ?? [])];
   const absent = new Set(missing);
-  const ids = new Set(callIds?.listed.map(({ id }) => id));
+  const ids = new Set(named.map(({ id }) => id));
   const counts = new Map<string, number>();
   for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
   const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
-  const heading = callIds?.listed.find(({ id }) => !looksLikeId(id) && (absent.has(id) || isAlone(id)));
+  const ofCalls = new Set([...ids].filter((id) => !absent.has(id)).flatMap(shapesOf));
+  const isLikeACall = (id: string) =>
+    isGeneratedId(idKey(id)) || isIdPrefix(id) || shapesOf(id).some((shape) => ofCalls.has(shape));
+  const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
+  const heading = named.find(({ id }) => mayBeHeading(id));
   if (heading === undefined) return;
-  throw absent.has(heading.id)
-    ? unreadableLine(heading, `no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT)
-    : unreadableLine(
-        heading,
-        `the call's id ${heading.id} may be a heading`,
-        "if it isn't, name the call as an argument; nothing was done",
-      );
+  const [reason, hint] = absent.has(heading.id)
+    ? [`no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT]
+    : [`the call's id ${heading.id} may be a heading`, "if it isn't, name the call on its own; nothing was done"];
+  throw "line" in heading ? unreadableLine(heading, reason, hint) : new WhcbError("usage", reason, { hint });
 }
 
 function spellingOf(id: string): string {
   return id.replace(/\d+/g, "0");
+}
+
+const SHORTEST_RANDOM = 16;
+
+/** Random ids, such as ULIDs, are spelled each in its own way, and are of one length. */
+function shapesOf(id: string): readonly (string | number)[] {
+  return id.length < SHORTEST_RANDOM ? [spellingOf(id)] : [spellingOf(id), id.length];
 }
 
 function splitIds(
