@@ -3,7 +3,7 @@ import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
@@ -35,6 +35,8 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true });
 });
+
+afterEach(() => void vi.unstubAllEnvs());
 
 function urlWith(parameters: Readonly<Record<string, string>>, hostname = "localhost"): string {
   const url = new URL(server.url);
@@ -78,6 +80,15 @@ describe("a database that accepts only TLS", () => {
       () => urlWith({ sslmode: "require" }),
       "The certificate of the database's server isn't trusted",
     ],
+    [
+      "an authority that isn't known and NODE_TLS_REJECT_UNAUTHORIZED=0",
+      () => {
+        vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+        return urlWith({ sslmode: "verify-full" });
+      },
+      "The certificate of the database's server isn't trusted",
+    ],
+    ["ssl=true", () => urlWith({ ssl: "true" }), "The certificate of the database's server isn't trusted"],
     ["no TLS", () => urlWith({}), "The database refuses this connection, which isn't encrypted"],
     [
       "a certificate file that doesn't exist",

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { TLSSocket } from "node:tls";
+import { type ConnectionOptions, TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { parseUrl, secretMask } from "../../domain/mask.js";
@@ -36,6 +36,12 @@ export class PostgresClient extends pg.Client {
     if (searchPath !== undefined) {
       const added = `-c search_path=${searchPath.replace(/[\\\s]/g, "\\$&")}`;
       this.connectionParameters.options = `${this.connectionParameters.options ?? ""} ${added}`;
+    }
+    if (this.ssl) {
+      const tls: ConnectionOptions = this.ssl === true ? {} : this.ssl;
+      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide.
+      tls.rejectUnauthorized ??= true;
+      Object.assign(this.connection, { ssl: tls });
     }
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitStart(isForStart));
     // It is the first listener, so nobody gets the error before.
