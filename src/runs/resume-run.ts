@@ -18,7 +18,7 @@ import { type RunControl, RunSession } from "./run-session.js";
 import { recordLostRequests } from "./send/ask-service.js";
 import { AttemptRecorder, takesReportsWithMarks } from "./send/attempt-recorder.js";
 import { markAll } from "./send/marker.js";
-import { findSuccessful, readArrivalCheck, skipSettled } from "./settled-calls.js";
+import { findSuccessful, readArrivalCheck, skipFailed, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
@@ -107,7 +107,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     for (const from of ["seen", "left"] as const) {
       if (session.stop.reason !== null) return;
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
-      const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
+      const open = from === "left" && status === "FAILED" ? await skipFailed(callbackId, ids, session, mayBeMarked) : ids;
+      const left = from === "left" ? await skipSettled(callbackId, open, stays, session) : open;
       await markAll({ ...job, callbackId, from }, left, session);
     }
     if (session.stop.reason !== null) return;

@@ -26,7 +26,7 @@ import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
+import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipFailed, skipSettled } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -243,7 +243,8 @@ export async function runMarks(
     const job = { status: plan.status, from: "left", unlessFailedSince: plan.serviceListedAt } as const;
     for (const { callback, callIds, delivered } of groups) {
       if (session.stop.reason !== null) return;
-      const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
+      const changed = plan.status === "FAILED" ? await skipFailed(callback.id, callIds, session) : callIds;
+      const left = hasArrived === null ? changed : await skipSettled(callback.id, changed, hasArrived, session);
       // Calls that are delivered from now on stay SUCCESS.
       for (const wereDelivered of [false, true]) {
         const ids = left.filter((id) => delivered.has(id) === wereDelivered);

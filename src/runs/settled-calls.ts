@@ -2,6 +2,7 @@
 import type { CallState, Client, ListedCall } from "../client/client.js";
 import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
+import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readMarks } from "./journal/other-runs.js";
 import type { UndoneRun } from "./journal/run-step.js";
 import { mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
@@ -52,14 +53,45 @@ export async function skipSettled(
   stays: CallCheck,
   session: RunSession,
 ): Promise<readonly string[]> {
-  const { client, clock } = session.deps;
+  const { client } = session.deps;
   const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
   const findId = idFinder(callIds);
   const named = found.map((call) => ({ ...call, id: findId(call.id) ?? call.id }));
   const settled = new Set<string>();
   for (const call of named) if (await stays(call)) settled.add(call.id);
+  return skip(callbackId, callIds, settled, session);
+}
+
+/**
+ * Returns the calls that nobody has made FAILED since they were listed, where the service tells: an undo of this run must not mark the others,
+ * which are recorded as settled. The run itself may have marked those of `mayBeMarked`.
+ */
+export async function skipFailed(
+  callbackId: string,
+  callIds: readonly string[],
+  session: RunSession,
+  mayBeMarked: ReadonlySet<string> = new Set(),
+): Promise<readonly string[]> {
+  const { client } = session.deps;
+  if (!client.capabilities.has("exact-lists")) return callIds;
+  const failed = new Set<string>();
+  for (let at = 0; at < callIds.length; at += MAX_IDS_PER_REQUEST) {
+    const ids = callIds.slice(at, at + MAX_IDS_PER_REQUEST);
+    const states = await findStates(callbackId, ids, client);
+    for (const id of ids) if (states.get(id)?.status === "FAILED" && !mayBeMarked.has(id)) failed.add(id);
+  }
+  return skip(callbackId, callIds, failed, session);
+}
+
+function skip(
+  callbackId: string,
+  callIds: readonly string[],
+  settled: ReadonlySet<string>,
+  session: RunSession,
+): readonly string[] {
+  const at = session.deps.clock.now();
   for (const call of callIds.filter((id) => settled.has(id)))
-    session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
+    session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, "left");
   return callIds.filter((id) => !settled.has(id));
 }
 

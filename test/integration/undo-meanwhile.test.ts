@@ -207,6 +207,30 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   await closeService(service);
 });
 
+it("a mark-failed doesn't count what somebody has made FAILED while it asked its question, so its undo leaves that", async () => {
+  const service = await openService({ clock: systemClock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }, { response: aResponse() }]);
+  const [others = "", own = "", resumed = ""] = callIds;
+  await client.markCalls(id, callIds, "SUCCESS");
+  const desk = openDesk({ client });
+  const scope = (ids: readonly string[]) => ({ callbacks: [id], calls: { callIds: ids } });
+  const plan = await planMarks(scope([others, own]), "FAILED", desk.deps);
+  const interrupted = await planMarks(scope([resumed]), "FAILED", desk.deps);
+  await client.markCalls(id, [others, resumed], "FAILED");
+  const { counts, header } = await runMarks(plan, {}, desk.deps);
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  await runMarks(interrupted, { signal: ctrlC.signal }, desk.deps);
+  const resumedRun = await resumeRun(interrupted.runId, { resendUnknown: false }, desk.deps);
+  const marked = (await readRun(desk.deps, header.runId)).calls.filter(({ isMarked }) => isMarked);
+  expect([counts.marked, counts.skipped.settled, marked.map((call) => call.id)]).toEqual([1, 1, [own]]);
+  expect([resumedRun.counts.marked, resumedRun.counts.skipped.settled]).toEqual([0, 1]);
+  await desk.leave();
+  await closeService(service);
+});
+
 it("a mark leaves what a replay, begun while it asked its question, has had rejected so far", async () => {
   const service = await openService({ clock: systemClock });
   let reachFourth = (): void => {};
