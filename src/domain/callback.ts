@@ -7,6 +7,8 @@ export interface Callback extends CallbackSettings {
   /** `id` is 16 upper-case hex digits. */
   readonly id: string;
   readonly createdAt: number;
+  /** It is another one after each change of the URL or the key, even if both are as they were once. */
+  readonly targetVersion: string;
   /** The last change after which failed calls are worth a try at once (epoch ms; 0 means never). */
   readonly repairedAt: number;
   /** The last request (epoch ms; 0 means never). */

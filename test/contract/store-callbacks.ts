@@ -34,6 +34,7 @@ export function describeCallbacks(open: OpenStore): void {
         ...settings,
         id: "00112233445566AA",
         createdAt: NOW,
+        targetVersion: expect.any(String),
         repairedAt: 0,
         replayRequestedAt: 0,
         replayProbeAt: 0,

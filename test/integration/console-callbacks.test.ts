@@ -412,7 +412,7 @@ describe("editing", () => {
     const { path, visitor } = await openEdit({ url });
     const mine = { "auth.key": CALLBACK_SETTINGS.auth.key, url };
     for (const guess of [mine, { ...mine, url: `${url}5` }, { ...mine, "auth.key": "4711" }]) {
-      const page = await visitor.send(path, path, { ...UNCHANGED, ...guess, keyMark: "x", urlMark: "x" });
+      const page = await visitor.send(path, path, { ...UNCHANGED, ...guess, targetMark: "x" });
       expect(page.status).toBe(409);
     }
     for (const key of [CALLBACK_SETTINGS.auth.key, "4711"]) {
@@ -428,7 +428,7 @@ describe("editing", () => {
     const { save, stored } = await openEdit({ url: `${CALLBACK_SETTINGS.url}?sid=1234` });
     const mine = { url: `${CALLBACK_SETTINGS.url}?sid=****`, email: "mine@example.com" };
     expect((await save(mine)).text).toContain("Saved.");
-    for (const guess of [right, wrong]) expect((await save({ ...mine, ...guess, keyMark: "x", urlMark: "x" })).status).toBe(409);
+    for (const guess of [right, wrong]) expect((await save({ ...mine, ...guess, targetMark: "x" })).status).toBe(409);
     expect(await stored()).toMatchObject({ url: `${CALLBACK_SETTINGS.url}?sid=1234`, auth: CALLBACK_SETTINGS.auth });
     expect((await save(mine)).text).toContain("Saved.");
   });
@@ -440,7 +440,7 @@ describe("editing", () => {
     await visitor.send(`/console/callbacks/${other.id}/edit`, `/console/callbacks/${other.id}/edit`, { ...guess, name: "new" });
     await service.store.callbacks.delete(other.id, Date.now());
     await service.store.callbacks.update(callback.id, { ...callback, name: "new" }, Date.now(), DEFAULT_RETRY_POLICY);
-    expect((await save({ ...guess, name: "new", keyMark: "x" })).status).toBe(409);
+    expect((await save({ ...guess, name: "new", targetMark: "x" })).status).toBe(409);
     expect((await visitor.open(path)).text).toContain("new");
   });
 
@@ -449,12 +449,41 @@ describe("editing", () => {
     const other = await addCallback("other");
     const marksOf = async (id: string) => {
       const [edit, retries] = [`/console/callbacks/${id}/edit`, `/console/callbacks/${id}/retries`];
-      const { keyMark, urlMark } = hiddenFields((await visitor.open(edit)).html, edit);
+      const { targetMark } = hiddenFields((await visitor.open(edit)).html, edit);
       const { seen } = hiddenFields((await visitor.open(`${retries}?switch=off`)).html, retries);
-      return [keyMark, urlMark, seen];
+      return [targetMark, seen];
     };
     const marks = [...(await marksOf(path.split("/")[3] ?? "")), ...(await marksOf(other.id))];
-    expect([marks.filter(Boolean).length, new Set(marks).size]).toEqual([6, 6]);
+    expect([marks.filter(Boolean).length, new Set(marks).size]).toEqual([4, 2]);
+  });
+
+  it.each([
+    ["the key", { "auth.key": "4711" }, { "auth.key": "0471" }],
+    ["a secret in the URL", { url: `${CALLBACK_SETTINGS.url}?sid=1235` }, { url: `${CALLBACK_SETTINGS.url}?sid=1234` }],
+  ])("doesn't tell who saves guesses when %s is again what it was", async (_, wrong, right) => {
+    const { path, visitor } = await openEdit({
+      url: `${CALLBACK_SETTINGS.url}?sid=1234`,
+      auth: { type: "httpheader", key: "0471" },
+    });
+    const retries = `${path.replace("/edit", "/retries")}`;
+    const marks = async () => [
+      hiddenFields((await visitor.open(path)).html, path).targetMark,
+      hiddenFields((await visitor.open(`${retries}?switch=off`)).html, retries).seen,
+    ];
+    const typed = { url: `${CALLBACK_SETTINGS.url}?sid=1234`, "auth.key": "0471" };
+    const seen = await marks();
+    for (const guess of [wrong, right]) {
+      expect((await visitor.send(path, path, { ...UNCHANGED, ...typed, ...guess })).text).toContain("Saved.");
+    }
+    expect((await marks()).filter((mark) => seen.includes(mark))).toEqual([]);
+  });
+
+  it("keeps its marks when something else is saved", async () => {
+    const { path, visitor, save } = await openEdit();
+    const mark = async () => hiddenFields((await visitor.open(path)).html, path).targetMark;
+    const before = await mark();
+    expect((await save({ email: "mine@example.com" })).text).toContain("Saved.");
+    expect(await mark()).toBe(before);
   });
 
   it("replaces the key only by a typed one, and removes it with None", async () => {

@@ -21,7 +21,7 @@ export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSett
 
 export function aCallback(over: Partial<Callback> = {}): Callback {
   const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, signingSecrets: [], pause: null };
-  return { ...someSettings(), id: "00112233445566AA", createdAt: 0, ...neverHappened, ...over };
+  return { ...someSettings(), id: "00112233445566AA", createdAt: 0, targetVersion: "", ...neverHappened, ...over };
 }
 
 export function aResponse(over: Partial<MessageResponse> = {}): MessageResponse {

@@ -1,7 +1,7 @@
 /** The form of a callback shows and sends these fields, all but its key, and finds what another user changed meanwhile. */
 import type { CallbackSettings } from "../../domain/callback.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
-import { shownUrl } from "../../domain/mask.js";
+import { isMasked, shownUrl } from "../../domain/mask.js";
 import { formProblem } from "./page.js";
 
 /** The fields are named by their path in the API's document, and have the screen's order, those of ours last. */
@@ -140,15 +140,14 @@ export function problemsOf(error: unknown): Problems {
 /** An edit form was loaded with these values. */
 export interface LoadedForm {
   readonly fields: CallbackFields;
-  /** The marks differ for each URL and key, and don't give them away. */
-  readonly urlMark: string;
-  readonly keyMark: string;
+  /** It differs after each change of the URL, the key or its type (`targetMarkOf`). */
+  readonly targetMark: string;
 }
 
 export interface ForeignChange {
   readonly label: string;
-  /** `values` is null for the key, or a secret in the URL, which aren't shown. */
-  readonly values: { readonly before: string; readonly after: string } | null;
+  /** It is a text for the key, or a secret in the URL, which aren't shown. */
+  readonly values: { readonly before: string; readonly after: string } | string;
 }
 
 export interface Conflict {
@@ -161,19 +160,23 @@ export interface Conflict {
 
 /** Returns null if nobody has changed the callback since. */
 export function findConflict(loaded: LoadedForm, typed: CallbackFields, stored: LoadedForm): Conflict | null {
-  const isUrlChanged = loaded.urlMark !== stored.urlMark;
-  const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name] || (name === "url" && isUrlChanged));
-  const isKeyChanged = loaded.keyMark !== stored.keyMark;
-  if (changed.length === 0 && !isKeyChanged) return null;
+  const isTargetChanged = loaded.targetMark !== stored.targetMark;
+  const mayHaveOtherSecret = isTargetChanged && isMasked(stored.fields.url);
+  const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name] || (name === "url" && mayHaveOtherSecret));
+  if (changed.length === 0 && !isTargetChanged) return null;
   const isTouched = (name: FieldName) => typed[name] !== loaded.fields[name];
   const untouched = changed.filter((name) => !isTouched(name));
   const disputed = changed.filter((name) => isTouched(name) && typed[name] !== stored.fields[name]);
   const changes = changed.map((name): ForeignChange => {
     const [before, after] = [shownValue(name, loaded.fields[name]), shownValue(name, stored.fields[name])];
-    return { label: LABELS[name], values: before === after ? null : { before, after } };
+    return { label: LABELS[name], values: before === after ? "perhaps another secret" : { before, after } };
   });
+  const key = {
+    label: KEY_LABEL,
+    values: changed.includes("url") || changed.includes("auth.type") ? "perhaps another key" : "another key",
+  };
   return {
-    changes: isKeyChanged ? [...changes, { label: KEY_LABEL, values: null }] : changes,
+    changes: isTargetChanged ? [...changes, key] : changes,
     merged: { ...typed, ...Object.fromEntries(untouched.map((name) => [name, stored.fields[name]])) },
     problems: new Map(disputed.map((name) => [name, `was changed to “${shownValue(name, stored.fields[name])}” meanwhile`])),
   };
@@ -201,7 +204,7 @@ export function shownValue(name: FieldName, value: string): string {
 export function readLoaded(form: URLSearchParams): LoadedForm {
   const loaded = new URLSearchParams(form.get("loaded") ?? "");
   const fields = Object.fromEntries(NAMES.map((name) => [name, loaded.get(name) ?? ""])) as Record<FieldName, string>;
-  return { fields, urlMark: form.get("urlMark") ?? "", keyMark: form.get("keyMark") ?? "" };
+  return { fields, targetMark: form.get("targetMark") ?? "" };
 }
 
 export function writeLoaded({ fields }: LoadedForm): string {

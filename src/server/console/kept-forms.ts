@@ -22,7 +22,7 @@ declare module "fastify" {
 /** Longer ones aren't kept: their address would be too long for a header. */
 const LONGEST_FORM = 4000;
 /** They are secrets, or those of the ended session. */
-const NOT_KEPT = ["token", "auth.key", "urlMark", "keyMark"];
+const NOT_KEPT = ["token", "auth.key", "targetMark"];
 
 /** Is asked before the body is read. */
 export function isShortKeptForm(request: FastifyRequest): boolean {

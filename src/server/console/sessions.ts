@@ -187,9 +187,12 @@ export class Sessions {
     return store.sign(`mark ${tokenOf(request)} ${store.databaseId} ${JSON.stringify(what)}`);
   }
 
-  /** Changes with where the callback's calls are sent, and with which key. */
-  targetMarkOf({ id, url, auth }: Callback, request: FastifyRequest): string {
-    return this.markOf(["target", id, url, auth.type, auth.key], request);
+  /**
+   * Changes with each change of where the callback's calls are sent, and with which key. By a mark of the values, whoever saves guesses would
+   * find out when the key is again what it was.
+   */
+  targetMarkOf({ id, auth, targetVersion }: Callback, request: FastifyRequest): string {
+    return this.markOf(["target", id, auth.type, targetVersion], request);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */

@@ -22,6 +22,7 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     signing: row.signing_secrets === null ? "disabled" : "enabled",
     signingSecrets: row.signing_secrets === null ? [] : JSON.parse(cipher.decrypt(row.signing_secrets, signingOwner(row.id))),
     createdAt: row.created_at,
+    targetVersion: Buffer.from(row.auth_key).toString("base64url"),
     repairedAt: row.repaired_at,
     replayRequestedAt: row.replay_requested_at,
     replayProbeAt: row.replay_probe_at,

@@ -102,9 +102,16 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         const isSwitchedOn = settings.retriesEnabled && before.retries_enabled === 0;
         const repaired = isSwitchedOn || isRepaired(stored, settings);
         const signingSecrets = secretsAfter(settings.signing, stored.signingSecrets, madeSecret, now);
+        // Encrypted again, the key is other bytes, which are the target's version.
+        const isSameTarget = settings.url === stored.url && settings.auth.key === stored.auth.key;
+        const columns = settingsColumns(id, settings, signingSecrets, cipher);
         const after = await trx
           .updateTable("callbacks")
-          .set({ ...settingsColumns(id, settings, signingSecrets, cipher), repaired_at: repaired ? now : before.repaired_at })
+          .set({
+            ...columns,
+            auth_key: isSameTarget ? before.auth_key : columns.auth_key,
+            repaired_at: repaired ? now : before.repaired_at,
+          })
           .where("key", "=", before.key)
           .returningAll()
           .executeTakeFirstOrThrow();

@@ -21,7 +21,15 @@ export interface AnEndpoint {
 }
 
 export function anEndpoint({ endpoint = {}, outage = null, retriesEnabled = true }: AnEndpoint = {}): EndpointState {
-  const times = { createdAt: 0, updatedAt: 0, repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, pause: null };
+  const times = {
+    createdAt: 0,
+    targetVersion: "",
+    updatedAt: 0,
+    repairedAt: 0,
+    replayRequestedAt: 0,
+    replayProbeAt: 0,
+    pause: null,
+  };
   const callback = { ...someSettings({ retriesEnabled }), id: "A", ...times, signingSecrets: [] };
   const record = { callback, fence: 0, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
   return newEndpointState(record, AT.now, RULES);

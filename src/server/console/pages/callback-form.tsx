@@ -74,8 +74,7 @@ export function CallbackForm(view: CallbackFormView): VNode {
         {stored !== null && (
           <>
             <input type="hidden" name="loaded" value={writeLoaded(stored.loaded)} />
-            <input type="hidden" name="urlMark" value={stored.loaded.urlMark} />
-            <input type="hidden" name="keyMark" value={stored.loaded.keyMark} />
+            <input type="hidden" name="targetMark" value={stored.loaded.targetMark} />
           </>
         )}
         <TextField {...field("name")} isRequired hint="1 to 50 characters, unique. A message names it as its callbackId." />
@@ -192,7 +191,7 @@ function Summary({ problems, changes, isKeyLost }: CallbackFormView): VNode | nu
       <ul>
         {changes.map(({ label, values }) => (
           <li key={label}>
-            {label}: {values === null ? `another ${label === KEY_LABEL ? "key" : "secret"}` : <Change {...values} />}
+            {label}: {typeof values === "string" ? values : <Change {...values} />}
           </li>
         ))}
       </ul>

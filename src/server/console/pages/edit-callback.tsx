@@ -76,7 +76,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const kept = keptForm(request, deps.store);
     if (kept === null) return showForm(request, reply, stored, { fields: fieldsOf(stored) });
     const [fields, form] = [readFields(kept), loadedForm(request, stored)];
-    // The marks of the ended session can't be compared with this one's.
+    // The mark of the ended session can't be compared with this one's.
     const conflict = findConflict({ ...form, fields: readLoaded(kept).fields }, fields, form);
     return showForm(request, reply, stored, { fields: conflict?.merged ?? fields, ...conflict, isKept: true });
   });
@@ -227,8 +227,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   }
 
   function loadedForm(request: FastifyRequest, stored: Callback): LoadedForm {
-    const mark = (name: string, value: string) => sessions.markOf([name, stored.id, value], request);
-    return { fields: fieldsOf(stored), urlMark: mark("url", stored.url), keyMark: mark("key", stored.auth.key) };
+    return { fields: fieldsOf(stored), targetMark: sessions.targetMarkOf(stored, request) };
   }
 }
 

@@ -50,24 +50,35 @@ describe("the fields of a callback", () => {
   });
 
   it("are told from what another saved since, field by field", () => {
-    const form = (over = {}) => ({ fields: { ...NEW_FIELDS, ...over }, urlMark: "u", keyMark: "k" });
+    const form = (over = {}) => ({ fields: { ...NEW_FIELDS, ...over }, targetMark: "t" });
     expect(findConflict(form(), { ...NEW_FIELDS, name: "mine" }, form())).toBeNull();
     const stored = form({ name: "theirs", email: "same", contentType: "xml" });
-    expect(findConflict(form(), { ...NEW_FIELDS, name: "mine", email: "same" }, { ...stored, keyMark: "other" })).toEqual({
+    expect(findConflict(form(), { ...NEW_FIELDS, name: "mine", email: "same" }, { ...stored, targetMark: "other" })).toEqual({
       changes: [
         { label: "Callback name", values: { before: "", after: "theirs" } },
         { label: "Expected content type", values: { before: "JSON", after: "XML" } },
         { label: "Notification e-mail", values: { before: "", after: "same" } },
-        { label: "Auth parameter", values: null },
+        { label: "Auth parameter", values: "another key" },
       ],
       merged: { ...NEW_FIELDS, name: "mine", email: "same", contentType: "xml" },
       problems: new Map([["name", "was changed to “theirs” meanwhile"]]),
     });
   });
 
+  it("don't tell which secret another has changed, if it may be one in the URL, or if the URL is another one", () => {
+    const form = (url: string, targetMark: string) => ({ fields: { ...NEW_FIELDS, url }, targetMark });
+    const masked = "http://localhost/?token=****";
+    const secret = { label: "Destination URL", values: "perhaps another secret" };
+    const key = { label: "Auth parameter", values: "perhaps another key" };
+    expect(findConflict(form(masked, "a"), { ...NEW_FIELDS, url: masked }, form(masked, "b"))?.changes).toEqual([secret, key]);
+    const [before, after] = ["http://localhost/1", "http://localhost/2"];
+    const url = { label: "Destination URL", values: { before, after } };
+    expect(findConflict(form(before, "a"), { ...NEW_FIELDS, url: before }, form(after, "b"))?.changes).toEqual([url, key]);
+  });
+
   it("as they were loaded are carried by the form", () => {
-    const loaded = { fields: fieldsOf(someSettings({ name: `a&b="c"` })), urlMark: "u", keyMark: "k" };
-    expect(readLoaded(new URLSearchParams({ loaded: writeLoaded(loaded), urlMark: "u", keyMark: "k" }))).toEqual(loaded);
+    const loaded = { fields: fieldsOf(someSettings({ name: `a&b="c"` })), targetMark: "t" };
+    expect(readLoaded(new URLSearchParams({ loaded: writeLoaded(loaded), targetMark: "t" }))).toEqual(loaded);
   });
 });
 

@@ -9,6 +9,7 @@ const CALLBACK: Callback = {
   ...CALLBACK_SETTINGS,
   id: "0123456789ABCDEF",
   createdAt: 0,
+  targetVersion: "",
   repairedAt: 0,
   replayRequestedAt: 0,
   replayProbeAt: 0,
