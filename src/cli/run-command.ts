@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { withFlags } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Io } from "../platform/terminal.js";
 import type { CommandSpec } from "./args/command-spec.js";
@@ -23,6 +24,7 @@ import {
   writeOutput,
 } from "./output/screen.js";
 import { layoutText, safeJson, text } from "./output/screen-text.js";
+import { addressText, readServiceAddress } from "./settings/service-address.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -70,10 +72,13 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
-  const serviceFlags = [
-    ["--profile", args.get(PROFILE)],
-    ["--service", args.get(SERVICE)],
-  ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
+  const typedFlags = serviceFlagsOf(args.get(PROFILE), args.get(SERVICE));
+  // A line that is printed may be typed in another terminal, where the environment names another service.
+  const fromEnvironment = serviceFlagsOf(
+    args.get(PROFILE) === undefined ? io.env.WHCB_PROFILE : undefined,
+    args.get(SERVICE) === undefined ? serviceOf(io.env) : undefined,
+  );
+  const serviceFlags = [...typedFlags, ...fromEnvironment];
   const networkFlags = [
     ["--allow-network", parsed.raw.allowNetwork],
     ["--egress-proxy", parsed.raw.egressProxy],
@@ -96,11 +101,25 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   };
   // The handler is in commands/<name>/run.ts, its spec and flags in command.ts beside it.
   const { run } = await parsed.spec.load();
-  const code = await run({ deps, values, args, screen, progress, path: parsed.path, runCommand, argv }).finally(() =>
+  const repeated = withFlags(argv, fromEnvironment);
+  const code = await run({ deps, values, args, screen, progress, path: parsed.path, runCommand, argv: repeated }).finally(() =>
     progress.end(),
   );
   requireWritten(io.stdout);
   return typeof code === "number" ? code : EXIT_DONE;
+}
+
+function serviceFlagsOf(profile: string | undefined, service: string | undefined): readonly string[] {
+  return [...(profile ? ["--profile", profile] : []), ...(service ? ["--service", service] : [])];
+}
+
+/** Returns the service that WHCB_URL names, from any folder. An invalid URL, which may hold a password, names none. */
+function serviceOf({ WHCB_URL: url = "" }: Io["env"]): string | undefined {
+  try {
+    return url === "" ? undefined : addressText(readServiceAddress(url, "WHCB_URL"));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Inherits the streams, which are opened when they are first used. */

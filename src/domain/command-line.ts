@@ -21,9 +21,13 @@ export function argvOf({ command, operands = [], flags = [] }: CommandWords): re
 
 /** Returns the command as it was typed, with one more flag. */
 export function repeatedLine(argv: readonly string[], flag: string): string {
+  return shellLine(withFlags(argv, [flag]));
+}
+
+/** Adds flags, with their values, before `--`. */
+export function withFlags(argv: readonly string[], flags: readonly string[]): readonly string[] {
   const end = argv.indexOf("--");
-  const words = end === -1 ? [...argv, flag] : [...argv.slice(0, end), flag, ...argv.slice(end)];
-  return shellLine(words);
+  return end === -1 ? [...argv, ...flags] : [...argv.slice(0, end), ...flags, ...argv.slice(end)];
 }
 
 /** `URL_VARIABLE` stands for a URL that holds a secret. The shell expands it; no command reads the variable. */

@@ -162,13 +162,13 @@ describe("status", () => {
     await open();
     const { code, stdout } = await whcb("status");
     expect(code).toBe(0);
-    expect(stdout).toMatchInlineSnapshot(`
+    expect(stdout.replaceAll(listening.url, "SERVICE")).toMatchInlineSnapshot(`
       "Sample Callback 1  failed calls  https://crm.example.com/hook
         3 failed calls (503: 3)
         by hour, last 24: ························  now
         retries are off
-        next: whcb calls list 'Sample Callback 1' --failed
-              whcb replay 'Sample Callback 1' --failed
+        next: whcb calls list 'Sample Callback 1' --failed --service SERVICE
+              whcb replay 'Sample Callback 1' --failed --service SERVICE
       "
     `);
   });
@@ -209,6 +209,6 @@ test("calls get says nothing about retries that the service doesn't report", asy
 test("hints quote a name with spaces", async () => {
   await open();
   expect((await whcb("calls", "get", NAME, "nope")).stderr).toContain(
-    `hint: \`whcb calls list 'Sample Callback 1' --all\` lists them`,
+    `hint: \`whcb calls list 'Sample Callback 1' --all --service ${listening.url}\` lists them`,
   );
 });

@@ -766,7 +766,8 @@ describe("a reconcile whose marks of an accepted and of a seen call are rejected
     expect(stdout).toMatch(
       /not marked yet +2\n.* seen seen your system has it, but it can't be marked: No: seen: .*next: whcb runs show /s,
     );
-    const [, run = ""] = /; `whcb replay --resume (\S+)` marks them before a replay sends them twice/.exec(stderr) ?? [];
+    const [, run = ""] =
+      /; `whcb replay --resume (\S+) --service \S+` marks them before a replay sends them twice/.exec(stderr) ?? [];
     expect(await whcb("replay", "--resume", run)).toMatchObject({
       code: 8,
       stdout: expect.stringMatching(/not marked yet +2\n/),

@@ -91,12 +91,16 @@ it("a new run leaves them out and names the command that marks them, also if a l
   expect(await whcb([...REPLAY.slice(0, -1), "--dry-run", "-o", "json"])).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('"calls": 2,'),
-    stderr: expect.stringContaining(`warning: ${notSent(run)}; \`whcb replay --resume ${run}\` marks what has arrived\n`),
+    stderr: expect.stringContaining(
+      `warning: ${notSent(run)}; \`whcb replay --resume ${run} --service ${listening.url}\` marks what has arrived\n`,
+    ),
   });
   expect(await whcb(REPLAY)).toMatchObject({
     code: 8,
     stdout: expect.stringMatching(/^2 calls replayed in /),
-    stderr: expect.stringContaining(`error: ${notSent(run)}\nhint: \`whcb replay --resume ${run}\` marks what has arrived\n`),
+    stderr: expect.stringContaining(
+      `error: ${notSent(run)}\nhint: \`whcb replay --resume ${run} --service ${listening.url}\` marks what has arrived\n`,
+    ),
   });
   expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining("nothing to replay") });
   expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
@@ -108,9 +112,12 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   const run = await acceptedRun();
   const sent = endpoint.received.length;
   const resumed = await whcb(["replay", "--resume", first]);
-  expect(resumed).toMatchObject({ code: 8, stdout: expect.stringContaining(`next: whcb replay --resume ${run}\n`) });
+  expect(resumed).toMatchObject({
+    code: 8,
+    stdout: expect.stringContaining(`next: whcb replay --resume ${run} --service ${listening.url}\n`),
+  });
   expect(resumed.stderr).toContain(
-    `error: 1 rejected; ${notSent(run)}\nhint: \`whcb replay --resume ${run}\` marks what has arrived\n`,
+    `error: 1 rejected; ${notSent(run)}\nhint: \`whcb replay --resume ${run} --service ${listening.url}\` marks what has arrived\n`,
   );
   expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0 });
   expect(await whcb(["replay", "--resume", first])).toMatchObject({ code: 0 });
@@ -160,10 +167,10 @@ it("their run is discarded only if that is confirmed, and a replay sends them th
     code: 2,
     stdout: "",
     stderr: `not marked yet: 6 calls that have arrived; the next replay sends them a second time
-\`whcb replay --resume ${run}\` marks them
+\`whcb replay --resume ${run} --service ${listening.url}\` marks them
 Discard the run all the same?
 error: confirmation needed: add --yes
-hint: to continue, type: whcb runs discard ${run} --yes
+hint: to continue, type: whcb runs discard ${run} --service ${listening.url} --yes
 `,
   });
   expect(await whcb(REPLAY)).toMatchObject({ code: 8 });
@@ -230,12 +237,12 @@ const reconcile = (...numbers: readonly number[]): Promise<CliResult> =>
 it("a replay leaves out what a list had, and says that only the list said so", async () => {
   const run = await unmarkedReconcile(0, 1, 2, 3);
   const reason = `4 calls not sent: your list said that they were received, but run ${run} hasn't marked them`;
-  const hint = `\`whcb replay --resume ${run}\` marks what your list had; \`whcb runs discard ${run}\` if it was wrong`;
+  const hint = `\`whcb replay --resume ${run} --service ${listening.url}\` marks what your list had; \`whcb runs discard ${run} --service ${listening.url}\` if it was wrong`;
   expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${reason}\nhint: ${hint}\n`) });
   expect(await whcb(["runs", "discard", run])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      `not marked yet: 4 calls that your list said were received; the next replay sends them\n\`whcb replay --resume ${run}\` marks them\n`,
+      `not marked yet: 4 calls that your list said were received; the next replay sends them\n\`whcb replay --resume ${run} --service ${listening.url}\` marks them\n`,
     ),
   });
   expect([failed(), calls.map(({ id }) => received(id))]).toEqual([4, [0, 0, 0, 0, 1, 1]]);

@@ -188,7 +188,7 @@ describe("an unfinished run of mark-success", () => {
   }
 
   const marked = (calls: readonly PlatformCall[]) => calls.filter(({ status }) => status === "SUCCESS").length;
-  const resumeHint = (run: string) => `whcb replay --resume ${run}`;
+  const resumeHint = (run: string) => `whcb replay --resume ${run} --service ${listening.url}`;
 
   it("that is undone is discarded: none of its calls is marked later", async () => {
     const { calls, run } = await stopped();
@@ -260,7 +260,7 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("replay", "--resume", "--yes")).toEqual({
       code: 2,
       stdout: "",
-      stderr: `error: the latest unfinished run is a mark-success\nhint: \`${resumeHint(run)}\` finishes it, \`whcb runs discard ${run}\` gives it up\n`,
+      stderr: `error: the latest unfinished run is a mark-success\nhint: \`${resumeHint(run)}\` finishes it, \`whcb runs discard ${run} --service ${listening.url}\` gives it up\n`,
     });
     expect(marked(calls)).toBe(100);
     expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 0 });

@@ -103,7 +103,7 @@ export async function toCallScope(
     throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {
       hint: "name the callback",
     });
-  const callback = name === null ? null : await findCallback(session.client, name);
+  const callback = name === null ? null : await findCallback(session, name);
   const callbacks = callback === null ? null : [callback.id];
   if (operands.callIds !== null) {
     const { client } = session;

@@ -30,7 +30,7 @@ export interface RenderOptions extends TimeOptions {
   readonly palette: Palette;
   /** `width` is the terminal's width, or null if stdout isn't one. */
   readonly width: number | null;
-  /** `--profile` and `--service` as they were given: a suggested command needs them too. */
+  /** `--profile` and `--service`, as the line or the environment gives them: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
   /** `--allow-network` and `--egress-proxy` as they were given: a run that is resumed needs it too. */
   readonly networkFlags?: readonly string[];

@@ -21,6 +21,8 @@ export interface Session {
   readonly client: Client;
   readonly target: ServiceTarget;
   readonly settings: ResolvedSettings;
+  /** A command that is suggested has them, so that it is for this service. */
+  readonly serviceFlags: readonly string[];
 }
 
 /** A person who looks at a screen waits so long for one answer. */
@@ -55,7 +57,7 @@ export async function withService<Result>(
       target.kind === "http" ? { ...target, ...rules, onListed, beginWait, ownDatabase } : target,
     );
     try {
-      return await use({ client, target, settings });
+      return await use({ client, target, settings, serviceFlags: invocation.screen.renderOptions.serviceFlags });
     } finally {
       await client.close();
     }
@@ -112,13 +114,13 @@ export async function resolveInvocation(invocation: Invocation): Promise<Resolve
 }
 
 /** Returns the callback that is typed first, else the profile's default, or null if there is neither. */
-export async function findNamedCallback({ args }: Invocation, { client, settings }: Session): Promise<ListedCallback | null> {
-  const name = args.operands[0] ?? settings.callback.value;
-  return name === null ? null : findCallback(client, name);
+export async function findNamedCallback({ args }: Invocation, session: Session): Promise<ListedCallback | null> {
+  const name = args.operands[0] ?? session.settings.callback.value;
+  return name === null ? null : findCallback(session, name);
 }
 
 /** Finds it by id, name or the beginning of an id. Throws `usage` if several begin so, `not-found` with the closest name as its hint. */
-export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
+export async function findCallback({ client, serviceFlags: flags }: Session, idOrName: string): Promise<ListedCallback> {
   try {
     return await client.getCallback(idOrName);
   } catch (error) {
@@ -134,14 +136,16 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
       callbacks.map(({ name }) => name),
     );
     const meant = words[callbacks.findIndex(({ name }) => name === match)];
+    const create = { command: commandLine({ command: "callbacks create", flags }), when: "to create one" };
+    const list = { command: commandLine({ command: "callbacks list", flags }), when: "to see them" };
     const advice =
       meant !== undefined
         ? { hint: `did you mean ${meant}?` }
         : words.length === 0
-          ? advise`there are none yet; create one with ${{ command: "whcb callbacks create", when: "to create one" }}`
+          ? advise`there are none yet; create one with ${create}`
           : words.length <= 8
             ? { hint: `there are: ${words.join(", ")}` }
-            : advise`see ${{ command: "whcb callbacks list", when: "to see them" }}`;
+            : advise`see ${list}`;
     throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { ...advice, cause: error });
   }
 }

@@ -6,7 +6,7 @@ import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
-import { resumeCommand } from "../output/run/next-step.js";
+import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
@@ -30,10 +30,11 @@ export async function mentionUnfinishedRun({ screen, deps }: Invocation, session
   const unknown = open.filter(({ state }) => state === "unknown").length;
   const again = unknown === 0 ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
   const resume = resumeCommand(run, screen.renderOptions);
+  const discard = commandOnRun("runs discard", run, screen.renderOptions);
   const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
   screen.info(
     run.options === null
-      ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`whcb runs discard ${run.runId}\` gives it up`
+      ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up`
       : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
   );
 }

@@ -38,10 +38,10 @@ export function run(invocation: Invocation<AuditFlags>): Promise<void> {
 }
 
 /** A deleted callback is known by its name or id only. */
-async function findAudited({ client }: Session, named: string | undefined): Promise<FoundCallback> {
+async function findAudited(session: Session, named: string | undefined): Promise<FoundCallback> {
   if (named === undefined) return { callbackId: undefined, problem: null };
   try {
-    return { callbackId: (await findCallback(client, named)).id, problem: null };
+    return { callbackId: (await findCallback(session, named)).id, problem: null };
   } catch (error) {
     if (isWhcbError(error, "not-found")) return { callbackId: named, problem: error };
     throw error;

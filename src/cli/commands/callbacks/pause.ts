@@ -7,18 +7,20 @@ import type { CallbacksFlags } from "./command.js";
 
 export function pauseCallback(invocation: Invocation<CallbacksFlags["pause"]>): Promise<void> {
   const { args, values, screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    const { id, name } = await findCallback(client, args.operand(0));
+  return withSession(invocation, async (session) => {
+    const { client } = session;
+    const { id, name } = await findCallback(session, args.operand(0));
     if (!(await client.pauseCallback(id, values.duration ?? null))) throw cannotPause(client);
-    const { pause } = await findCallback(client, id);
+    const { pause } = await findCallback(session, id);
     screen.info(pause === null ? `${name} was paused` : `${name} is ${pauseText(pause, screen.renderOptions.utc)}`);
   });
 }
 
 export function resumeCallback(invocation: Invocation<CallbacksFlags["resume"]>): Promise<void> {
   const { args, screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    const { id, name, pause } = await findCallback(client, args.operand(0));
+  return withSession(invocation, async (session) => {
+    const { client } = session;
+    const { id, name, pause } = await findCallback(session, args.operand(0));
     if (!(await client.resumeCallback(id))) throw cannotPause(client);
     screen.info(pause === null ? `${name} wasn't paused` : `${name} is resumed: what has waited is sent`);
   });

@@ -37,8 +37,8 @@ export function listCallbacks(invocation: Invocation<CallbacksFlags["list"]>): P
 
 export function getCallback(invocation: Invocation<CallbacksFlags["get"]>): Promise<void> {
   const { args, values, screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    await showCallback(await findCallback(client, args.operand(0)), screen, shownSecrets(values.showKey));
+  return withSession(invocation, async (session) => {
+    await showCallback(await findCallback(session, args.operand(0)), screen, shownSecrets(values.showKey));
   });
 }
 
@@ -48,13 +48,14 @@ function shownSecrets(showKey: boolean): ShownSecrets {
 
 export function createCallback(invocation: Invocation<CallbacksFlags["create"]>): Promise<void> {
   const { values, screen } = invocation;
-  const required = readRequired(values);
+  const { serviceFlags } = screen.renderOptions;
+  const required = readRequired(values, serviceFlags);
   return withSession(invocation, async ({ client }) => {
     const { key, isNew } = await chooseCallbackKey(invocation);
     await requireSigning(client, values.signing);
     const settings = newSettings(values, required, key);
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
-      throw isWhcbError(error) ? await explainRejection(client, error, required) : error;
+      throw isWhcbError(error) ? await explainRejection(client, error, required, serviceFlags) : error;
     });
     await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew ? "new-key" : "none");
     if (isNew && screen.format !== "json")
@@ -98,21 +99,27 @@ function readSettingFlags(values: SettingValues): CallbackChanges {
 
 type Required = Pick<CallbackSettings, "name" | "url" | "email">;
 
-function readRequired({ name, url, email }: FlagValues<CallbacksFlags["create"]>): Required {
+function readRequired({ name, url, email }: FlagValues<CallbacksFlags["create"]>, serviceFlags: readonly string[]): Required {
   if (name !== undefined && url !== undefined && email !== undefined) return { name, url, email };
   const missing = Object.entries({ "--name": name, "--url": url, "--email": email }).filter(([, given]) => given === undefined);
-  const command = "whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com";
+  const flags = ["--name", "demo", "--url", "http://127.0.0.1:9000/hook", "--email", "ops@example.com", ...serviceFlags];
+  const command = commandLine({ command: "callbacks create", flags });
   const message = `a callback needs ${missing.map(([flag]) => flag).join(", ")}`;
   throw new WhcbError("usage", message, advise`for example, ${{ command, when: "for example" }}`);
 }
 
 /** Over HTTP a taken name and a failed endpoint check are the same 400; the list tells which. */
-async function explainRejection(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
+async function explainRejection(
+  client: Client,
+  error: WhcbError,
+  { name, url }: Required,
+  flags: readonly string[],
+): Promise<WhcbError> {
   if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
   const others = await client.listCallbacks().catch(() => []);
   const taken = others.find((other) => other.name === name);
   if (taken !== undefined) {
-    const command = commandLine({ command: "callbacks update", operands: [callbackOperand(taken)] });
+    const command = commandLine({ command: "callbacks update", operands: [callbackOperand(taken)], flags });
     return withAdvice(error, advise`${{ command, when: "to change that one" }} changes that one`);
   }
   const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
@@ -143,8 +150,9 @@ export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<C
 
 export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>): Promise<void> {
   const { args, screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    const callback = await findCallback(client, args.operand(0));
+  return withSession(invocation, async (session) => {
+    const { client } = session;
+    const callback = await findCallback(session, args.operand(0));
     const counted = await countUndelivered(client, callback);
     const lost = `${counted ?? "all failed and waiting calls"} of ${callback.name} go with it, and are never sent then.`;
     const question = `Delete callback ${callback.name} (${shownUrl(callback)})?`;
@@ -173,12 +181,12 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
   }
   return withSession(invocation, async (session) => {
     const { client } = session;
-    let before = await findCallback(client, args.operand(0));
+    let before = await findCallback(session, args.operand(0));
     await requireSigning(client, values.signing);
     requireMembers(before, changes);
     const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
     // The callback may have changed while the question was open.
-    if (chosen !== null) before = await findCallback(client, before.id);
+    if (chosen !== null) before = await findCallback(session, before.id);
     if (chosen !== null && chosen.key === before.auth.key)
       throw new WhcbError("usage", `the key of ${before.name} is this one already`, {
         hint: "is WHCB_CALLBACK_KEY left from it?",
@@ -197,7 +205,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
       const command = commandLine({
         command: "callbacks update",
         operands: [callbackOperand(before)],
-        flags: ["--signing", "new"],
+        flags: ["--signing", "new", ...session.serviceFlags],
       });
       screen.info(text`deliveries were signed already, and the secret stays; \`${command}\` replaces it`);
     }

@@ -16,6 +16,7 @@ import { callJson, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import { describeNotice, pauseText, reportedHealth } from "../../output/outage-text.js";
+import { withAdvice } from "../../output/render-error.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
@@ -40,28 +41,42 @@ export function run(invocation: Invocation): Promise<void> {
   });
 }
 
-async function findDetails({ client, settings }: Session, { args, screen }: Invocation): Promise<CallDetails> {
+async function findDetails(session: Session, { args, screen }: Invocation): Promise<CallDetails> {
+  const { client, settings } = session;
   const [word = ""] = args.operands.slice(-1);
   const named = args.operands.length > 1 ? args.operand(0) : settings.callback.value;
-  if (named === null) return findAnywhere(client, word);
-  const callback = await findCallback(client, named);
+  if (named === null) return findAnywhere(session, word);
+  const callback = await findCallback(session, named);
   const [callId = ""] = await completeCallIds([word], async () => [callback], client, screen.info);
-  return readDetails(client, callback, callId);
+  return readTyped(session, callback, callId);
 }
 
 /** Throws `usage` if the service can't find a call without its callback. */
-async function findAnywhere(client: Client, word: string): Promise<CallDetails> {
+async function findAnywhere(session: Session, word: string): Promise<CallDetails> {
+  const { client, serviceFlags: flags } = session;
   const places = await client.findCallPlaces(word);
   if (places === null) {
     // A gateway's 403 for an unknown path looks like one for a wrong key.
     await client.verify();
     throw new WhcbError("usage", "missing required argument 'callback'", {
-      hint: `${client.name} finds a call in its callback only: ${commandLine({ command: "calls get", operands: ["CALLBACK", word] })}`,
+      hint: `${client.name} finds a call in its callback only: ${commandLine({ command: "calls get", operands: ["CALLBACK", word], flags })}`,
     });
   }
   const callId = onlyMatch(word, { callIds: places.calls.map(({ id }) => id), hasMore: places.hasMore });
   const place = places.calls.find(({ id }) => id === callId);
-  return readDetails(client, await client.getCallback(place?.callbackId ?? ""), callId);
+  return readTyped(session, await client.getCallback(place?.callbackId ?? ""), callId);
+}
+
+/** Throws `not-found`, with the command that lists the callback's calls. */
+async function readTyped({ client, serviceFlags }: Session, callback: ListedCallback, callId: string): Promise<CallDetails> {
+  try {
+    return await readDetails(client, callback, callId);
+  } catch (error) {
+    if (!isWhcbError(error, "not-found")) throw error;
+    const flags = ["--all", ...serviceFlags];
+    const command = commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags });
+    throw withAdvice(error, advise`${{ command, when: "to list them" }} lists them`);
+  }
 }
 
 /** Throws `not-found`. */
@@ -73,9 +88,7 @@ export async function readDetails(client: Client, callback: ListedCallback, call
     return { call, callback, reportsRetries, attempts, outage: outages?.find(({ endedAt }) => endedAt === null) ?? null };
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
-    const command = commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] });
-    const advice = advise`${{ command, when: "to list them" }} lists them`;
-    throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, { ...advice, cause: error });
+    throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, { cause: error });
   }
 }
 

@@ -66,7 +66,8 @@ export async function setConfig(invocation: Invocation): Promise<void> {
   const name = settingName(nameGiven, SETTABLE);
   const isSecret = name === "password" || name === "apiKey";
   if (isSecret && textGiven !== "-" && textGiven !== "") {
-    const set = { command: `whcb config set ${name} -`, when: "to be asked for it, or to give it on stdin" };
+    const command = commandLine({ command: "config set", operands: [name, "-"], flags: screen.renderOptions.serviceFlags });
+    const set = { command, when: "to be asked for it, or to give it on stdin" };
     const message = `${name} can't be given in the command line, where other users could read it`;
     throw new WhcbError("usage", message, advise`type ${set} (it is read from a prompt, or from stdin)`);
   }
@@ -112,7 +113,7 @@ async function checkCallback(
   const service = findProfile(settings, profileName).url;
   try {
     const resolved = resolveSettings({ flags: { profile: profileName, service }, env: invocation.deps.io.env, settings });
-    await withService(invocation, resolved, ({ client }) => findCallback(client, idOrName));
+    await withService(invocation, resolved, (session) => findCallback(session, idOrName));
     return null;
   } catch (error) {
     if (isWhcbError(error, "not-found") || !isWhcbError(error)) throw error;

@@ -52,7 +52,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
       });
     }
     checkLastLine(text, "--seen", invocation, { isTable: seen.endsCompared });
-    const callback = await findCallback(session.client, args.operand(0));
+    const callback = await findCallback(session, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
     const job = { callback, seen, encoding, settings, options, runDeps };

@@ -18,7 +18,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
 import { pauseText } from "../../output/outage-text.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
-import { resumeCommand } from "../../output/run/next-step.js";
+import { commandOnRun, resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { findSecrets } from "../../settings/callback-secrets.js";
@@ -47,7 +47,7 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       const place = isElsewhere ? run.service : `another database, which was at ${run.service} then`;
       const what = isElsewhere || isOther ? `was made with ${place}` : `is a ${run.kind}`;
       const resume = { command: resumeCommand(run, screen.renderOptions), when: "to finish it" };
-      const discard = { command: `whcb runs discard ${run.runId}`, when: "to give it up" };
+      const discard = { command: commandOnRun("runs discard", run, screen.renderOptions), when: "to give it up" };
       throw new WhcbError("usage", `the latest unfinished run ${what}`, advise`${resume} finishes it, ${discard} gives it up`);
     }
     const to = values.to;

@@ -7,8 +7,9 @@ import type { TestEmailFlags } from "./command.js";
 
 export function run(invocation: Invocation<TestEmailFlags>): Promise<void> {
   const { args, screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    const callback = await findCallback(client, args.operand(0));
+  return withSession(invocation, async (session) => {
+    const { client } = session;
+    const callback = await findCallback(session, args.operand(0));
     const mail = await client.sendTestMail(callback.id);
     if (mail === null) throw new WhcbError("usage", `${client.name} sends no test e-mails`, { hint: "only `whcb serve` does" });
     const { to, channel, isSent, answer } = mail;

@@ -23,8 +23,9 @@ const MAX_BATCH = 1_000;
 export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
   const { args, values, screen, deps } = invocation;
   const { rate = null, file } = values;
-  return withSession(invocation, async ({ client }) => {
-    const callback = await findCallback(client, args.operand(0));
+  return withSession(invocation, async (session) => {
+    const { client } = session;
+    const callback = await findCallback(session, args.operand(0));
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;

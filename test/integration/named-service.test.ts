@@ -1,0 +1,135 @@
+/** The environment of a line names the service that it is for. A line that is printed is typed without it. */
+import { copyFileSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Background, CliMachine } from "../support/cli/cli-service.js";
+import type { CliResult } from "../support/cli/run-cli.js";
+
+/** `local` is the current profile. Each service has a callback `demo` with two failed calls. */
+let machine: CliMachine;
+let other: Background;
+let copy: string;
+
+beforeAll(async () => {
+  machine = new CliMachine();
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.serve(["--db", machine.path("a.db")]);
+  other = await machine.serve(["--db", machine.path("b.db")]);
+  await machine.rehearse("demo", broken.url, 2);
+  await machine.works(["profiles", "use", "local-2"]);
+  await machine.rehearse("demo", broken.url, 2);
+  await machine.works(["profiles", "use", "local"]);
+  copy = machine.path("copy.db");
+  await machine.works(["db", "backup", copy, "--db", machine.path("b.db")]);
+  copyFileSync(machine.path("b.db.key"), `${copy}.key`);
+});
+
+afterAll(() => machine.leave());
+
+beforeEach(async () => {
+  for (const service of [[], ["--profile", "local-2"], ["--service", copy]])
+    await machine.whcb(["mark-failed", "demo", "--success", "--yes", ...service]);
+});
+
+const settled = async (...service: readonly string[]): Promise<number> =>
+  (await machine.ids("demo", "--success", ...service)).length;
+
+/** The settled calls of the current profile's service, of local-2's and of the copy. */
+const allSettled = () => Promise.all([settled(), settled("--profile", "local-2"), settled("--service", copy)]);
+
+const typed = ({ stderr }: CliResult): string => /to continue, type: whcb (.*)\n/.exec(stderr)?.[1] ?? "";
+
+const nextCommands = ({ stderr }: CliResult): readonly string[] => {
+  const { error } = JSON.parse(stderr.slice(stderr.indexOf('{"error"')));
+  return error.next.map(({ command }: { command: string }) => command);
+};
+
+describe("a line to continue, typed in another terminal, is for the service that the environment named", () => {
+  test("by its profile", async () => {
+    const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env: { WHCB_PROFILE: "local-2" } });
+    expect(typed(asked)).toBe("mark-success demo --failed --profile local-2 --yes");
+    await machine.works(typed(asked).split(" "));
+    expect(await allSettled()).toEqual([0, 2, 0]);
+  });
+
+  test("by its URL", async () => {
+    const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env: { WHCB_URL: other.url } });
+    expect(typed(asked)).toBe(`mark-success demo --failed --service ${other.url} --yes`);
+    await machine.works(typed(asked).split(" "));
+    expect(await allSettled()).toEqual([0, 2, 0]);
+  });
+
+  test("by its database file, from any folder", async () => {
+    const env = { WHCB_URL: relative(process.cwd(), copy) };
+    const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env });
+    expect(typed(asked)).toBe(`mark-success demo --failed --service ${copy} --yes`);
+    await machine.works(typed(asked).split(" "));
+    expect(await allSettled()).toEqual([0, 0, 2]);
+  });
+
+  test("of each command, and a flag that was typed isn't repeated", async () => {
+    const list = machine.path("seen.txt");
+    writeFileSync(list, `${(await machine.ids("demo", "--profile", "local-2"))[0]}\n`);
+    const env = { WHCB_PROFILE: "local-2", WHCB_URL: other.url };
+    const both = `--profile local-2 --service ${other.url} --yes`;
+    const lines = [
+      ["replay", "demo", "--failed"],
+      ["reconcile", "demo", "--seen", list],
+      ["callbacks", "delete", "demo"],
+    ];
+    for (const line of lines) expect(typed(await machine.whcb(line, { env }))).toBe(`${line.join(" ")} ${both}`);
+    const named = await machine.whcb(["replay", "demo", "--failed", "--profile=local-2"], { env });
+    expect(typed(named)).toBe(`replay demo --failed --profile=local-2 --service ${other.url} --yes`);
+    const chosen = await machine.whcb(["replay", "--failed", "--service", copy, "--", "demo"], { env: { WHCB_URL: other.url } });
+    expect(typed(chosen)).toBe(`replay --failed --service ${copy} --yes -- demo`);
+  });
+
+  test("in JSON, which programs run", async () => {
+    const env = { WHCB_PROFILE: "local-2" };
+    expect(nextCommands(await machine.whcb(["replay", "demo", "--failed", "-o", "json"], { env }))).toEqual([
+      "whcb replay demo --failed -o json --profile local-2 --yes",
+    ]);
+    expect(nextCommands(await machine.whcb(["undo", "--yes", "-o", "json"], { env }))).toEqual([
+      expect.stringMatching(/^whcb undo \S+ --yes --profile local-2$/),
+    ]);
+  });
+});
+
+describe("what is to be typed next", () => {
+  const env = { WHCB_PROFILE: "local-2" };
+
+  test("after status names the profile of the environment", async () => {
+    const { stdout } = await machine.whcb(["status", "--no-color"], { env, columns: 100 });
+    expect(stdout).toContain(
+      "  next: whcb calls list demo --failed --profile local-2\n        whcb replay demo --failed --profile local-2\n",
+    );
+  });
+
+  test("after a mark, too", async () => {
+    const stdout = await machine.works(["mark-success", "demo", "--failed", "--yes"], { env });
+    expect(stdout).toMatch(/undo: whcb undo \S+ --profile local-2\n/);
+  });
+
+  test.each([
+    [["calls", "get", "demo", "0123456789abcdef0123456789abcdef"], "`whcb calls list demo --all --profile local-2`"],
+    [
+      ["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:1/", "--email", "o@example.com"],
+      "`whcb callbacks update demo --profile local-2`",
+    ],
+  ])("after an error of %j is for the same service", async (line, hint) => {
+    expect((await machine.whcb(line, { env })).stderr).toMatch(new RegExp(hint));
+  });
+
+  test("where there is no callback yet", async () => {
+    await machine.serve(["--db", machine.path("empty.db")]);
+    const { stderr } = await machine.whcb(["callbacks", "get", "demo"], { env: { WHCB_PROFILE: "local-3" } });
+    expect(stderr).toContain("create one with `whcb callbacks create --profile local-3`");
+  });
+});
+
+test("a WHCB_URL with a password is shown nowhere", async () => {
+  const env = { WHCB_URL: "http://user:PLANTED@127.0.0.1:1" };
+  expect((await machine.whcb(["profiles", "remove", "local-2"], { env })).stderr).toContain(
+    "type: whcb profiles remove local-2 --yes\n",
+  );
+});
