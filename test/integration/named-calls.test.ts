@@ -103,3 +103,25 @@ it("an id that two callbacks have is the call of the one that is named", async (
   const { code } = await at.whcb(["mark-success", "two", "a", "--yes"]);
   expect({ code, marks: at.marks() }).toEqual({ code: 0, marks: ["/callbacks/00112233445566A1/calls?id=a"] });
 });
+
+it("a short id that calls of other callbacks have, too, names none, and the call that it names is shown", async () => {
+  await machine.serve(["--no-endpoint-check"]);
+  const { url } = await machine.listen(["--status", "503"]);
+  const ids = { one: "01A22B5B13AA7CBDAE381C58364C5442", two: "01A22B5B13BB75B6AE381C58364C5442" };
+  for (const [name, id] of Object.entries(ids)) {
+    const created = ["callbacks", "create", "--name", name, "--url", url, "--email", "ops@example.com"];
+    await machine.works(created, { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } });
+    const call = { id, messageId: "m", responseMessage: { content: "x" } };
+    await machine.works(["trigger", name, "--file", "-"], { stdin: `${JSON.stringify(call)}\n` });
+    await machine.settled(name);
+  }
+  expect(await machine.whcb(["mark-success", "two", "01A22B5B13", "--yes"])).toMatchObject({
+    code: 2,
+    stderr: `error: several calls begin with 01A22B5B13: ${ids.two}, ${ids.one}\nhint: 11 digits are enough\n`,
+  });
+  expect(await machine.ids("two", "--failed")).toEqual([ids.two]);
+  expect(await machine.whcb(["mark-success", "two", "01A22B5B13B", "--yes"])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`01A22B5B13B is call ${ids.two}\n`),
+  });
+});

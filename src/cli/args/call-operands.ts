@@ -110,6 +110,9 @@ export async function toCallScope(
     const searched = async () => (callback === null ? client.listCallbacks() : [callback]);
     const { typed, listed } = operands.callIds;
     const completed = await completeCallIds(typed, searched, client, invocation.screen.info);
+    // The call that was meant may have been removed.
+    for (const [index, id] of completed.entries())
+      if (id !== typed[index]) invocation.screen.info(`${typed[index]} is call ${id}`);
     return { callbacks, calls: { callIds: [...completed, ...listed.map(({ id }) => id)] } };
   }
   const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.values) };

@@ -30,6 +30,14 @@ export async function completeCallIds(
     }
     for (const call of await client.findCalls(id, tooShort)) whole.add(call.id);
   }
+  if (client.capabilities.has("exact-lists")) {
+    // The callback may be the wrong one: ids of one moment begin alike.
+    for (const [prefix, { callIds, hasMore }] of found) {
+      const places = callIds.length === 0 ? null : await client.findCallPlaces(prefix);
+      const others = places?.calls.map(({ id }) => id) ?? [];
+      found.set(prefix, { callIds: [...new Set([...callIds, ...others])], hasMore: hasMore || places?.hasMore === true });
+    }
+  }
   const missing = tooShort.find((word) => !whole.has(word));
   if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTH_HINT });
   return words.map((word) => {
