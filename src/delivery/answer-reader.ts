@@ -45,10 +45,12 @@ const LF = 0x0a;
 const CR = 0x0d;
 const ZERO = 0x30;
 const TWO = 0x32;
+/** Undici takes a status of RTSP or ICE, too. */
+const OTHER_PROTOCOLS: readonly number[] = [0x52, 0x49];
 
 /**
  * Turns the status 100 of interim answers into 102 in place, because undici destroys the socket at a `100 Continue` that it didn't ask for,
- * but skips 102. Answers may come in pieces.
+ * but skips 102; and another protocol's name into none. Answers may come in pieces.
  */
 export class StatusRewriter {
   #state: "status" | "headers" | "final" = "final";
@@ -65,22 +67,24 @@ export class StatusRewriter {
     for (let index = 0; index < chunk.length && this.#state !== "final"; index++) {
       const byte = chunk[index] ?? 0;
       if (this.#state === "headers") this.#skipHeaderByte(byte);
-      else if (this.#readStatusByte(byte)) chunk[index] = TWO;
+      else chunk[index] = this.#rewriteStatusByte(byte);
     }
   }
 
-  #readStatusByte(byte: number): boolean {
+  #rewriteStatusByte(byte: number): number {
     const position = this.#positionInStatusLine++;
     const expected = INTERIM_STATUS_LINE.charCodeAt(position);
     if (expected !== ANY_BYTE && expected !== byte) {
-      this.#state = "final";
-      return false;
+      const isBlank = position === 0 && (byte === CR || byte === LF);
+      if (isBlank) this.expectAnswer();
+      else this.#state = "final";
+      return position === 0 && OTHER_PROTOCOLS.includes(byte) ? ANY_BYTE : byte;
     }
     if (position === FIRST_DIGIT + 1) this.#isTen = byte === ZERO;
-    if (position !== LAST_DIGIT) return false;
+    if (position !== LAST_DIGIT) return byte;
     this.#state = "headers";
     this.#isLineEmpty = false;
-    return this.#isTen && byte === ZERO;
+    return this.#isTen && byte === ZERO ? TWO : byte;
   }
 
   #skipHeaderByte(byte: number): void {

@@ -103,6 +103,8 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
     { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
   ],
   ["bytes that aren't HTTP", says("SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP],
+  ["a 200 of RTSP", says("RTSP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
+  ["a 200 of ICE", says("\r\nICE/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
   ["two lengths", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), NOT_HTTP],
   ["a length and chunks", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), NOT_HTTP],
   [

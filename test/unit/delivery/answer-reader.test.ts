@@ -46,6 +46,15 @@ describe("an answer in pieces of any length", () => {
     }
   });
 
+  test("of another protocol isn't read as one", () => {
+    for (const name of ["RTSP/1.0", "ICE/1.0"])
+      for (const blank of ["", "\r\n"]) {
+        const sent = `${blank}${name} 200 OK\r\n\r\n`;
+        for (let length = 1; length <= sent.length; length++)
+          expect(rewritten(sent, length)).toBe(`${blank}?${sent.slice(blank.length + 1)}`);
+      }
+  });
+
   test("that was answered isn't changed until the next request", () => {
     const rewriter = new StatusRewriter();
     const late = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
