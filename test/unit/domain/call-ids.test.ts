@@ -60,5 +60,6 @@ it("what is meant by an id is that very one, or else the only one that is equal"
 
 it("one id has no comma, space or invisible character, and 128 characters at most", () => {
   expect(["order-17", "x".repeat(128), "ä"].every(isOneId)).toBe(true);
-  for (const text of ["a,b", "a b", "a\n", "a\u0000", "a\u200b", "a\ufffd", ".", "..", "x".repeat(129)]) expect(isOneId(text)).toBe(false);
+  for (const text of ["a,b", "a b", "a\n", "a\u0000", "a\u200b", "a\ufffd", ".", "..", "x".repeat(129)])
+    expect(isOneId(text)).toBe(false);
 });

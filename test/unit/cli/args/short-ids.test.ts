@@ -9,6 +9,7 @@ const whole = (start: string) => start.padEnd(32, "0");
 function complete(words: readonly string[], ids: Readonly<Record<string, readonly string[]>>, more: readonly string[] = []) {
   const asked: string[] = [];
   const client = {
+    capabilities: new Set<never>(),
     findCallIds: async (callbackId, prefixes) => {
       asked.push(callbackId);
       const matching = (prefix: string) => (ids[callbackId] ?? []).filter((id) => id.startsWith(prefix));
