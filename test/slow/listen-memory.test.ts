@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Home } from "../support/process/whcb-process.js";
+import { trickleBodies } from "../support/attack/connection-attacks.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 
@@ -34,6 +35,21 @@ it("a temporary endpoint remembers ids in bounded memory, however long they are"
   const posts = stdout.split("\n").filter((line) => line.includes(" POST "));
   const repeats = posts.flatMap((line, index) => (line.includes("(seen before)") ? [index] : []));
   expect([code, posts.length, repeats]).toEqual([0, 8_004, [1, 8_003]]);
+});
+
+it("a temporary endpoint outlives 3 500 slow requests with 1 900 headers each", async () => {
+  const endpoint = home.start(["listen", "--port", "0"], { env: { NODE_OPTIONS: "--max-old-space-size=128" } });
+  const [, url = ""] = await endpoint.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+  const headers = Array.from({ length: 1_900 }, (_, index) => `${index.toString(36)}:\r\n`).join("");
+  const request = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n${headers}\r\n`;
+  const attack = await trickleBodies(url, { connections: 3_500, request });
+  // Its connections come one after the other.
+  await eventually(
+    async () => attack.closed,
+    (closed) => closed >= 2_500,
+  );
+  await attack.stop();
+  expect((await fetch(url, { method: "POST", body: "A" })).status).toBe(200);
 });
 
 it("a temporary endpoint prints a body of many levels as the text that it is", async () => {

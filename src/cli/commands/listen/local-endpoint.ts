@@ -29,6 +29,9 @@ const MAX_BODY_BYTES = 10_485_760;
 const MAX_REQUESTS_BYTES = 3 * MAX_BODY_BYTES;
 /** What is kept of a request without headers or body. */
 const MIN_REQUEST_BYTES = 2_048;
+/** Node keeps far more for a header, and for a connection, than its bytes. A service has at most some dozens of either. */
+const MAX_HEADERS = 100;
+const MAX_CONNECTIONS = 1_000;
 
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
@@ -44,6 +47,8 @@ export async function openEndpoint(
   const server = createServer((request, response) => {
     void receive(request, response).catch(() => response.destroy());
   });
+  server.maxHeadersCount = MAX_HEADERS;
+  server.maxConnections = MAX_CONNECTIONS;
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await readRequest(request);
     if (answer === null) {
