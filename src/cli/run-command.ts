@@ -38,12 +38,12 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
   }
 }
 
-/** Returns the C library's zone, whose bytes are Latin-1's. Windows has no such file. */
-function readLocalZone(): string {
+/** Windows has no such file. */
+function readZoneFile(path: string): Buffer | null {
   try {
-    return readFileSync("/etc/localtime", "latin1");
+    return readFileSync(path);
   } catch {
-    return "";
+    return null;
   }
 }
 
@@ -68,7 +68,12 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const deps = parsed.raw.plain === true ? { ...given, io: plainIo(io) } : given;
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
-  const unknownZone = findUnknownZone(io.env.TZ, readLocalZone);
+  let found: { readonly zone: string | null } | null = null;
+  // Most commands need no local time, so its zone is compared when it is first read or shown.
+  const unknownZone = () => {
+    found ??= { zone: findUnknownZone({ env: io.env, now, readFile: readZoneFile }) };
+    return found.zone;
+  };
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
@@ -87,7 +92,9 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const choices = {
     ...readFormat(parsed.spec, args),
     noColor: args.get(NO_COLOR),
-    utc: utc || unknownZone !== null,
+    get utc() {
+      return utc || unknownZone() !== null;
+    },
     now,
     ...flags,
   };

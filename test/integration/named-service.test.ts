@@ -127,6 +127,45 @@ describe("what is to be typed next", () => {
   });
 });
 
+describe("with one profile, what is asked and what --yes does names another service than the profile's", () => {
+  let one: CliMachine;
+  let served: Background;
+  let rehearsal: string;
+
+  beforeAll(async () => {
+    one = new CliMachine();
+    const broken = await one.listen(["--status", "503"]);
+    served = await one.serve(["--db", one.path("a.db")]);
+    await one.rehearse("demo", broken.url, 2);
+    rehearsal = one.path("rehearsal.db");
+    await one.works(["db", "backup", rehearsal]);
+    copyFileSync(one.path("a.db.key"), `${rehearsal}.key`);
+  });
+
+  afterAll(() => one.leave());
+
+  const LINES = [
+    ["replay", "demo", "--failed"],
+    ["mark-success", "demo", "--failed"],
+    ["callbacks", "delete", "demo"],
+  ];
+
+  test.each(LINES)("%s %s %s, asked in a terminal", async (...line) => {
+    const answered = { canAsk: true, stdin: "n\n" };
+    const named = await one.whcb(line, { env: { WHCB_URL: rehearsal }, ...answered });
+    expect(named.stderr.split("\n")[0]).toBe(`service: ${rehearsal}`);
+    const ofProfile = await one.whcb(line, answered);
+    expect(ofProfile.stderr).not.toContain("service: ");
+    const sameUrl = await one.whcb(line, { env: { WHCB_URL: `${served.url}/` }, ...answered });
+    expect(sameUrl.stderr).not.toContain("service: ");
+  });
+
+  test.each(LINES)("%s %s %s --yes", async (...line) => {
+    const { stderr } = await one.whcb([...line, "--yes"], { env: { WHCB_URL: rehearsal } });
+    expect(stderr.split("\n")[0]).toBe(`service: ${rehearsal}`);
+  });
+});
+
 test("a WHCB_URL with a password is shown nowhere", async () => {
   const env = { WHCB_URL: "http://user:PLANTED@127.0.0.1:1" };
   expect((await machine.whcb(["profiles", "remove", "local-2"], { env })).stderr).toContain(

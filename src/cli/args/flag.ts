@@ -39,8 +39,8 @@ export type FlagValues<Flags extends NamedFlags> = {
 export interface ReadContext {
   readonly now: number;
   readonly utc: boolean;
-  /** What gives a zone of local time that Node doesn't know (`findUnknownZone`). */
-  readonly unknownZone?: string | null;
+  /** Returns what gives a zone of local time that Node doesn't know (`findUnknownZone`), or null. */
+  readonly unknownZone?: () => string | null;
 }
 
 /** Throws a plain Error that says what the text must be. */

@@ -12,7 +12,7 @@ const ZONE = /(?<=:\S*) ?(UTC|Z|[+-]\d{2}:?\d{2})$/i;
  * Returns epoch ms, from a time ago ("2h"), a day ("yesterday", "2026-11-24"), a time of day, or both. Without a zone it is local time, or UTC
  * with --utc. Throws an Error that says what the text must be.
  */
-export function parseInstant(text: string, { now, utc, unknownZone = null }: ReadContext): number {
+export function parseInstant(text: string, { now, utc, unknownZone }: ReadContext): number {
   // Of a unit, the case counts: 1M may be a month.
   const agoMs = readTimeAgo(text.trim());
   if (agoMs !== null) return now - agoMs;
@@ -27,8 +27,9 @@ export function parseInstant(text: string, { now, utc, unknownZone = null }: Rea
   const at = Date.parse(`${date}T${time ?? "00:00"}${isUtc ? "Z" : zone}`);
   if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate || Number.isNaN(at))
     throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
-  if (zone === "" && unknownZone !== null)
-    throw new Error(`is local time, but ${unknownZone} isn't known here: name a zone, such as TZ=Europe/Berlin, or add --utc`);
+  const unknown = zone === "" ? (unknownZone?.() ?? null) : null;
+  if (unknown !== null)
+    throw new Error(`is local time, but ${unknown} isn't known here: name a zone, such as TZ=Europe/Berlin, or add --utc`);
   if (time !== undefined && zone === "") requireOneInstant(`${date}T${time}`, at);
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;

@@ -59,7 +59,9 @@ export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen
     renderOptions: {
       palette: await loadPalette(wantsColor(stdout, env, choices.noColor)),
       width: isTerminal ? stdout.columns || 80 : null,
-      utc: choices.utc,
+      get utc() {
+        return choices.utc;
+      },
       now: choices.now,
       serviceFlags: choices.serviceFlags ?? [],
       networkFlags: choices.networkFlags ?? [],

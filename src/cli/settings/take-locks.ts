@@ -1,4 +1,5 @@
 /** docs/runs.md, "One run at a time", describes the locks. */
+import type { Client } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Io } from "../../platform/terminal.js";
@@ -96,7 +97,11 @@ export async function confirmRun(
   const { client } = runDeps;
   client.requireOwnDatabase();
   const hasYes = invocation.args.get(YES);
-  const described = [...(await describeService(invocation, runDeps)), ...description, ...describeMissingTime(runDeps)];
+  const described = [
+    ...(await describeService(invocation, runDeps.client, runDeps.profile)),
+    ...description,
+    ...describeMissingTime(runDeps),
+  ];
   if (hasYes && described.length > 0) invocation.screen.info(joinText(described, "\n"));
   const asked = joinText([...described, ...question], "\n");
   const isConfirmed = await (locks === undefined ? confirm(invocation, asked) : confirmInTime(invocation, asked));
@@ -104,11 +109,15 @@ export async function confirmRun(
   return isConfirmed;
 }
 
-/** Callbacks of several services may have one name, and another terminal may have changed the current profile. */
-async function describeService({ deps }: Invocation, { client, profile }: RunDeps): Promise<readonly string[]> {
+/**
+ * Callbacks of several services may have one name. Another terminal may have changed the current profile, and an exported variable may name
+ * another service than the only profile's.
+ */
+export async function describeService({ deps }: Invocation, { name }: Client, profile: string): Promise<readonly string[]> {
+  const isOfProfile = profile !== name;
   const { profiles } = await readSettings(deps.paths.config);
-  if (profiles.size < 2) return [];
-  return [`service: ${client.name}${profile === client.name ? "" : ` (profile ${profile})`}`];
+  if (profiles.size < 2 && isOfProfile) return [];
+  return [`service: ${name}${isOfProfile ? ` (profile ${profile})` : ""}`];
 }
 
 /** With its time, `whcb serve` leaves out what has failed again or was settled since the calls were listed. */

@@ -22,7 +22,9 @@ import { openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
 import { withAdvice } from "../../output/render-error.js";
 import { joinText, text } from "../../output/screen-text.js";
+import { profileOf } from "../../settings/open-run-deps.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
+import { describeService } from "../../settings/take-locks.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import type { CallbacksFlags } from "./command.js";
 
@@ -156,7 +158,9 @@ export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>)
     const counted = await countUndelivered(client, callback);
     const lost = `${counted ?? "all failed and waiting calls"} of ${callback.name} go with it, and are never sent then.`;
     const question = `Delete callback ${callback.name} (${shownUrl(callback)})?`;
-    if (!(await confirm(invocation, joinText([lost, question], "\n")))) return;
+    const service = await describeService(invocation, client, profileOf(session));
+    if (invocation.values.yes && service.length > 0) screen.info(joinText(service, "\n"));
+    if (!(await confirm(invocation, joinText([...service, lost, question], "\n")))) return;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted${counted === null ? "" : `, with ${counted}`}`);
   });
