@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { completeCallIds } from "../../../../src/cli/args/short-ids.js";
+import { Capabilities } from "../../../../src/client/capabilities.js";
 import type { Client } from "../../../../src/client/client.js";
 import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 
@@ -9,7 +10,7 @@ const whole = (start: string) => start.padEnd(32, "0");
 function complete(words: readonly string[], ids: Readonly<Record<string, readonly string[]>>, more: readonly string[] = []) {
   const asked: string[] = [];
   const client = {
-    capabilities: new Set<never>(),
+    capabilities: new Capabilities(),
     findCallIds: async (callbackId, prefixes) => {
       asked.push(callbackId);
       const matching = (prefix: string) => (ids[callbackId] ?? []).filter((id) => id.startsWith(prefix));
