@@ -63,14 +63,20 @@ async function interruptInMark(nth: number, args: readonly string[]) {
   };
   const ended = await running.ended;
   onMark = async () => undefined;
-  return { ...ended, resume: /\nnext: whcb (replay --resume \S+ --service \S+)\n$/.exec(ended.stdout)?.[1]?.split(" ") ?? [], marks: seen };
+  return {
+    ...ended,
+    resume: /\nnext: whcb (replay --resume \S+ --service \S+)\n$/.exec(ended.stdout)?.[1]?.split(" ") ?? [],
+    marks: seen,
+  };
 }
 
 describe("Ctrl-C", () => {
   it("stops each kind of marks by hand after the request in flight, and the rest can be resumed", async () => {
     const marked = await interruptInMark(2, ["mark-success", "demo", "--failed", "--yes"]);
     expect([marked.code, marked.marks, withStatus("SUCCESS")], marked.stderr).toEqual([130, 2, 200]);
-    expect(marked.stderr).toBe(`service: ${marked.resume.at(-1)}\n350 failed calls of demo -> SUCCESS\n${STOPPING}error: interrupted\n`);
+    expect(marked.stderr).toBe(
+      `service: ${marked.resume.at(-1)}\n350 failed calls of demo -> SUCCESS\n${STOPPING}error: interrupted\n`,
+    );
     expect(marked.stdout).toMatch(/^200 of 350 calls marked SUCCESS in [\s\S]*\n {2}not marked yet +150\n/);
     expect(newestJournal(home)?.marked.size).toBe(200);
 

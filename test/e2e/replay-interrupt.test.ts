@@ -95,7 +95,7 @@ it("says until when marks wait for the service's pause, and Ctrl-C ends the wait
     // Whole seconds are shown.
     expect(Date.parse(until)).toBeGreaterThanOrEqual(startedAt + 5_399_000);
     expect(Date.parse(until)).toBeLessThanOrEqual(Date.now() + 5_400_000);
-    expect(command).toBe(`replay --resume ${newestJournal(home)?.runId}`);
+    expect(command).toBe(`replay --resume ${newestJournal(home)?.runId} --service ${proxy.url}`);
     const stopped = await replaying.stop("SIGINT");
     expect([stopped.code, stopped.stdout]).toEqual([130, expect.stringContaining(`next: whcb ${command}`)]);
 
