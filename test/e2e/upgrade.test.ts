@@ -179,7 +179,11 @@ describe("a database of version 0.1.0", () => {
     expect(await calls("once", "--success")).toHaveLength(3);
     const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
     expect(settings.serve).toEqual(credentials);
-    const ofServe = { database: home.path("whcb.db"), databaseId: expect.any(String), portLock: expect.any(String) };
+    const ofServe = {
+      database: home.path("whcb.db"),
+      databaseId: expect.any(String),
+      portLock: { path: expect.any(String), pid: expect.any(Number) },
+    };
     expect(settings.profiles).toEqual({ local: { ...profiles.local, ...ofServe } });
   });
 });

@@ -70,7 +70,7 @@ const STEPS: readonly Step[] = [
     title: "mark-failed",
     argv: (_, [first = ""]) => ["mark-failed", CALLBACK, first, "--yes"],
     stdout: /^1 call marked FAILED in /,
-    requests: [14, 8],
+    requests: [14, 9],
   },
   {
     title: "replay --dry-run",
@@ -133,7 +133,7 @@ const STEPS: readonly Step[] = [
   {
     title: "callbacks delete",
     argv: () => ["callbacks", "delete", "New", "--yes"],
-    stderr: /^callback New deleted(?:, with \d failed and \d waiting calls?)?\n$/,
+    stderr: /^(?:service: .+\n)?callback New deleted(?:, with \d failed and \d waiting calls?)?\n$/,
     requests: [6, 3],
   },
   {

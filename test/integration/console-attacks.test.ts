@@ -128,8 +128,9 @@ describe("an address that can't be read", () => {
 
 describe("an answer to a visitor, who may leave it unread on 4 096 connections,", () => {
   const LONG = {
-    "an address": { url: `/console?${"&".repeat(15_500)}` },
-    "an address from another site": { url: `/console?${"&".repeat(15_500)}`, "sec-fetch-site": "cross-site" },
+    "an address": { url: `/console?${"%26".repeat(5_150)}` },
+    "an address of many parameters": { url: `/console?${"&".repeat(15_500)}` },
+    "an address from another site": { url: `/console?${"%26".repeat(5_150)}`, "sec-fetch-site": "cross-site" },
     "a target": { url: `/console/sign-in?to=/console/${"%26".repeat(5200)}` },
     "a target that isn't a kept form": { url: `/console/sign-in?to=/console?kept=${"%26".repeat(5000)}` },
     "a kept form": { url: `/console/sign-in?to=/console/callbacks/new?kept=${"A".repeat(5400)}` },
@@ -141,7 +142,7 @@ describe("an answer to a visitor, who may leave it unread on 4 096 connections,"
 
   it.each(Object.entries(LONG))("is short: %s", async (_, { url, ...headers }) => {
     const answer = await service.app.inject({ url, headers: { host: HOST, ...headers } });
-    expect(answer.statusCode).toBeLessThan(400);
+    expect(answer.statusCode).toBeLessThanOrEqual(400);
     expect(answer.rawPayload.length + JSON.stringify(answer.headers).length).toBeLessThan(16_384);
   });
 

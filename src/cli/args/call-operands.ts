@@ -165,10 +165,9 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
   const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
   const ofCalls = new Set([...ids].filter((id) => !absent.has(id)).flatMap(shapesOf));
-  const isLikeACall = (id: string) =>
-    isGeneratedId(idKey(id)) || isIdPrefix(id) || shapesOf(id).some((shape) => ofCalls.has(shape));
+  const isLikeACall = (id: string) => isIdPrefix(id) || shapesOf(id).some((shape) => ofCalls.has(shape));
   const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
-  const heading = named.find(({ id }) => mayBeHeading(id));
+  const heading = named.find(({ id }) => !isGeneratedId(idKey(id)) && mayBeHeading(id));
   if (heading === undefined) return;
   const [reason, hint] = absent.has(heading.id)
     ? [`no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT]
