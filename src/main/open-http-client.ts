@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import type { HttpTarget, PortLock } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
-import { hasOpen } from "../platform/files/open-file.js";
+import { findHolder, hasOpen } from "../platform/files/open-file.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
@@ -21,9 +22,13 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }
 
-/** On Linux the lock must be that process's: another `serve` may hold it for another address. Looking for it takes less time than loading SQLite. */
+/** On Linux a process of the same network must hold it. Looking for the one that is known takes least; `serve` may have started again since. */
 async function isHeld({ path, pid }: PortLock): Promise<boolean> {
-  if (process.platform === "linux") return hasOpen(pid, path);
+  if (process.platform === "linux") {
+    if (hasOpen(pid, path)) return true;
+    const holder = existsSync(path) ? findHolder(path) : null;
+    return holder !== null && hasOpen(holder, path);
+  }
   const { isLocked } = await import("../store/sqlite/lock-database.js");
   return isLocked(path).catch(() => false);
 }

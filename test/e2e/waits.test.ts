@@ -55,7 +55,7 @@ describe.concurrent("in a pipe", () => {
     scene.answer = (number) => (number === 2 ? { status: 503, headers: { "retry-after": "3" } } : { status: 200 });
     const { code, stderr } = await scene.whcb(REPLAY).ended;
     expect(code, stderr).toBe(0);
-    const says = `sending: 2 of 12.*, the endpoint asks to wait until ${TIME} \\(503, Retry-After: 3\\), since ${TIME}; Ctrl-C stops, \`whcb replay --resume \\S+\` continues\n`;
+    const says = `sending: 2 of 12.*, the endpoint asks to wait until ${TIME} \\(503, Retry-After: 3\\), since ${TIME}; Ctrl-C stops, \`whcb replay --resume \\S+ --service \\S+\` continues\n`;
     expect(stderr).toMatch(new RegExp(says));
   });
 

@@ -22,9 +22,9 @@ export interface HeldPort extends HeldPlace {
   readonly path: string;
 }
 
-/** Locks a file for the port of this URL, whatever the address rule. Returns null if it can't be locked. */
+/** Locks a file for the host and port of this URL, whatever the address rule. Returns null if it can't be locked. */
 export async function holdPort(dataDirectory: string, url: string): Promise<HeldPort | null> {
-  const path = `${portPath(dataDirectory, url)}-api.lock`;
+  const path = `${portPath(dataDirectory, url)}-${new URL(url).hostname.replace(/[^\w.]/g, "-")}-api.lock`;
   try {
     await createFolder(dataDirectory);
     const lock = await lockFile(path);

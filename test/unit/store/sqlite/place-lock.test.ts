@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { hasOpen } from "../../../../src/platform/files/open-file.js";
+import { findHolder, hasOpen } from "../../../../src/platform/files/open-file.js";
 import { isLocked, lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
 import { holdPlace, holdPort, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
@@ -33,6 +33,7 @@ test("a process has a port's lock open while it holds it", async () => {
   const port = await holdPort(newTemporaryFolder("whcb-place-"), "http://127.0.0.1:80/");
   if (port === null) throw new Error("The port can't be locked.");
   expect([hasOpen(process.pid, port.path), hasOpen(process.ppid, port.path)]).toEqual([true, false]);
+  expect([basename(port.path), findHolder(port.path)]).toEqual(["port-80-127.0.0.1-api.lock", process.pid]);
   await port.release();
   expect(hasOpen(process.pid, port.path)).toBe(false);
 });
