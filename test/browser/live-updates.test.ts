@@ -1,12 +1,12 @@
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
 import { expectUsable, seeChange, type Window } from "../support/browser/browser-window.js";
-import { it as rehearsed } from "../support/browser/rehearsal.js";
+import { rehearsedWith } from "../support/browser/rehearsal.js";
 
 /** Sessions outlive a restart at such a name. */
-const it = rehearsed
-  .override("serveArgs", { scope: "file" }, () => ["--allow-host", "127.0.0.1"])
-  .extend("window", { scope: "file" }, ({ rehearsal }) => rehearsal.signIn());
+const it = rehearsedWith(["--allow-host", "127.0.0.1"]).extend("window", { scope: "file" }, ({ rehearsal }) =>
+  rehearsal.signIn(),
+);
 
 /** The tab has the session of the window. */
 async function newTab(window: Window, path: string): Promise<Page> {

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
-import { it as rehearsed } from "../support/browser/rehearsal.js";
+import { rehearsedWith } from "../support/browser/rehearsal.js";
 
-const it = rehearsed.override("serveArgs", { scope: "file" }, () => ["--log-level", "info"]);
+const it = rehearsedWith(["--log-level", "info"]);
 
 const neighbours: ChildProcess[] = [];
 

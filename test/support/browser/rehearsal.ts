@@ -132,11 +132,14 @@ class Rehearsal {
   }
 }
 
-/** Gives all tests of a file one rehearsal. */
-export const it = test
-  .extend("serveArgs", { scope: "file" }, (): readonly string[] => [])
-  .extend("rehearsal", { scope: "file" }, async ({ serveArgs }, { onCleanup }) => {
-    const rehearsal = await Rehearsal.begin(serveArgs);
-    onCleanup(() => rehearsal.end());
-    return rehearsal;
-  });
+/** Gives all tests of a file one rehearsal, whose `whcb serve` has these arguments. An override would hold for the process's other files, too. */
+export const rehearsedWith = (args: readonly string[]) =>
+  test
+    .extend("serveArgs", { scope: "file" }, () => args)
+    .extend("rehearsal", { scope: "file" }, async ({ serveArgs }, { onCleanup }) => {
+      const rehearsal = await Rehearsal.begin(serveArgs);
+      onCleanup(() => rehearsal.end());
+      return rehearsal;
+    });
+
+export const it = rehearsedWith([]);
