@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { HttpTarget, PortLock } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
@@ -22,13 +21,12 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }
 
-/** On Linux a process of the same network must hold it. Looking for the one that is known takes least; `serve` may have started again since. */
+/** A process of the same network must hold it. Looking at the one that is known takes least; `serve` may have started again since. */
 async function isHeld({ path, pid }: PortLock): Promise<boolean> {
-  if (process.platform === "linux") {
-    if (hasOpen(pid, path)) return true;
-    const holder = existsSync(path) ? findHolder(path) : null;
-    return holder !== null && hasOpen(holder, path);
-  }
+  if (hasOpen(pid, path) === true) return true;
+  const holder = findHolder(path);
+  const isHolders = holder === null ? null : hasOpen(holder, path);
+  if (isHolders !== null) return isHolders;
   const { isLocked } = await import("../store/sqlite/lock-database.js");
   return isLocked(path).catch(() => false);
 }

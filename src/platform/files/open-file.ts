@@ -1,26 +1,29 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
-/** Returns whether the process has the file open, and the same network as this one. Throws where the system doesn't tell: on Linux it does. */
-export function hasOpen(pid: number, path: string): boolean {
-  const network = readlinkSync("/proc/self/ns/net");
+/**
+ * Returns whether the process has the file open and the same network as this one. It is null if the system doesn't tell: it isn't Linux, or
+ * the process has ended, or has more rights than this one.
+ */
+export function hasOpen(pid: number, path: string): boolean | null {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
-    if (readlinkSync(`/proc/${pid}/ns/net`) !== network) return false;
+    if (readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync("/proc/self/ns/net")) return false;
     return readdirSync(`/proc/${pid}/fd`).some((descriptor) => {
       const open = statSync(`/proc/${pid}/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false });
       return open?.dev === dev && open.ino === ino;
     });
   } catch {
-    return false;
+    return null;
   }
 }
 
-/**
- * Returns the process that keeps others from this file, or null if the system's list of locks has none. Linux may take ten milliseconds for it.
- * Throws the file system's errors.
- */
+/** Returns the process that Linux lists as the one that keeps others from this file, or null. Linux may take ten milliseconds for the list. */
 export function findHolder(path: string): number | null {
-  const { ino } = statSync(path, { bigint: true });
-  const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE (\\d+) \\S+:${ino} `, "m").exec(readFileSync("/proc/locks", "utf8"));
-  return line === null ? null : Number(line[1]);
+  try {
+    const { ino } = statSync(path, { bigint: true });
+    const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE (\\d+) \\S+:${ino} `, "m").exec(readFileSync("/proc/locks", "utf8"));
+    return line === null ? null : Number(line[1]);
+  } catch {
+    return null;
+  }
 }
