@@ -5,6 +5,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
 import { readBody } from "../requests/bodies.js";
 import { answerTo, type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
+import { hasMoreFields } from "../requests/queries.js";
 import { reserveAnswer } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
@@ -198,8 +199,6 @@ function htmlOf(request: FastifyRequest, page: Page, live: LiveState | null = nu
 const MAX_FIELDS = 1_000;
 
 function parseForm(text: string): URLSearchParams {
-  let fields = 1;
-  for (let at = text.indexOf("&"); at !== -1 && fields <= MAX_FIELDS; at = text.indexOf("&", at + 1)) fields += 1;
-  if (fields > MAX_FIELDS) throw new WhcbError("malformed", `the form has more than ${MAX_FIELDS} fields`);
+  if (hasMoreFields(text, MAX_FIELDS)) throw new WhcbError("malformed", `the form has more than ${MAX_FIELDS} fields`);
   return new URLSearchParams(text);
 }

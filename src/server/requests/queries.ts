@@ -16,15 +16,16 @@ export function parseQuery(text: string): Readonly<Record<string, string | strin
 /** Rejects a request with more parameters, of which only some were parsed. */
 export function limitQueries(app: FastifyInstance, timers: Timers): void {
   app.addHook("onRequest", (request, reply, done) => {
-    if (hasTooMany(request.url)) rejectUnread(request, reply, TOO_MANY, timers);
+    if (hasMoreFields(request.url, MAX_PARAMETERS)) rejectUnread(request, reply, TOO_MANY, timers);
     else done();
   });
 }
 
 const TOO_MANY = answerTo(new WhcbError("malformed", `the query has more than ${MAX_PARAMETERS} parameters`));
 
-function hasTooMany(url: string): boolean {
-  let separators = 0;
-  for (let at = url.indexOf("&"); at !== -1 && separators < MAX_PARAMETERS; at = url.indexOf("&", at + 1)) separators += 1;
-  return separators >= MAX_PARAMETERS;
+/** Returns whether a query or a form has more than `most` fields. It is asked before they are parsed. */
+export function hasMoreFields(text: string, most: number): boolean {
+  let fields = 1;
+  for (let at = text.indexOf("&"); at !== -1 && fields <= most; at = text.indexOf("&", at + 1)) fields += 1;
+  return fields > most;
 }
