@@ -1,24 +1,34 @@
 import type { Socket } from "node:net";
 import { errors } from "undici";
+import { DeliveryFailure } from "./delivery-failure.js";
+
+/** An answer has some dozens of headers and trailers. Undici keeps far more for each than its bytes. */
+const MAX_LINES = 256;
+/** Undici gets pieces of this size, because lines are counted only once it has parsed a piece. */
+const PIECE_BYTES = 512;
+const LF = 0x0a;
 
 /** Limits what undici reads, because it parses each chunk to its end, with a stack trace for each header over its own limit. */
 export class AnswerReader {
   readonly #rewriter = new StatusRewriter();
-  /** Bytes that were read since the request, the end of the headers or a piece of the body. */
+  /** Bytes and lines that were read since the request, the end of the headers or a piece of the body. */
   #headerBytes = 0;
+  #headerLines = 0;
 
   constructor(socket: Socket, maxHeaderBytes: number) {
     const read = socket.read.bind(socket);
     socket.read = (size?: number): unknown => {
-      const allowed = maxHeaderBytes - this.#headerBytes;
+      const allowed = Math.min(maxHeaderBytes - this.#headerBytes, PIECE_BYTES);
       const hasMore = size === undefined && socket.readableLength > allowed;
-      if (hasMore && allowed <= 0) {
-        socket.destroy(new errors.HeadersOverflowError());
+      const isTooLong = hasMore && allowed <= 0;
+      if (isTooLong || (this.#headerLines > MAX_LINES && socket.readableLength > 0)) {
+        socket.destroy(isTooLong ? new errors.HeadersOverflowError() : tooManyLines());
         return null;
       }
       const chunk: unknown = read(hasMore ? allowed : size);
       if (Buffer.isBuffer(chunk)) {
         this.#headerBytes += chunk.length;
+        this.#headerLines += countLines(chunk);
         this.#rewriter.rewrite(chunk);
       }
       return chunk;
@@ -27,13 +37,22 @@ export class AnswerReader {
 
   /** Is called before each request, one at a time. */
   expectAnswer(): void {
-    this.#headerBytes = 0;
+    this.continueAnswer();
     this.#rewriter.expectAnswer();
   }
 
   continueAnswer(): void {
     this.#headerBytes = 0;
+    this.#headerLines = 0;
   }
+}
+
+const tooManyLines = () => new DeliveryFailure("too-large", `the answer's headers have more than ${MAX_LINES} lines`);
+
+function countLines(chunk: Buffer): number {
+  let lines = 0;
+  for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lines += 1;
+  return lines;
 }
 
 /** "?" stands for any byte. */
@@ -41,7 +60,6 @@ const INTERIM_STATUS_LINE = "HTTP/1.? 1??";
 const FIRST_DIGIT = INTERIM_STATUS_LINE.length - 3;
 const LAST_DIGIT = INTERIM_STATUS_LINE.length - 1;
 const ANY_BYTE = 0x3f;
-const LF = 0x0a;
 const CR = 0x0d;
 const ZERO = 0x30;
 const TWO = 0x32;

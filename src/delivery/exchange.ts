@@ -53,16 +53,14 @@ export interface ExchangeOptions {
 
 class RequestWithheld extends Error {}
 
-/** No real server sends so many. */
-const MAX_INTERIM_ANSWERS = 100;
-
 /** One request and its answer. Undici's newer handler methods parse all headers, which takes 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
   /** `statusCode` is 0 until the answer arrives. */
   statusCode = 0;
   statusMessage = "";
-  headers: readonly Buffer[] = [];
+  location: string | null = null;
+  retryAfter: string | null = null;
   body: CollectedBytes | null = null;
   /** A secret may begin in the part that is kept, and end after it. */
   readonly #maxCollectedBytes: number;
@@ -72,7 +70,6 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #isSettled = false;
   /** Why it is sent again; it is null if it isn't. */
   #resendReason: DeliveryFailure | null = null;
-  #interimAnswers = 0;
   #bodyBytes = 0;
 
   constructor(options: ExchangeOptions) {
@@ -121,16 +118,13 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   onHeaders(statusCode: number, headers: Buffer[], _resume: () => void, statusMessage: string): boolean {
-    if (statusCode < 200) {
-      this.#interimAnswers += 1;
-      if (this.#interimAnswers > MAX_INTERIM_ANSWERS) {
-        this.#abortRequest?.(new DeliveryFailure("too-large", `${this.where} sent over ${MAX_INTERIM_ANSWERS} interim answers`));
-      }
-      return true;
-    }
+    if (statusCode < 200) return true;
     this.statusCode = statusCode;
     this.statusMessage = statusMessage;
-    this.headers = headers;
+    if (!isAcceptedStatus(statusCode)) {
+      this.location = headerValue(headers, "location");
+      this.retryAfter = headerValue(headers, "retry-after");
+    }
     this.#connection?.continueAnswer();
     return true;
   }
@@ -260,8 +254,9 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 interface RawAnswer {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Names and values alternate. */
-  readonly headers: readonly Buffer[];
+  /** `location` and `retryAfter` are null of an accepted answer, too. Undici keeps far more for all headers than their bytes. */
+  readonly location: string | null;
+  readonly retryAfter: string | null;
   /** `body` holds more of the answer than is kept. */
   readonly body: CollectedBytes | null;
   readonly secrets: readonly string[];
@@ -275,7 +270,7 @@ function resultOf(answer: RawAnswer): DeliveryResult {
   const { statusCode, secrets, body } = answer;
   const statusMessage = messageOf(answer);
   if (REDIRECTS.has(statusCode)) {
-    const target = redirectTarget(headerValue(answer.headers, "location"));
+    const target = redirectTarget(answer.location);
     const detail = `${statusCode} ${statusMessage}, not followed${keptText(Buffer.from(target), secrets, KEPT_MESSAGE_BYTES)}`;
     return { kind: "unreachable", reason: "redirect", detail };
   }
@@ -292,11 +287,9 @@ function keptBody(bytes: Buffer, secrets: readonly string[]): { readonly body: s
   return bytes.length > KEPT_BODY_BYTES ? { body, isCut: true } : { body };
 }
 
-/** Returns ms from `now` (epoch ms). Retry-After is ignored in a 200. */
-function retryAfterOf(answer: RawAnswer, now: number): number | null {
-  if (isAcceptedStatus(answer.statusCode)) return null;
-  const value = headerValue(answer.headers, "retry-after");
-  return value === null ? null : parseRetryAfter(value, now);
+/** Returns ms from `now` (epoch ms). */
+function retryAfterOf({ retryAfter }: RawAnswer, now: number): number | null {
+  return retryAfter === null ? null : parseRetryAfter(retryAfter, now);
 }
 
 function messageOf({ statusCode, statusMessage, secrets }: RawAnswer): string {
@@ -310,7 +303,7 @@ function redirectTarget(location: string | null): string {
   return url === null ? "" : ` (to ${url.protocol}//${url.host})`;
 }
 
-/** `name` must be in lower case. */
+/** Names and values alternate. `name` must be in lower case. */
 function headerValue(headers: readonly Buffer[], name: string): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {

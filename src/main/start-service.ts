@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { rm, statfs } from "node:fs/promises";
 import type { Server } from "node:net";
 import { dirname } from "node:path";
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -133,7 +133,7 @@ async function start(
     hasApi,
     isTrustedProxy,
     knownHosts: isLoopbackHost(options.host) ? options.allowHosts : null,
-    maxConnections: connectionLimit(descriptorLimit()),
+    maxConnections: connectionLimit({ descriptors: descriptorLimit(), heapBytes: getHeapStatistics().heap_size_limit }),
     authParameter: options.authParameter,
     bodyNames: options.bodyNames,
     checkEndpoint: options.endpointCheck ? limitChecks(async (request) => (await deliverer.deliver(request)).result) : null,

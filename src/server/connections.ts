@@ -6,7 +6,7 @@ import type { Timers } from "../platform/clock.js";
 import { settleAll } from "../platform/teardown.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import { ByteBudget } from "./requests/byte-budget.js";
-import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
+import { MAX_HEADERS } from "./requests/protocol-fault.js";
 
 /** So many requests may be pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
 const MAX_WAITING = 16;
@@ -30,18 +30,20 @@ const HEADERS_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
-/** A header takes far more memory than its bytes, even while the request's end is missing. */
-const MAX_HEADERS = 100;
 
-/** More connections need memory, and no known client needs them. */
+/** No known client needs more. */
 const MAX_CONNECTIONS = 4096;
 /** Files, name resolution and mail need some. */
 const RESERVED_DESCRIPTORS = 64;
+/** A third of the heap has room for the largest request and answer on each connection: headers, query, cookies and trailers, as they are kept. */
+const CONNECTION_BYTES = 192 * 1024;
+const HEAP_SHARE = 1 / 3;
 
 /** Deliveries get as many of the process's descriptors. `descriptors` is null without a limit. */
-export function connectionLimit(descriptors: number | null): number {
-  const free = (descriptors ?? Number.POSITIVE_INFINITY) - RESERVED_DESCRIPTORS;
-  return Math.min(Math.max(Math.floor(free / 2), 8), MAX_CONNECTIONS);
+export function connectionLimit({ descriptors, heapBytes }: { descriptors: number | null; heapBytes: number }): number {
+  const free = ((descriptors ?? Number.POSITIVE_INFINITY) - RESERVED_DESCRIPTORS) / 2;
+  const fitting = (heapBytes * HEAP_SHARE) / CONNECTION_BYTES;
+  return Math.max(Math.floor(Math.min(free, fitting, MAX_CONNECTIONS)), 8);
 }
 
 interface Exchange {
@@ -295,31 +297,6 @@ function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: Incom
   const unread = Math.min(body, readableHighWaterMark + READ_BYTES);
   return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length + unread);
 }
-
-/** Rejects what Node would answer by itself, past the limits above, or wouldn't notice. Returns null if the request is right. */
-export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
-  // Node keeps one more than are allowed, and leaves out the rest.
-  if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
-  if (countHosts(rawHeaders) > 1) return TWO_HOSTS;
-  if (httpVersion === "1.0") return null;
-  if (headers.host === undefined) return NO_HOST;
-  return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
-}
-
-/** Names and values alternate in raw headers. */
-function countHosts(rawHeaders: readonly string[]): number {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
-  }
-  return count;
-}
-
-const TOO_MANY_HEADERS = errorAnswer(431, "The request can't be read", `A request may have at most ${MAX_HEADERS} headers`);
-const NO_HOST = errorAnswer(400, "The request can't be read", "The Host header is missing");
-const TWO_HOSTS = errorAnswer(400, "The request can't be read", "There is more than one Host header");
-const UNKNOWN_EXPECT = errorAnswer(417, "The expectation can't be met", "Expect may only be 100-continue");
 
 interface CloseLimits {
   readonly timers: Timers;

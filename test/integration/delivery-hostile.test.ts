@@ -22,9 +22,12 @@ const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the 
 const LOST = { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" };
 const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 const HEADERS_TOO_LARGE = { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" };
+const TOO_MANY_LINES = { kind: "unreachable", reason: "too-large", detail: "the answer's headers have more than 256 lines" };
 
 const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
 const INTERIM = "HTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+
+const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /** A whole answer whose status line and headers take so many bytes. */
 function answerWithHeaders(bytes: number): string {
@@ -62,6 +65,14 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${`x-${"y".repeat(60)}: z\r\n`.repeat(16_000)}\r\n`),
     HEADERS_TOO_LARGE,
   ],
+  ["200 headers", says(`HTTP/1.1 200 OK\r\n${"a:b\r\n".repeat(200)}content-length: 2\r\n\r\nok`), DELIVERED],
+  ["2 000 headers", says(`HTTP/1.1 200 OK\r\n${"a:b\r\n".repeat(2_000)}content-length: 2\r\n\r\nok`), TOO_MANY_LINES],
+  ["2 000 trailers", says(`${CHUNKED}2\r\nok\r\n0\r\n${"a:b\r\n".repeat(2_000)}\r\n`), TOO_MANY_LINES],
+  [
+    "1 000 lines",
+    says(`${CHUNKED}2\r\nok\r\n3e8\r\n${"\n".repeat(1_000)}\r\n0\r\n\r\n`),
+    { ...DELIVERED, body: `ok${"\n".repeat(1_000)}` },
+  ],
   [
     "one header of a megabyte",
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1_000_000)}\r\n\r\n`),
@@ -92,16 +103,12 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   [
     "a hundred thousand interim answers",
     (socket) => void socket.write(`${"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(100_000)}${OK}`),
-    { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
+    TOO_MANY_LINES,
   ],
   ["interim answers that drip", (socket) => drip(socket, "HTTP/1.1 102 Processing\r\n\r\n".repeat(99), 5), TIMEOUT],
   ["an unsolicited 100 Continue", says(`HTTP/1.1 100 Continue\r\n\r\n${OK}`), DELIVERED],
   ["100, 102 and 103, byte by byte", (socket) => drip(socket, `${INTERIM}${OK}`, 1), DELIVERED],
-  [
-    "100 Continue without an end",
-    (socket) => void socket.write("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)),
-    { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
-  ],
+  ["100 Continue without an end", (socket) => void socket.write("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)), TOO_MANY_LINES],
   ["bytes that aren't HTTP", says("SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP],
   ["a 200 of RTSP", says("RTSP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
   ["a 200 of ICE", says("\r\nICE/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
@@ -253,7 +260,7 @@ async function cpuOfDeliveries(
 }
 
 describe("tiny headers without end", () => {
-  const MOST = "a:b\r\n".repeat(3_200);
+  const MOST = "a:b\r\n".repeat(250);
   const ENDLESS: readonly [name: string, start: string, more: string][] = [
     ["before a body", "HTTP/1.1 200 OK\r\n", "a:b\r\n".repeat(13_000)],
     ["after a body", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", "a:b\r\n".repeat(13_000)],
@@ -267,7 +274,7 @@ describe("tiny headers without end", () => {
     const endless = await cpuOfDeliveries((socket) => {
       socket.write(start);
       writeForEver(socket, Buffer.from(more));
-    }, HEADERS_TOO_LARGE);
+    }, TOO_MANY_LINES);
     expect(endless / allowed).toBeLessThan(20);
   });
 });

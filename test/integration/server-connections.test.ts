@@ -412,11 +412,14 @@ describe("with every connection in use", () => {
 });
 
 it.each([
-  [null, 4096],
-  [1_048_576, 4096],
-  [1024, 480],
-  [256, 96],
-  [32, 8],
-])("of %j descriptors, connections get %i", (descriptors, limit) => {
-  expect(connectionLimit(descriptors)).toBe(limit);
+  [null, 4096, 4096],
+  [1_048_576, 4096, 4096],
+  [1024, 4096, 480],
+  [256, 4096, 96],
+  [32, 4096, 8],
+  [null, 304, 540],
+  [256, 304, 96],
+  [null, 1, 8],
+])("of %j descriptors and a heap of %i MiB, connections get %i", (descriptors, heapMiB, limit) => {
+  expect(connectionLimit({ descriptors, heapBytes: heapMiB * 1024 * 1024 })).toBe(limit);
 });

@@ -56,6 +56,7 @@ describe("forms", () => {
     ["application/json; charset=utf-16", 415],
     ["application/x-ndjson", 415],
     ["garbage", 415],
+    [`application/json; charset=utf-8; x=${"y".repeat(200)}`, 415],
     ["application/vnd.whispir.api-callback-v1+json", 201],
   ])("answers a body of Content-Type %s with %s", async (type, status) => {
     await open();

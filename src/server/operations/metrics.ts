@@ -5,8 +5,9 @@ import { isAccepted } from "../../domain/attempt.js";
 import type { Timers } from "../../platform/clock.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import type { Gauges } from "../../store/open-store.js";
-import { Connections, protocolFault } from "../connections.js";
+import { Connections } from "../connections.js";
 import { lazyParts } from "../lazy-parts.js";
+import { protocolFault } from "../requests/protocol-fault.js";
 import type { ServerDeps } from "../server-deps.js";
 
 export interface Metrics {

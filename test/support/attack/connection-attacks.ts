@@ -73,6 +73,21 @@ export async function trickleBodies(url: string, { connections, request, everyMs
   return attack;
 }
 
+/** Headers, query and trailers take about as much memory as a request may. The end of the last trailer is missing. */
+export function largestSignIn(url: string): string {
+  const many = (count: number, nameLength: number, rest: string): string[] =>
+    Array.from({ length: count }, (_, index) => `X${`${index}`.padStart(nameLength, "A")}${rest}`);
+  const query = many(195, 5, `+=${"B".repeat(50)}+`).join("&");
+  const headers = [
+    `Host: ${loopbackOf(url).host}`,
+    "Content-Type: application/x-www-form-urlencoded",
+    "Transfer-Encoding: chunked",
+  ];
+  const head = [...headers, ...many(95, 9, `:${"C".repeat(9)}`)].join("\r\n");
+  const trailers = many(100, 70, `:${"D".repeat(80)}`).join("\r\n");
+  return `POST /console/sign-in?${query} HTTP/1.1\r\n${head}\r\n\r\n1\r\na\r\n0\r\n${trailers}`;
+}
+
 class ManyConnections implements Attack {
   readonly #sockets: readonly Socket[];
   #timer: NodeJS.Timeout | undefined;

@@ -1,8 +1,7 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { walkList } from "../../../src/client/list-walker.js";
 import type { ListPage } from "../../../src/wire/json/list-json.js";
+import { heapBytes } from "../../support/heap-bytes.js";
 
 type Pages = Readonly<Record<string, ListPage<string>>>;
 
@@ -136,11 +135,7 @@ describe("a list", () => {
 });
 
 it("keeps nothing of the long links that the paths of pages are cut out of", async () => {
-  setFlagsFromString("--expose_gc");
-  const heapMiB = (): number => {
-    runInNewContext("gc")();
-    return process.memoryUsage().heapUsed / 2 ** 20;
-  };
+  const heapMiB = (): number => heapBytes() / 2 ** 20;
   const before = heapMiB();
   let growth = 0;
   let page = 0;

@@ -1,9 +1,8 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { type LoginAttempt, LoginThrottle, networkOf } from "../../../../src/server/auth/login-throttle.js";
 import type { LimitStore } from "../../../../src/store/nodes/limits.js";
+import { heapBytes } from "../../../support/heap-bytes.js";
 import { sharedLimits } from "../../../support/server/shared-limits.js";
 
 const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
@@ -334,11 +333,7 @@ describe("LoginThrottle", () => {
   );
 });
 
-function heapMiB(): number {
-  setFlagsFromString("--expose_gc");
-  runInNewContext("gc")();
-  return process.memoryUsage().heapUsed / 2 ** 20;
-}
+const heapMiB = (): number => heapBytes() / 2 ** 20;
 
 it.each([
   ["192.0.2.1", "192.0.2.1"],
