@@ -101,7 +101,7 @@ describe("serve", () => {
       [["triage"], {}],
       [["watch"], {}],
       [["check"], {}],
-      [["check", "demo", "--max-failed", "9", "-o", "json"], {}],
+      [["check", "demo", "--max-failed", "9"], {}],
     ] as const)
       expect(await machine.whcb(argv, { env: { ...env, NO_COLOR: "1" }, canAsk: true, columns: 80 })).toMatchObject({
         code: 4,
