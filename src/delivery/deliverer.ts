@@ -10,8 +10,11 @@ export interface Deliverer {
   close(): Promise<void>;
 }
 
-/** Is asked right before the request is written. The process was stopped for `stoppedMs` since the delivery was requested. */
-export type MaySend = (stoppedMs: number) => boolean;
+/**
+ * Is asked right before the request is written, and again after a promise, which never rejects, and before a resend. The process was stopped
+ * for `stoppedMs` since the delivery was requested.
+ */
+export type MaySend = (stoppedMs: number) => boolean | Promise<boolean>;
 
 export interface Delivery {
   readonly result: DeliveryResult;

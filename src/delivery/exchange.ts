@@ -7,7 +7,7 @@ import { longestSpelling, maskSecrets, parseUrl } from "../domain/mask.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
-import type { Delivery } from "./deliverer.js";
+import type { Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
 import { type EgressProxy, wantsCredentials } from "./egress-proxy.js";
 import type { Deadlined, GuardedExchange } from "./exchange-limits.js";
@@ -22,8 +22,7 @@ export interface ExchangeHost {
 }
 
 export interface SendGuard {
-  /** Is asked right before the request is written. */
-  maySend(): boolean;
+  maySend(): ReturnType<MaySend>;
   /** Is called instead of `resolve` if nothing was sent. */
   onWithheld(): void;
 }
@@ -68,6 +67,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #connection: Connection | null = null;
   #abortRequest: ((reason: Error) => void) | null = null;
   #isSettled = false;
+  /** What the guard has said; it is true before, and once a promise has been kept. */
+  #maySend: ReturnType<MaySend> = true;
   /** Why it is sent again; it is null if it isn't. */
   #resendReason: DeliveryFailure | null = null;
   #bodyBytes = 0;
@@ -105,16 +106,26 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   onConnect(abort: (reason?: Error) => void): void {
     this.#abortRequest = abort;
-    this.#connection?.beginRequest();
     if (this.#isSettled) abort(new DeliveryFailure("reset", "aborted before it was sent"));
-    else if (this.#options.requester.guard?.maySend() === false) this.#withhold();
+    else this.#maySend = this.#options.requester.guard?.maySend() ?? true;
+    // Undici drops the request and keeps the connection.
+    if (this.#maySend !== true) throw new RequestWithheld();
+    this.#connection?.beginRequest();
   }
 
-  /** Undici drops the request and keeps the connection if `onConnect` throws. */
-  #withhold(): never {
+  async #sendIfPermitted(connection: Connection): Promise<void> {
+    const isPermitted = (await this.#maySend) && !this.#isSettled;
+    this.#maySend = true;
+    if (isPermitted) return this.useConnection(connection);
+    this.#settleWithheld();
+    this.#options.connections.release(connection);
+  }
+
+  #settleWithheld(): void {
     const failure = this.#resendReason;
     this.#resendReason = null;
-    throw failure ?? new RequestWithheld();
+    if (failure !== null) this.#settleFailed(failure);
+    else if (this.#finish()) this.#options.requester.guard?.onWithheld();
   }
 
   onHeaders(statusCode: number, headers: Buffer[], _resume: () => void, statusMessage: string): boolean {
@@ -173,9 +184,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   onError(error: Error): void {
     const { connections } = this.#options;
     const connection = this.#connection;
-    if (error instanceof RequestWithheld) {
-      if (this.#finish()) this.#options.requester.guard?.onWithheld();
-      if (connection !== null) connections.release(connection);
+    if (connection !== null && error instanceof RequestWithheld) {
+      void this.#sendIfPermitted(connection);
       return;
     }
     const failure = error instanceof WhcbError ? error : exchangeFailure(error, this.where, this.statusCode !== 0);
@@ -198,6 +208,10 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   expire(): void {
+    if (this.#maySend !== true) {
+      this.#settleWithheld();
+      return;
+    }
     const { where, host } = this.#options;
     const within = `within ${host.deadlineMs / 1_000} s`;
     this.abort(

@@ -1,5 +1,5 @@
 import type { Deliverer, Delivery, MaySend } from "../delivery/deliverer.js";
-import type { Attempt, AttemptCause, DeliveryResult } from "../domain/attempt.js";
+import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { Call } from "../domain/call.js";
 import { type Callback, hasSameSettings, runningPause } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
@@ -7,6 +7,7 @@ import type { Store } from "../store/open-store.js";
 import { addressDelivery, buildBody, signDelivery } from "../wire/delivery-request.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import type { LongXml } from "../wire/xml/xml-write.js";
+import { STALE_AFTER_MS, type TakenCall } from "./endpoint/take-call.js";
 
 /** Builds the request of a call, or throws if it can't be built. */
 export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
@@ -16,6 +17,14 @@ export interface PreparedDelivery {
   readonly bodyBytes: number;
   /** Resolves to null if nothing was sent because `maySend` didn't permit it. */
   send(maySend: MaySend): Promise<DeliveryResult | null>;
+}
+
+/** What the dispatcher knows of a call that it has taken, without reading the store. */
+export interface KnownOfCall {
+  /** Whether its callback is this dispatcher's at this moment, and isn't paused. */
+  mayBegin(): boolean;
+  /** It is false if the call may have been marked, or its callback changed, over a second ago. */
+  isUnchanged(): boolean;
 }
 
 export interface CallSenderDeps {
@@ -57,8 +66,7 @@ export class CallSender {
       const isLate = clock.monotonicMs() - takenAt > SLOW_READ_MS;
       const callback = isLate ? await store.callbacks.find(call.callbackId) : endpoint.callback;
       // The dispatcher may not know yet that it was changed.
-      if (callback === null || !hasSameSettings(callback, endpoint.callback) || runningPause(callback, clock.now()) !== null)
-        return null;
+      if (!this.#isAsBefore(callback, endpoint.callback)) return null;
       return whole && isUnchanged(call, whole) ? prepare(endpoint.callback, whole) : null;
     };
     const next = this.#lastRead.then(read);
@@ -66,16 +74,44 @@ export class CallSender {
     return next;
   }
 
-  /** Resolves to null if nothing was sent because `maySend` didn't permit it. */
-  async send(delivery: PreparedDelivery, call: Call, cause: AttemptCause, maySend: MaySend): Promise<Attempt | null> {
+  #isAsBefore(callback: Callback | null, before: Callback): boolean {
+    return callback !== null && hasSameSettings(callback, before) && runningPause(callback, this.#deps.clock.now()) === null;
+  }
+
+  /** Resolves to null if nothing was sent, because the call may have been marked, changed or deleted, or its callback changed or paused. */
+  async send(delivery: PreparedDelivery, taken: TakenCall, known: KnownOfCall): Promise<Attempt | null> {
     const { clock } = this.#deps;
+    const { call, cause } = taken;
     const startedAt = clock.now();
     const began = clock.monotonicMs();
-    const result = await delivery.send(maySend);
+    const result = await delivery.send(this.#guard(taken, known));
     if (result === null) return null;
     const durationMs = Math.round(clock.monotonicMs() - began);
     const number = call.attemptCount + 1;
     return { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };
+  }
+
+  /** Connecting may take long, and a resend may come a minute later. */
+  #guard({ call, sentTo }: TakenCall, known: KnownOfCall): MaySend {
+    const { clock } = this.#deps;
+    let checkedAt = clock.monotonicMs();
+    return (stoppedMs) => {
+      if (stoppedMs > STALE_AFTER_MS || !known.mayBegin()) return false;
+      if (clock.monotonicMs() - checkedAt <= SLOW_READ_MS || known.isUnchanged()) return true;
+      checkedAt = clock.monotonicMs();
+      return this.#isStored(call, sentTo).then(
+        (isStored) => isStored && clock.monotonicMs() - checkedAt <= SLOW_READ_MS,
+        () => false,
+      );
+    };
+  }
+
+  /** Whether the store has the call and its callback as they were taken. */
+  async #isStored(call: Call, sentTo: Callback): Promise<boolean> {
+    const { store } = this.#deps;
+    if (!this.#isAsBefore(await store.callbacks.find(call.callbackId), sentTo)) return false;
+    const stored = await store.calls.find(call.callbackId, call.id, 0);
+    return stored !== null && isUnchanged(call, stored);
   }
 }
 

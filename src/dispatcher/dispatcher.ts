@@ -7,7 +7,7 @@ import type { EndpointRules, EndpointState } from "./endpoint/endpoint-state.js"
 import { fetchWork } from "./endpoint/fetch-work.js";
 import { beginRead } from "./endpoint/read-calls.js";
 import { endCall, type OwnFault, settleTaken } from "./endpoint/settle-call.js";
-import { fitRequest, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/take-call.js";
+import { fitRequest, type TakenCall, takeCall } from "./endpoint/take-call.js";
 import { EndpointPool } from "./endpoint-pool.js";
 import { type CallbackOwner, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
 import { OutcomeCommitter } from "./outcomes/outcome-committer.js";
@@ -222,16 +222,16 @@ export class Dispatcher {
 
   /** Resolves to null if nothing was sent. Rejects if our side failed. */
   async #attempt(endpoint: EndpointState, taken: TakenCall): Promise<Attempt | null> {
-    const { call, cause } = taken;
+    const { call, generation } = taken;
     const isWhole = call.leftOutBytes === undefined;
     // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
     const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
     if (delivery === null || !this.#mayBegin(endpoint)) return null;
     taken.sentTo = endpoint.callback;
     if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
-    // The callback may be another dispatcher's by then, and while the process was stopped, others may have marked the call.
-    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#mayBegin(endpoint);
-    return this.#sender.send(delivery, call, cause, mayStillSend);
+    const mayBegin = () => this.#mayBegin(endpoint);
+    const isUnchanged = () => this.#pool.isUnchanged(endpoint, generation);
+    return this.#sender.send(delivery, taken, { mayBegin, isUnchanged });
   }
 
   /** Updates the endpoint, its outage and the log, and frees the slot. The next step commits the log. */

@@ -21,6 +21,7 @@ import {
 } from "./endpoint/endpoint-state.js";
 import { closesAt } from "./endpoint/health.js";
 import { needsRead, nextReadAt } from "./endpoint/read-calls.js";
+import { STALE_AFTER_MS } from "./endpoint/take-call.js";
 import type { CallbackOwner } from "./leased-callbacks.js";
 import type { OutcomeLog } from "./outcomes/outcome-log.js";
 
@@ -61,6 +62,8 @@ export class EndpointPool {
   /** Callbacks with replays that were cancelled. */
   readonly #cancelled = new Set<string>();
   #noticedAt = Number.NEGATIVE_INFINITY;
+  /** Others' changes before this monotonic instant are known. */
+  #changesReadAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
@@ -188,7 +191,14 @@ export class EndpointPool {
   }
 
   async #readChanges(): Promise<void> {
+    const began = this.#deps.clock.monotonicMs();
     for (const id of await this.#changes.read()) this.changed(id);
+    if (!this.#changes.hasMore) this.#changesReadAt = began;
+  }
+
+  /** Whether nobody has changed the endpoint's callback or marked a call of it since this generation, but for the last second. */
+  isUnchanged(endpoint: EndpointState, generation: number): boolean {
+    return endpoint.generation === generation && this.#deps.clock.monotonicMs() - this.#changesReadAt <= STALE_AFTER_MS;
   }
 
   /** When the next endpoint has work, or null if none will have any. */

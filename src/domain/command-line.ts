@@ -1,5 +1,5 @@
 /** Commands to type are built here. What a service named is in one only as an operand: one word of a shell, and never a flag. */
-import { hasUrlSecret } from "./mask.js";
+import { hasUrlSecret, maskUrl } from "./mask.js";
 
 export interface CommandWords {
   /** `command` may be two words, such as "calls list". */
@@ -30,14 +30,25 @@ export function withFlags(argv: readonly string[], flags: readonly string[]): re
   return end === -1 ? [...argv, ...flags] : [...argv.slice(0, end), ...flags, ...argv.slice(end)];
 }
 
-/** `URL_VARIABLE` stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
-export const URL_VARIABLE = `"$WHCB_CALLBACK_URL"`;
+/**
+ * Returns the variable that stands for a URL that holds a secret, masked or not. The shell expands it; no command reads it. Each URL has its
+ * own: with another's, which may still be set, the calls would go there.
+ */
+function urlVariable(url: string): string {
+  const shown = maskUrl(url).replace(/^https?:/i, "");
+  return `WHCB_CALLBACK_URL${shown.replace(/\W+/g, "_").replace(/_$/, "")}`;
+}
+
+/** Returns the variable of the URL that a command leaves out, or null. */
+export function urlVariableOf(command: string): string | null {
+  return /"\$(WHCB_CALLBACK_URL_\w+)"/.exec(command)?.[1] ?? null;
+}
 
 function shellLine(argv: readonly string[]): string {
   const words = argv.map((word, index) => {
     const flag = argv[index - 1] === "--to" ? "" : "--to=";
-    const isHidden = word.startsWith(flag) && hasUrlSecret(word.slice(flag.length));
-    return isHidden ? flag + URL_VARIABLE : shellQuote(word);
+    const url = word.slice(flag.length);
+    return word.startsWith(flag) && hasUrlSecret(url) ? `${flag}"$${urlVariable(url)}"` : shellQuote(word);
   });
   return ["whcb", ...words].join(" ");
 }

@@ -100,6 +100,8 @@ describe("serve", () => {
       [["triage", "demo"], {}],
       [["triage"], {}],
       [["watch"], {}],
+      [["check"], {}],
+      [["check", "demo", "--max-failed", "9"], {}],
     ] as const)
       expect(await machine.whcb(argv, { env: { ...env, NO_COLOR: "1" }, canAsk: true, columns: 80 })).toMatchObject({
         code: 4,

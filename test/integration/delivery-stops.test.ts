@@ -1,6 +1,7 @@
 /** Deliveries of a process that doesn't run for a while. */
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { systemClock } from "../../src/platform/clock.js";
@@ -77,6 +78,43 @@ describe("a delivery that may no longer be sent when it is connected", () => {
     const lost = { kind: "unreachable", reason: "reset", detail: expect.stringContaining("closed the connection") };
     expect((await deliver())?.result).toEqual(lost);
     expect(setup.server.requests()).toBe(2);
+  });
+
+  test("is sent, on the same connection, once a promise permits it, and asked about again first", async () => {
+    await setup.start((socket) => socket.write(OK));
+    const answers = [setTimeout(50, true), true];
+    expect(await setup.deliverer.deliverIf(() => answers.shift() ?? false, setup.post())).toMatchObject({ result: DELIVERED });
+    expect([setup.server.connections(), setup.server.requests(), answers]).toEqual([1, 1, []]);
+  });
+
+  test("isn't sent twice if the endpoint then resets its fresh connection", async () => {
+    await setup.start((socket) => socket.resetAndDestroy());
+    const answers = [setTimeout(50, true), true, true];
+    const delivery = await setup.deliverer.deliverIf(() => answers.shift() ?? false, setup.post());
+    expect(delivery?.result).toMatchObject({ kind: "unreachable", reason: "reset" });
+    expect(setup.server.requests()).toBe(1);
+  });
+
+  test("isn't sent if a promise forbids it, or isn't kept before its deadline", async () => {
+    await setup.start((socket) => socket.write(OK));
+    expect(await setup.deliverer.deliverIf(() => setTimeout(50, false), setup.post())).toBeNull();
+    expect(await setup.deliverer.deliverIf(() => setTimeout(DEADLINE_MS + 400, true), setup.post())).toBeNull();
+    await setTimeout(500);
+    expect(setup.server.requests()).toBe(0);
+    expect(await setup.deliverer.deliverIf(() => true, setup.post())).toMatchObject({ result: DELIVERED });
+  });
+
+  test.each([
+    [true, 3],
+    [false, 2],
+  ])("is sent again only as a promise permits it (%s)", async (isPermitted, requests) => {
+    await setup.start((socket, number) => (number === 1 ? socket.write(OK) : socket.end()));
+    const answers = [true, true, setTimeout(50, isPermitted), true];
+    const deliver = () => setup.deliverer.deliverIf(() => answers.shift() ?? false, setup.post());
+    await deliver();
+    const result = isPermitted ? { ...DELIVERED, resent: true } : expect.objectContaining({ reason: "reset" });
+    expect((await deliver())?.result).toEqual(result);
+    expect(setup.server.requests()).toBe(requests);
   });
 
   test("learns for how long the process was stopped since it was requested", async () => {

@@ -157,19 +157,22 @@ describe.each(KINDS)("on %s", (_, open) => {
     },
   );
 
-  it("reconcile takes a list of chosen ids: of calls, else of messages, which leave open what they mean", async () => {
+  it("reconcile takes a list of chosen ids: of calls, or of messages, which leave open what any of them means", async () => {
     const scene = await open([
       { id: "order-17", messageId: "m-1" },
       { id: "order-18", messageId: "m-2" },
       { id: "order-19", messageId: "m_3~x" },
       { id: "order-20", messageId: "m-4" },
     ]);
-    const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], "order-17\n'm_3~x'\norder-2\n");
+    const reconcile = (list: string) => scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], list);
+    const { code, stderr } = await reconcile("order-17\n'm_3~x'\norder-2\n");
     expect(stderr).toContain("reading 3 ids\n");
     expect(stderr).toContain("warning: 1 line matching no call\n");
-    expect(stderr).toContain("warning: 1 ambiguous call, which your system may have: neither marked nor sent\n  order-19 from ");
+    expect(stderr).toContain("warning: 2 ambiguous calls, which your system may have: neither marked nor sent\n");
     expect({ code, sent: scene.sent() }).toEqual({ code: 8, sent: ["order-18", "order-20"] });
-    expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-20"]);
+    expect(await scene.successIds()).toEqual(["order-18", "order-20"]);
+    await reconcile("order-17\norder-19\norder-2\n");
+    expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-19", "order-20"]);
   });
 
   it("reconcile leaves open what an id means that is both a call's and a message's, its own too", async () => {

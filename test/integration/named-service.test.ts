@@ -166,6 +166,17 @@ describe("with one profile, what is asked and what --yes does names another serv
   });
 });
 
+test.each([
+  ["trigger", "demo"],
+  ["callbacks", "update", "demo", "--retries", "on"],
+  ["callbacks", "resume", "demo"],
+])("with several profiles, what sends without a question names its service: %s %s", async (...line) => {
+  const ofCurrent = await machine.whcb(line);
+  expect(ofCurrent).toMatchObject({ code: 0, stderr: expect.stringMatching(/^service: http:\S+ \(profile local\)\n/) });
+  const ofOther = await machine.whcb([...line, "--profile", "local-2"]);
+  expect(ofOther).toMatchObject({ code: 0, stderr: expect.stringMatching(`^service: ${other.url} \\(profile local-2\\)\n`) });
+});
+
 test("a WHCB_URL with a password is shown nowhere", async () => {
   const env = { WHCB_URL: "http://user:PLANTED@127.0.0.1:1" };
   expect((await machine.whcb(["profiles", "remove", "local-2"], { env })).stderr).toContain(

@@ -23,6 +23,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   const listed = new Set<ComparableCall>();
   const unnamed: { readonly only: ComparableCall; readonly near: readonly ComparableCall[] }[] = [];
+  const isOnlyMessage = (id: string) =>
+    calls.every((call) => call.id !== id) && calls.some((call) => call.messageIds.includes(id));
+  const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
   for (const line of lines) {
     const { id } = line;
     const isCall = calls.some((call) => call.id === id);
@@ -85,7 +88,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       if (shares(call)) return hasContent || hasTime;
       return !isGiven && call.namesAlone?.includes(line.name ?? "") === true && isOther(call) && hasContent && hasTime;
     };
-    if (only !== undefined && matches.length === 1) {
+    if (only !== undefined && matches.length === 1 && !(hasMessageIds && id !== null && isCall)) {
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
       if (!isVague && others.length === 0) {

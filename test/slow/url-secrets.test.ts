@@ -120,11 +120,14 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "--failed"], "-> http://****@"],
     [
       ["replay", "token", "--failed", "--to", TO],
-      `set WHCB_CALLBACK_URL to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL" `,
+      `set WHCB_CALLBACK_URL_127_0_0_1_9_there_token to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
     ],
-    [["replay", "token", "--failed", `--to=${TO}`], `whcb replay token --failed --to="$WHCB_CALLBACK_URL" `],
+    [
+      ["replay", "token", "--failed", `--to=${TO}`],
+      `whcb replay token --failed --to="$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
+    ],
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
-    [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL"`],
+    [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token"`],
     [["replay", "--failed", "--all-callbacks", "--yes", "-o", "ndjson"]],
     [["replay", "--resume", "--yes"]],
     [["replay", "sid", "--failed", "--via", "service"], "/hook?a=1&sid=****, by the service"],
@@ -280,12 +283,13 @@ describe("a run", () => {
     const without = await whcb(["replay", "--resume"]);
     expect([without.code, without.stderr]).toEqual([4, expect.stringContaining("hint: add --to with the whole URL.")]);
     const [, command = ""] = /^next: (.*)$/m.exec(without.stdout) ?? [];
-    expect(command).toMatch(/^whcb replay --resume \S+ --to "\$WHCB_CALLBACK_URL"$/);
+    const [, variable = ""] =
+      /^whcb replay --resume \S+ --to "\$(WHCB_CALLBACK_URL_127_0_0_1_\d+_there_token)"$/.exec(command) ?? [];
     const other = await whcb(["replay", "--resume", "--to", `${broken.url}/there?token=another-planted-elsewhere`]);
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("before perhaps with another secret")]);
     await broken.stop();
     const repaired = await home.listen(["--port", new URL(broken.url).port]);
-    const resumed = await whcb(pasted(command, { WHCB_CALLBACK_URL: to }));
+    const resumed = await whcb(pasted(command, { [variable]: to }));
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 calls replayed in /) });
     expect(repaired.stdout).toMatch(/ POST \/there\?token=•••• /);
     // An unset variable selects nothing.

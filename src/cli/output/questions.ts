@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
-import { repeatedLine, URL_VARIABLE } from "../../domain/command-line.js";
+import { repeatedLine, urlVariableOf } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -36,8 +36,9 @@ function isPiped({ argv }: Invocation): boolean {
 function needsYes(invocation: Invocation, question: Printable): WhcbError {
   const { argv, screen } = invocation;
   const command = repeatedLine(argv, "--yes");
-  const first = command.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
-  const when = `to continue${first && ", with WHCB_CALLBACK_URL set to that URL"}${isPiped(invocation) ? ", after the pipe" : ""}`;
+  const variable = urlVariableOf(command);
+  const first = variable === null ? "" : `set ${variable} to that URL, then `;
+  const when = `to continue${variable === null ? "" : `, with ${variable} set to that URL`}${isPiped(invocation) ? ", after the pipe" : ""}`;
   const isJson = screen.format === "json" || screen.format === "ndjson";
   if (!isJson) screen.info(question);
   return new WhcbError(

@@ -9,6 +9,8 @@ import type { Invocation } from "../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm, YES } from "../output/questions.js";
 import { joinText, type Printable } from "../output/screen-text.js";
+import { profileOf } from "./open-run-deps.js";
+import type { Session } from "./session.js";
 import { readSettings } from "./settings-file.js";
 
 interface TakenLocks extends AsyncDisposable {
@@ -118,6 +120,11 @@ export async function describeService({ deps }: Invocation, { name }: Client, pr
   const { profiles } = await readSettings(deps.paths.config);
   if (profiles.size < 2 && isOfProfile) return [];
   return [`service: ${name}${isOfProfile ? ` (profile ${profile})` : ""}`];
+}
+
+/** Says which service sends because of what is done next, though nothing is asked. */
+export async function showService(invocation: Invocation, session: Session): Promise<void> {
+  for (const line of await describeService(invocation, session.client, profileOf(session))) invocation.screen.info(line);
 }
 
 /** With its time, `whcb serve` leaves out what has failed again or was settled since the calls were listed. */

@@ -26,6 +26,8 @@ export interface TakenCall {
   readonly isTrial: boolean;
   /** The memory that is counted until the request ends; it is an estimate until the request is built. */
   bodyBytes: number;
+  /** The endpoint's generation when it was taken. */
+  readonly generation: number;
   /** The callback as it was when the request was built. */
   sentTo: Callback;
 }
@@ -132,6 +134,7 @@ function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyByt
     isOfRound,
     isTrial: endpoint.shortage !== null,
     bodyBytes,
+    generation,
     sentTo: endpoint.callback,
   };
 }

@@ -45,6 +45,7 @@ export async function matchSeen(
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
+  const hasMessageIds = wanted.some(({ line }) => index.isOnlyMessage(line));
   const named = new Set<ComparableCall>();
   const uncompared: UncomparedValue[] = [];
   const possible = new Set<ComparableCall>();
@@ -69,7 +70,9 @@ export async function matchSeen(
     await inTurns(alike, clock, (each) => {
       const [matches, ofMessage] = [matchesOf(each), index.ofMessageOfThatId(each)];
       const first = matches[0]?.[0] ?? ofMessage[0]?.[0];
-      const isOne = ofMessage.length === 0 && matches.every((found) => found.every((call) => call === first));
+      // In a list of message ids, one that is a call's id is a message's, too.
+      const isOfMessage = ofMessage.length > 0 || (hasMessageIds && each.line.id !== null && each.line.callId !== null);
+      const isOne = !isOfMessage && matches.every((found) => found.every((call) => call === first));
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
@@ -250,6 +253,11 @@ class CallIndex {
   ): readonly Filled<ComparableCall>[] {
     const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
     return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
+  }
+
+  /** Whether a line's bare id is a message's, and no call's. */
+  isOnlyMessage({ id, callId, messageId }: SeenLine): boolean {
+    return id !== null && callId === null && messageId !== null && this.#byMessage.has(messageId);
   }
 
   /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */

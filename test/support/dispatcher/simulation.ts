@@ -292,7 +292,8 @@ export class Simulation {
     const crashes = this.#crashes;
     const { clock } = this;
     const connecting = this.connect();
-    if (!maySend(connecting === null ? 0 : await connecting)) return null;
+    const may = maySend(connecting === null ? 0 : await connecting);
+    if (may !== true && !(await may)) return null;
     if (this.shortage !== null) {
       this.#count(callback.id, 1);
       if (this.shortage.afterMs > 0) await clock.sleepFor(this.shortage.afterMs);

@@ -7,6 +7,7 @@ import {
   repeatedLine,
   shellQuote,
   singleQuote,
+  urlVariableOf,
 } from "../../../src/domain/command-line.js";
 import { IS_WINDOWS } from "../../support/system.js";
 
@@ -98,10 +99,23 @@ describe("a command to type", () => {
 
   test("leaves the URL of --to to a variable if it holds a secret, masked or not", () => {
     const url = "http://h/?token=s3cret";
-    expect(repeatedLine(["replay", "demo", "--to", url], "--yes")).toBe('whcb replay demo --to "$WHCB_CALLBACK_URL" --yes');
-    expect(repeatedLine(["replay", `--to=${url}`, "demo"], "--yes")).toBe('whcb replay --to="$WHCB_CALLBACK_URL" demo --yes');
+    expect(repeatedLine(["replay", "demo", "--to", url], "--yes")).toBe(
+      'whcb replay demo --to "$WHCB_CALLBACK_URL_h_token" --yes',
+    );
+    expect(repeatedLine(["replay", `--to=${url}`, "demo"], "--yes")).toBe(
+      'whcb replay --to="$WHCB_CALLBACK_URL_h_token" demo --yes',
+    );
     const masked = commandLine({ command: "replay", flags: ["--to", "http://h/?token=****"] });
-    expect(masked).toBe('whcb replay --to "$WHCB_CALLBACK_URL"');
+    expect(masked).toBe('whcb replay --to "$WHCB_CALLBACK_URL_h_token"');
+    // What is set for the one isn't sent to for the other.
+    const others = ["http://h:8080/a?token=x", "http://h/a?token=x", "http://h/b?token=x"].map((to) =>
+      repeatedLine([], `--to=${to}`),
+    );
+    expect(others.map(urlVariableOf)).toEqual([
+      "WHCB_CALLBACK_URL_h_8080_a_token",
+      "WHCB_CALLBACK_URL_h_a_token",
+      "WHCB_CALLBACK_URL_h_b_token",
+    ]);
     // Another flag's URL is another one.
     expect(commandLine({ command: "status", flags: ["--service", "http://h/0123456789abcdefghij"] })).toBe(
       "whcb status --service http://h/0123456789abcdefghij",

@@ -3,6 +3,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { pauseText } from "../../output/outage-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { showService } from "../../settings/take-locks.js";
 import type { CallbacksFlags } from "./command.js";
 
 export function pauseCallback(invocation: Invocation<CallbacksFlags["pause"]>): Promise<void> {
@@ -21,6 +22,7 @@ export function resumeCallback(invocation: Invocation<CallbacksFlags["resume"]>)
   return withSession(invocation, async (session) => {
     const { client } = session;
     const { id, name, pause } = await findCallback(session, args.operand(0));
+    await showService(invocation, session);
     if (!(await client.resumeCallback(id))) throw cannotPause(client);
     screen.info(pause === null ? `${name} wasn't paused` : `${name} is resumed: what has waited is sent`);
   });

@@ -24,7 +24,7 @@ import { withAdvice } from "../../output/render-error.js";
 import { joinText, text } from "../../output/screen-text.js";
 import { profileOf } from "../../settings/open-run-deps.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
-import { describeService } from "../../settings/take-locks.js";
+import { describeService, showService } from "../../settings/take-locks.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import type { CallbacksFlags } from "./command.js";
 
@@ -195,6 +195,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
       throw new WhcbError("usage", `the key of ${before.name} is this one already`, {
         hint: "is WHCB_CALLBACK_KEY left from it?",
       });
+    await showService(invocation, session);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
     const signingSecret = await client.updateCallback(before.id, body, before.raw);

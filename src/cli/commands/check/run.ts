@@ -20,6 +20,8 @@ export function run(invocation: Invocation<CheckFlags>): Promise<number> {
     const maxFailed = values.maxFailed ?? (maxAgeMs === null ? 0 : null);
     const named = await findNamedCallback(invocation, session);
     const callbacks = named === null ? await client.listCallbacks() : [named];
+    // A monitor sees no warning.
+    client.requireOwnDatabase();
     const facts = await readFacts(client, callbacks);
     const limits = { maxFailed, maxAgeMs, maxWaitingAgeMs };
     const exceeded = findProblems(facts, callbacks, limits, screen.renderOptions);

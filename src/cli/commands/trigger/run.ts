@@ -15,6 +15,7 @@ import { writeJson } from "../../output/json-fields.js";
 import { withAdvice } from "../../output/render-error.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { showService } from "../../settings/take-locks.js";
 import type { TriggerFlags } from "./command.js";
 
 /** The service's limit per request. */
@@ -26,6 +27,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
   return withSession(invocation, async (session) => {
     const { client } = session;
     const callback = await findCallback(session, args.operand(0));
+    await showService(invocation, session);
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;

@@ -1,5 +1,5 @@
 /** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
-import { type CommandWords, callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
+import { type CommandWords, callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
 import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
 import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
@@ -40,7 +40,7 @@ function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep
     return { command: commandOnRun("runs show", header, options), when: "" };
   const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
   const command = resumeCommand(header, options, onlyUnknown);
-  return { command, when: command.includes(URL_VARIABLE) ? "" : whenToResume(summary) };
+  return { command, when: urlVariableOf(command) !== null ? "" : whenToResume(summary) };
 }
 
 function whenToResume(summary: RunSummary): string {

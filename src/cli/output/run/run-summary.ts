@@ -1,4 +1,4 @@
-import { URL_VARIABLE } from "../../../domain/command-line.js";
+import { urlVariableOf } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
@@ -66,6 +66,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE_TEXT[header.kind]}`);
   const undo = undoCommand(summary, options);
   const next = nextStep(summary, options);
+  const variable = next && urlVariableOf(next.command);
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
     ...countLines(counts, options),
@@ -76,9 +77,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(undo === null ? [] : ["", `undo: ${undo}`]),
     ...(next === null ? [] : ["", `next${next.when && `, ${next.when}`}: ${next.command}`]),
-    ...(next?.command.includes(URL_VARIABLE)
-      ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
-      : []),
+    ...(variable === null ? [] : [`  (${variable}: the whole URL of --to, as the journal doesn't have its secrets)`]),
     ...(isServiceSending(summary)
       ? [`  or: ${commandOnRun("runs discard", header, options)}  (cancels what the service has not sent)`]
       : []),

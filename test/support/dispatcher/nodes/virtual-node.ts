@@ -117,7 +117,7 @@ export class VirtualNode {
     const beganAt = this.#world.elapsedMs;
     const { result, afterMs = 0, connectMs } = this.#world.answer(callbackId);
     if (connectMs > 0) await this.clock.sleepFor(connectMs);
-    if (!maySend(this.#stoppedMs - stoppedBefore)) return null;
+    if (!(await maySend(this.#stoppedMs - stoppedBefore))) return null;
     const sent = model.sending(this, callbackId, callId, { beganAt, at: this.#world.elapsedMs });
     if (afterMs > 0) await this.clock.sleepFor(afterMs);
     sent.isAccepted = result.kind === "answered" && result.statusCode === 200;

@@ -183,7 +183,14 @@ describe("a line that matches one call", () => {
   it("may name it by call id, bare or not; a message id alone leaves it open", async () => {
     const calls = { A001: { messageId: "B001" }, A002: { messageId: "B002" }, A003: { messageId: "B003" } };
     expect(await match(calls, "callid\nA001\n")).toEqual({ seen: ["A001"], ambiguous: [], unmatched: 0 });
-    expect(await match(calls, "A001\nB002\nffff\n")).toEqual({ seen: ["A001"], ambiguous: ["A002"], unmatched: 1 });
+    expect(await match(calls, "A001\nffff\n")).toEqual({ seen: ["A001"], ambiguous: [], unmatched: 1 });
+    expect(await match(calls, "B002\n")).toEqual({ seen: [], ambiguous: ["A002"], unmatched: 0 });
+  });
+
+  it("is ambiguous if it is a bare id in a list that has a message's, too: numbers of both kinds may be equal", async () => {
+    const calls = { 101: { messageId: "104" }, 102: { messageId: "105" }, 103: { messageId: "106" } };
+    expect(await match(calls, "101\n105\n")).toEqual({ seen: [], ambiguous: ["101", "102"], unmatched: 0 });
+    expect(await match(calls, "101\n999\n")).toEqual({ seen: ["101"], ambiguous: [], unmatched: 1 });
   });
 
   it("is ambiguous if it is a bare id that is a call's and its message's: another reply may be meant", async () => {
