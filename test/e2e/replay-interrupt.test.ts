@@ -71,6 +71,7 @@ it("a second Ctrl-C stops at once; the calls in flight are unknown, and repeated
   const unknown = sent.filter((id) => !newestJournal(home)?.accepted.has(id));
   expect(unknown.length).toBe(4);
   for (const id of unknown) expect(stdout).toContain(id);
+  expect(stdout).toMatch(/^next, if your receiver doesn't have them: whcb replay --resume \S+ --resend-unknown$/m);
   expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
   expect(sorted(await idsOf(home, ["calls", "list", "demo", "--failed"]))).toEqual(sorted(unknown));
   await works(home, ["replay", "--resume", "--resend-unknown"]);

@@ -375,7 +375,9 @@ describe("callbacks", () => {
     const absent = ["callbacks", "create", "--name", "x", "--url", "http://127.0.0.1:1/hook", "--email", "a@example.com"];
     expect(await machine.whcb(absent)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/\nhint: start the endpoint first; `whcb listen --port 1` can stand in for it\n$/),
+      stderr: expect.stringMatching(
+        /\nhint: start the endpoint first; `whcb listen --port 1 --status 503` can stand in for it, what comes stays FAILED\n$/,
+      ),
     });
   });
 

@@ -66,10 +66,20 @@ describe("a service elsewhere that names an address of this machine", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't known to be yours, .*: --allow-network 127\.0\.0\.1, or the profile's allowNetwork\n$/,
+        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: that is this machine, .*, and the service isn't known to be here; `replay --via service` lets it send by itself\n$/,
       ),
     });
     expect(endpoint.received).toEqual([]);
+  });
+
+  test("is told what allows another private address", async () => {
+    const whcb = await from("http://10.1.2.3/");
+    expect(await whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /\nhint: the service isn't known to be yours, .*: --allow-network 10\.1\.2\.3, or the profile's allowNetwork\n$/,
+      ),
+    });
   });
 
   test.each([
@@ -178,7 +188,7 @@ describe("a service at a loopback URL", () => {
   const REPLAY = ["replay", "demo", "--failed", "--yes"];
   const REFUSED = {
     code: 2,
-    stderr: expect.stringContaining("the service isn't known to be yours, on loopback of this machine"),
+    stderr: expect.stringContaining("the service isn't known to be here"),
   };
 
   test("is obeyed if it is this user's own, however it is spelled, and its file too", async () => {

@@ -3,6 +3,7 @@ import { type AddressRule, checkCallbackUrl } from "../../delivery/address-rule.
 import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
+import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-settings.js";
 import { requireAuthType, requireBodyStyle } from "../../wire/json/callback-json.js";
@@ -23,10 +24,15 @@ export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rul
     checkCallbackUrl(callback.url, rule);
   } catch (error) {
     if (!isWhcbError(error)) throw error;
-    throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
-      hint: `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}, or the profile's allowNetwork`,
-      cause: error,
-    });
+    const byItself = "`replay --via service` lets it send by itself";
+    const here = `to send from here all the same: ${error.hint ?? "--allow-network CIDR"}, or the profile's allowNetwork`;
+    const { hostname } = new URL(callback.url);
+    // Behind a tunnel the service's loopback is another machine, and a program at that port here would accept the calls.
+    const hint =
+      isThisMachine(hostname) || isUnspecifiedHost(hostname)
+        ? `that is this machine, where the calls would be sent to, and the service isn't known to be here; ${byItself}`
+        : `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only; ${byItself}; ${here}`;
+    throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, { hint, cause: error });
   }
 }
 

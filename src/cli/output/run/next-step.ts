@@ -40,6 +40,7 @@ function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep
     return { command: commandOnRun("runs show", header, options), when: "" };
   const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
   const command = resumeCommand(header, options, onlyUnknown);
+  if (onlyUnknown) return { command, when: "if your receiver doesn't have them" };
   return { command, when: urlVariableOf(command) !== null ? "" : whenToResume(summary) };
 }
 
