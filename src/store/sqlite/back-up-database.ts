@@ -1,10 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
 import { flushFolder } from "../../platform/files/durable-folders.js";
+import { isOpenHere } from "../../platform/files/open-file.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -18,9 +31,12 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
     requireFreeName(file, path, overwrite);
     const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
     try {
-      // Only its owner may read it, as it contains people's messages.
-      closeSync(openSync(draft, "wx", 0o600));
-      await copyPages(database, draft, onProgress);
+      const created = createDraft(draft);
+      await copyPages(database, draft, (done, total) => {
+        // No page is written yet at the first call.
+        if (done === 0) requireOpen(created, draft);
+        onProgress(done, total);
+      });
       flushToDisk(draft);
       requireFreeName(file, path, overwrite);
       renameSync(draft, file);
@@ -34,6 +50,24 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
   } finally {
     database.close();
   }
+}
+
+/** Only its owner may read it, as it contains people's messages. */
+function createDraft(draft: string): BigIntStats {
+  const descriptor = openSync(draft, "wx", 0o600);
+  try {
+    return fstatSync(descriptor, { bigint: true });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** SQLite opens the file by its name, and who may write to the folder may have put another there. */
+function requireOpen(created: BigIntStats, draft: string): void {
+  if (isOpenHere(created) !== false) return;
+  throw new WhcbError("unavailable", `another user has exchanged ${draft} before anything was written`, {
+    hint: "Write the backup to a folder that is closed to others.",
+  });
 }
 
 /** So many pages are 4 MiB. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
@@ -97,4 +97,18 @@ it("rejects what is no database of whcb, and a folder that doesn't exist", async
   const { path } = await aLargeDatabase();
   const target = aTarget({ file: `${files.path("none")}/copy.db` });
   await expect(backUpDatabase(path, target)).rejects.toMatchObject({ code: "unavailable" });
+});
+
+it.skipIf(process.platform === "win32")("writes nothing to a file that another user has put in its place", async () => {
+  const { path } = await aLargeDatabase();
+  const target = aTarget();
+  const loot = files.path("loot");
+  writeFileSync(loot, "");
+  const backup = backUpDatabase(path, target);
+  const draft = left(target.file).find((name) => name.endsWith(".partial"));
+  const draftPath = `${dirname(target.file)}/${draft}`;
+  renameSync(draftPath, `${draftPath}.own`);
+  symlinkSync(loot, draftPath);
+  await expect(backup).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("another user") });
+  expect([statSync(loot).size, left(target.file)]).toEqual([0, [expect.stringMatching(/own$/)]]);
 });
