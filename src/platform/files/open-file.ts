@@ -1,4 +1,4 @@
-import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { type BigIntStats, fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 /**
  * Returns whether the process has the file open and the same network as this one. It is null if the system doesn't tell: it isn't Linux, or
@@ -14,17 +14,18 @@ export function hasOpen(pid: number, path: string): boolean | null {
   }
 }
 
-/** Returns whether this process has the file open. It is null on Windows, which doesn't tell. */
-export function isOpenHere({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): boolean | null {
+/** Returns whether this process has the descriptor's file open by another one, too. It is null on Windows, which doesn't tell. */
+export function isOpenTwice(descriptor: number): boolean | null {
   try {
-    return hasDescriptorOf("/dev/fd", { dev, ino });
+    return hasDescriptorOf("/dev/fd", fstatSync(descriptor, { bigint: true }), String(descriptor));
   } catch {
     return null;
   }
 }
 
-function hasDescriptorOf(folder: string, { dev, ino }: Pick<BigIntStats, "dev" | "ino">): boolean {
+function hasDescriptorOf(folder: string, { dev, ino }: BigIntStats, besides?: string): boolean {
   return readdirSync(folder).some((descriptor) => {
+    if (descriptor === besides) return false;
     const open = statSync(`${folder}/${descriptor}`, { bigint: true, throwIfNoEntry: false });
     return open?.dev === dev && open.ino === ino;
   });

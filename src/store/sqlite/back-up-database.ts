@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import {
-  type BigIntStats,
   closeSync,
   existsSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readSync,
   realpathSync,
@@ -17,7 +17,7 @@ import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
 import { flushFolder } from "../../platform/files/durable-folders.js";
-import { isOpenHere } from "../../platform/files/open-file.js";
+import { isOpenTwice } from "../../platform/files/open-file.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -31,13 +31,20 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
     requireFreeName(file, path, overwrite);
     const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
     try {
-      const created = createDraft(draft);
-      await copyPages(database, draft, (done, total) => {
-        // No page is written yet at the first call.
-        if (done === 0) requireOpen(created, draft);
-        onProgress(done, total);
-      });
-      flushToDisk(draft);
+      // Only its owner may read it, as it contains people's messages.
+      const descriptor = openSync(draft, "wx", 0o600);
+      try {
+        await copyPages(database, draft, (done, total) => {
+          // SQLite opens it by its name. No page is written yet at the first call, and no other file gets its inode while it is open here.
+          if (done === 0 && isOpenTwice(descriptor) === false) throw exchanged(draft);
+          onProgress(done, total);
+        });
+        fsyncSync(descriptor);
+        const [written, named] = [fstatSync(descriptor, { bigint: true }), lstatSync(draft, { bigint: true })];
+        if (written.ino !== named.ino || written.dev !== named.dev) throw exchanged(draft);
+      } finally {
+        closeSync(descriptor);
+      }
       requireFreeName(file, path, overwrite);
       renameSync(draft, file);
       await flushFolder(dirname(file));
@@ -52,20 +59,9 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
   }
 }
 
-/** Only its owner may read it, as it contains people's messages. */
-function createDraft(draft: string): BigIntStats {
-  const descriptor = openSync(draft, "wx", 0o600);
-  try {
-    return fstatSync(descriptor, { bigint: true });
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** SQLite opens the file by its name, and who may write to the folder may have put another there. */
-function requireOpen(created: BigIntStats, draft: string): void {
-  if (isOpenHere(created) !== false) return;
-  throw new WhcbError("unavailable", `another user has exchanged ${draft} before anything was written`, {
+/** Who may write to the folder has put another file there. */
+function exchanged(draft: string): WhcbError {
+  return new WhcbError("unavailable", `another user has exchanged ${draft} while the backup was being written`, {
     hint: "Write the backup to a folder that is closed to others.",
   });
 }
@@ -119,16 +115,6 @@ function isEmptyOrSqlite(file: string): boolean {
   try {
     const length = readSync(descriptor, beginning);
     return length === 0 || beginning.toString("latin1") === "SQLite format 3\0";
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Windows flushes only a file that is open to write. */
-function flushToDisk(path: string): void {
-  const descriptor = openSync(path, "r+");
-  try {
-    fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
