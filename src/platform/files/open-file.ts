@@ -14,10 +14,10 @@ export function hasOpen(pid: number, path: string): boolean | null {
   }
 }
 
-/** Returns whether this process has the descriptor's file open by another one, too. It is null on Windows, which doesn't tell. */
+/** Returns whether this process has the descriptor's file open by another one, too. Only Linux tells; elsewhere it is null. */
 export function isOpenTwice(descriptor: number): boolean | null {
   try {
-    return hasDescriptorOf("/dev/fd", fstatSync(descriptor, { bigint: true }), String(descriptor));
+    return hasDescriptorOf("/proc/self/fd", fstatSync(descriptor, { bigint: true }), String(descriptor));
   } catch {
     return null;
   }
