@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { link, open, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { WhcbError } from "../domain/errors.js";
 import { flushFolder } from "../platform/files/durable-folders.js";
@@ -34,7 +34,7 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
   const path = secretKeyPath(dbPath);
   try {
     requireOwnKey(path, dbPath);
-    const key = (await readKey(path)) ?? (mayCreate ? await createKey(path) : null);
+    const key = (await readKey(path, dbPath)) ?? (mayCreate ? await createKey(path, dbPath) : null);
     if (key === null) {
       throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
         hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
@@ -52,9 +52,11 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
   }
 }
 
-async function readKey(path: string): Promise<Uint8Array | null> {
-  const text = await readFile(path, "utf8").catch(nullWhen("ENOENT"));
-  if (text === null) return null;
+async function readKey(path: string, dbPath: string): Promise<Uint8Array | null> {
+  await using file = await open(path).catch(nullWhen("ENOENT"));
+  if (file === null) return null;
+  requireOwnKey(path, dbPath, await file.stat());
+  const text = await file.readFile("utf8");
   const key = Buffer.from(text.trim(), "base64");
   if (key.length !== SECRET_KEY_BYTES) {
     throw new WhcbError("config", `The key file ${path} doesn't contain 32 bytes in base64`, {
@@ -65,7 +67,7 @@ async function readKey(path: string): Promise<Uint8Array | null> {
 }
 
 /** Writes the file under another name and then links it, so nobody reads half a key. */
-async function createKey(path: string): Promise<Uint8Array> {
+async function createKey(path: string, dbPath: string): Promise<Uint8Array> {
   const key = randomBytes(SECRET_KEY_BYTES);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
   try {
@@ -74,7 +76,7 @@ async function createKey(path: string): Promise<Uint8Array> {
   } finally {
     await rm(draft, { force: true });
   }
-  const stored = await readKey(path);
+  const stored = await readKey(path, dbPath);
   if (stored === null) throw new WhcbError("config", `The key file ${path} was deleted while it was being created`);
   return stored;
 }

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   lchownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -38,10 +39,12 @@ beforeAll(() => {
   for (const end of ["key.db.key", "own.db.key", "theirs.db.key", "theirs.db"])
     writeFileSync(join(team, end), end.endsWith(".key") ? `${"A".repeat(43)}=\n` : "");
   for (const end of ["theirs.db.key", "theirs.db"]) chmodSync(join(team, end), 0o660);
+  writeFileSync(join(team, "planted"), `${"A".repeat(43)}=\n`);
+  chmodSync(join(team, "planted"), 0o666);
   if (!isRoot) return;
   chownSync(team, NOBODY, NOBODY);
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
-  for (const end of ["key.db.key", "theirs.db.key", "theirs.db"]) chownSync(join(team, end), 12_345, NOBODY);
+  for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "planted"]) chownSync(join(team, end), 12_345, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
   for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder"])
     lchownSync(join(shared, end), 12_345, 12_345);
@@ -75,6 +78,14 @@ it.each(["key.db", "own.db", "theirs.db"])(
     else await (await opened).close();
   },
 );
+
+it("takes no secret key that a stranger puts there while one is looked for", async () => {
+  const key = secretKeySource(join(team, "raced.db"))({ mayCreate: true });
+  linkSync(join(team, "planted"), join(team, "raced.db.key"));
+  if (isRoot)
+    await expect(key).rejects.toMatchObject({ code: "config", message: expect.stringContaining("belongs to another user") });
+  else await key;
+});
 
 it("reports a file or folder that isn't writable, and creates nothing", async () => {
   await (await openStore({ url: file, clock: systemClock, secretKey })).close();

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { trickleBodies } from "../support/attack/connection-attacks.js";
+import { pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -51,6 +51,23 @@ it("a temporary endpoint outlives 3 500 slow requests with 1 900 headers each", 
   await attack.stop();
   expect((await fetch(url, { method: "POST", body: "A" })).status).toBe(200);
 });
+
+it.each([["--hang"], ["--delay", "1h"]])(
+  "a temporary endpoint outlives 100 000 requests on one connection with %s",
+  async (...flags) => {
+    const env = { NODE_OPTIONS: "--max-old-space-size=96" };
+    const endpoint = home.start(["listen", "--port", "0", ...flags], { env });
+    const [, url = ""] = await endpoint.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+    const attack = await pipelineUnread(url, {
+      connections: 1,
+      requests: 100_000,
+      request: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    });
+    await expect.poll(() => attack.open).toBe(0);
+    await attack.stop();
+    expect((await fetch(url)).status).toBe(200);
+  },
+);
 
 it("a temporary endpoint prints a body of many levels as the text that it is", async () => {
   const endpoint = await home.listen(["-o", "ndjson"]);

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 
 export const EVERYBODY_WRITES = 0o002;
-const OTHERS_WRITE = 0o022;
+export const OTHERS_WRITE = 0o022;
 /** In such a folder, only its owner and root rename or remove what is another's. */
 const STICKY = 0o1000;
 
@@ -40,10 +40,17 @@ export function requireNoStrangers(path: string): void {
   if (at !== dirname(at)) requireNoStrangers(dirname(at));
 }
 
-/** `writeBit` is that of those who might have made the file. Neither root nor the user `alsoAllowed` is a stranger. */
-export function requireNoStranger(path: string, writeBit: number, alsoAllowed?: number): void {
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined || (statSync(dirname(path)).mode & writeBit) === 0) return;
+/**
+ * `writeBits` are those of who might have made the file. Neither root nor the user `alsoAllowed` is a stranger. `file` is what was opened, as
+ * the name may be another file's meanwhile.
+ */
+export function requireNoStranger(
+  path: string,
+  writeBits: number,
+  alsoAllowed?: number,
+  file: Stats | undefined = lstatSync(path, { throwIfNoEntry: false }),
+): void {
+  if (file === undefined || (statSync(dirname(path)).mode & writeBits) === 0) return;
   if ([0, process.getuid?.(), alsoAllowed].includes(file.uid)) return;
   throw new WhcbError("config", `${path} belongs to another user, and others may write to its folder`, {
     hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod go-w).",

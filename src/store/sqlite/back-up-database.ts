@@ -1,10 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
 import { flushFolder } from "../../platform/files/durable-folders.js";
+import { isOpenTwice } from "../../platform/files/open-file.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -19,9 +32,19 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
     const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
     try {
       // Only its owner may read it, as it contains people's messages.
-      closeSync(openSync(draft, "wx", 0o600));
-      await copyPages(database, draft, onProgress);
-      flushToDisk(draft);
+      const descriptor = openSync(draft, "wx", 0o600);
+      try {
+        await copyPages(database, draft, (done, total) => {
+          // SQLite opens it by its name. No page is written yet at the first call, and no other file gets its inode while it is open here.
+          if (done === 0 && isOpenTwice(descriptor) === false) throw exchanged(draft);
+          onProgress(done, total);
+        });
+        fsyncSync(descriptor);
+        const [written, named] = [fstatSync(descriptor, { bigint: true }), lstatSync(draft, { bigint: true })];
+        if (written.ino !== named.ino || written.dev !== named.dev) throw exchanged(draft);
+      } finally {
+        closeSync(descriptor);
+      }
       requireFreeName(file, path, overwrite);
       renameSync(draft, file);
       await flushFolder(dirname(file));
@@ -34,6 +57,13 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
   } finally {
     database.close();
   }
+}
+
+/** Who may write to the folder has put another file there. */
+function exchanged(draft: string): WhcbError {
+  return new WhcbError("unavailable", `another user has exchanged ${draft} while the backup was being written`, {
+    hint: "Write the backup to a folder that is closed to others.",
+  });
 }
 
 /** So many pages are 4 MiB. */
@@ -85,16 +115,6 @@ function isEmptyOrSqlite(file: string): boolean {
   try {
     const length = readSync(descriptor, beginning);
     return length === 0 || beginning.toString("latin1") === "SQLite format 3\0";
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Windows flushes only a file that is open to write. */
-function flushToDisk(path: string): void {
-  const descriptor = openSync(path, "r+");
-  try {
-    fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

@@ -1,5 +1,5 @@
 /** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
@@ -8,7 +8,7 @@ import type Database from "better-sqlite3";
 import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { readBuiltFile } from "../../platform/files/built-file.js";
-import { requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
+import { OTHERS_WRITE, requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
 import { loadNativeModule } from "../../platform/native-module.js";
 
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
@@ -21,8 +21,6 @@ const NEEDED =
         install: "install it, with access to GitHub or with Python, make and a C++ compiler",
         rebuild: "npm rebuild better-sqlite3",
       };
-
-const GROUP_WRITES = 0o020;
 
 const require = createRequire(import.meta.url);
 type Driver = (path: string, options: Database.Options) => Database.Database;
@@ -50,11 +48,11 @@ export function createPrivate(path: string): void {
 
 /**
  * Throws `config` if a stranger made the key where a group may write, too: he would know the key of all that is stored with it. A group
- * that shares a database has the key of its owner.
+ * that shares a database has the key of its owner. `file` is what was opened.
  */
-export function requireOwnKey(path: string, databasePath: string): void {
+export function requireOwnKey(path: string, databasePath: string, file?: Stats): void {
   requireNoStrangers(path);
-  requireNoStranger(path, GROUP_WRITES, lstatSync(databasePath, { throwIfNoEntry: false })?.uid);
+  requireNoStranger(path, OTHERS_WRITE, lstatSync(databasePath, { throwIfNoEntry: false })?.uid, file);
 }
 
 /** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */

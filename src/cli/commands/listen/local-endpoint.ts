@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
@@ -25,10 +26,10 @@ export interface LocalEndpoint {
 
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const MAX_BODY_BYTES = 10_485_760;
-/** All requests that are arriving, or aren't printed yet, may take so many bytes. */
+/** All requests that are arriving, or aren't printed or answered yet, may take so many bytes. */
 const MAX_REQUESTS_BYTES = 3 * MAX_BODY_BYTES;
-/** What is kept of a request without headers or body. */
-const MIN_REQUEST_BYTES = 2_048;
+/** What is kept of a request without headers or body, and of its answer. */
+const MIN_REQUEST_BYTES = 4_096;
 /** Node keeps far more for a header, and for a connection, than its bytes. A service has at most some dozens of either. */
 const MAX_HEADERS = 100;
 const MAX_CONNECTIONS = 1_000;
@@ -40,7 +41,6 @@ export async function openEndpoint(
 ): Promise<LocalEndpoint> {
   const { clock } = options;
   const openedAt = clock.monotonicMs();
-  const closing = new AbortController();
   let behaviour = options.behaviour;
   let posts = 0;
   const arriving = { bytes: 0 };
@@ -49,14 +49,39 @@ export async function openEndpoint(
   });
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = MAX_CONNECTIONS;
+  const connections = new Map<Socket, Connection>();
+  server.on("connection", (socket) => {
+    const connection = { unansweredBytes: 0, closed: new AbortController() };
+    connections.set(socket, connection);
+    socket.once("close", () => {
+      connections.delete(socket);
+      arriving.bytes -= connection.unansweredBytes;
+      connection.unansweredBytes = 0;
+      connection.closed.abort();
+    });
+  });
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    const connection = connections.get(socket);
+    if (connection === undefined) return;
+    // A 503 would wait for the answers to the connection's earlier requests.
+    if (arriving.bytes > MAX_REQUESTS_BYTES && connection.unansweredBytes > 0) return void socket.destroy();
+    const bytes = headBytesOf(request);
+    const countUnanswered = (change: number) => {
+      connection.unansweredBytes += change;
+      arriving.bytes += change;
+    };
+    countUnanswered(bytes);
+    response.once("close", () => {
+      if (connections.has(socket)) countUnanswered(-bytes);
+    });
     const answer = await readRequest(request);
     if (answer === null) {
       response.writeHead(503, { "content-type": "text/plain", connection: "close" });
       return void response.end("whcb listen is receiving too many or too long requests at once\n");
     }
     if (answer.kind === "hang") return;
-    if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, closing.signal);
+    if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, connection.closed.signal);
     response
       .writeHead(answer.status, { "content-type": "text/plain" })
       .end(isAcceptedStatus(answer.status) ? "OK\n" : "rehearsed failure\n");
@@ -89,13 +114,18 @@ export async function openEndpoint(
       behaviour = next;
     },
     close() {
-      closing.abort();
       return new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       });
     },
   };
+}
+
+interface Connection {
+  /** Its requests that aren't answered yet have so many bytes without their bodies. */
+  unansweredBytes: number;
+  readonly closed: AbortController;
 }
 
 interface ReadBody {
@@ -108,7 +138,7 @@ interface ReadBody {
 async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<ReadBody | null> {
   let collected: CollectedBytes | null = new CollectedBytes();
   let isTooLong = false;
-  const headBytes = request.rawHeaders.reduce((sum, text) => sum + text.length, MIN_REQUEST_BYTES + (request.url ?? "").length);
+  const headBytes = headBytesOf(request);
   let kept = 0;
   const keep = (bytes: number) => {
     arriving.bytes += bytes - kept;
@@ -135,6 +165,10 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
     keep(0);
     throw error;
   }
+}
+
+function headBytesOf({ rawHeaders, url = "" }: IncomingMessage): number {
+  return rawHeaders.reduce((sum, text) => sum + text.length, MIN_REQUEST_BYTES + url.length);
 }
 
 function listenError(port: number, cause: Error): WhcbError {

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import type { BackupTarget } from "../../../../src/domain/maintenance.js";
@@ -98,3 +98,35 @@ it("rejects what is no database of whcb, and a folder that doesn't exist", async
   const target = aTarget({ file: `${files.path("none")}/copy.db` });
   await expect(backUpDatabase(path, target)).rejects.toMatchObject({ code: "unavailable" });
 });
+
+it.skipIf(process.platform !== "linux")("writes nothing to a file that another user has put in its place", async () => {
+  const { path } = await aLargeDatabase();
+  const target = aTarget();
+  const loot = files.path("loot");
+  writeFileSync(loot, "");
+  const backup = backUpDatabase(path, target);
+  exchangeDraft(target.file, loot);
+  await expect(backup).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("another user") });
+  expect([statSync(loot).size, left(target.file)]).toEqual([0, []]);
+});
+
+it.skipIf(process.platform === "win32")("isn't done if another user has exchanged what was written", async () => {
+  const { path } = await aLargeDatabase();
+  const other = files.path("other");
+  writeFileSync(other, "");
+  let isExchanged = false;
+  const target = aTarget({
+    onProgress() {
+      if (!isExchanged) exchangeDraft(target.file, other);
+      isExchanged = true;
+    },
+  });
+  await expect(backUpDatabase(path, target)).rejects.toMatchObject({ code: "unavailable" });
+  expect(left(target.file)).toEqual([]);
+});
+
+function exchangeDraft(file: string, other: string): void {
+  const draft = join(dirname(file), left(file).find((name) => name.endsWith(".partial")) ?? "");
+  rmSync(draft);
+  symlinkSync(other, draft);
+}
