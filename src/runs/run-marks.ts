@@ -21,7 +21,7 @@ import {
   NO_UNUSABLE,
   type UnusableCalls,
 } from "./plan/call-scope.js";
-import { isRetrying } from "./plan/replay-plan.js";
+import { isRetrying, LastAttemptsSum } from "./plan/replay-plan.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
@@ -64,6 +64,7 @@ const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], alread
 export interface MarkGroup {
   readonly callback: ListedCallback;
   readonly callIds: readonly string[];
+  readonly attempts: LastAttemptsSum;
   /** These calls were SUCCESS by a delivery when they were listed. */
   readonly delivered: ReadonlySet<string>;
   /** So many were never sent. */
@@ -306,11 +307,12 @@ interface GrowingGroup extends MarkGroup {
 }
 
 function newGroup(callback: ListedCallback): GrowingGroup {
-  return { callback, callIds: [], delivered: new Set(), unsent: 0, retrying: 0 };
+  return { callback, callIds: [], attempts: new LastAttemptsSum(), delivered: new Set(), unsent: 0, retrying: 0 };
 }
 
 function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
   group.callIds.push(call.id);
+  group.attempts.add(call.statusCode, call.attemptedAt);
   if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
   if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
   if (isRetrying(call, group.callback, deps)) group.retrying++;

@@ -324,3 +324,18 @@ it("whcb serve accepts a UUID once, with or without its dashes and in either cas
   await machine.settled("demo");
   expect([...(await machine.ids("demo"))].sort()).toEqual([forms[1], "ORDER-1", "order-1"]);
 });
+
+it("reconcile says of calls that its list has, but that still wait, that they will be sent", async () => {
+  const scene = await onServe([{ id: "order-1" }]);
+  await machine.works(["callbacks", "pause", "demo"]);
+  const waiting = JSON.stringify({ id: "order-2", messageId: "m", from: FROM, responseMessage: RESPONSE });
+  await machine.works(["trigger", "demo", "--file", "-"], { stdin: waiting });
+  const reconcile = () => scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], "order-1\norder-2\n");
+  const warning =
+    "warning: 1 call that your system has, but that will be sent, as no attempt has ended: `whcb mark-success` with the ids prevents that\n";
+  expect(await reconcile()).toMatchObject({ code: 0, stderr: expect.stringContaining(warning) });
+  expect(await scene.successIds()).toEqual(["order-1"]);
+  expect(await reconcile()).toMatchObject({ code: 0, stderr: expect.stringContaining(`${warning}nothing to reconcile: `) });
+  await machine.works(["mark-success", "demo", "order-2", "--yes"]);
+  expect((await reconcile()).stderr).not.toContain(warning);
+});

@@ -160,6 +160,11 @@ describe("with one profile, what is asked and what --yes does names another serv
     expect(sameUrl.stderr).not.toContain("service: ");
   });
 
+  test.each([["status"], ["check", "--max-failed", "9"]])("%s", async (...line) => {
+    expect((await one.whcb(line, { env: { WHCB_URL: rehearsal } })).stderr).toBe(`service: ${rehearsal}\n`);
+    expect((await one.whcb(line)).stderr).toBe("");
+  });
+
   test.each(LINES)("%s %s %s --yes", async (...line) => {
     const { stderr } = await one.whcb([...line, "--yes"], { env: { WHCB_URL: rehearsal } });
     expect(stderr.split("\n")[0]).toBe(`service: ${rehearsal}`);
@@ -170,7 +175,9 @@ test.each([
   ["trigger", "demo"],
   ["callbacks", "update", "demo", "--retries", "on"],
   ["callbacks", "resume", "demo"],
-])("with several profiles, what sends without a question names its service: %s %s", async (...line) => {
+  ["status", "demo"],
+  ["check", "demo", "--max-failed", "99"],
+])("with several profiles, what sends or reports without a question names its service: %s %s", async (...line) => {
   const ofCurrent = await machine.whcb(line);
   expect(ofCurrent).toMatchObject({ code: 0, stderr: expect.stringMatching(/^service: http:\S+ \(profile local\)\n/) });
   const ofOther = await machine.whcb([...line, "--profile", "local-2"]);

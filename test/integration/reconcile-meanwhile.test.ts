@@ -46,12 +46,13 @@ it("finds a call that is attempted between the lists, in its later state", async
     desk.deps,
   );
   await plan.replay.discard();
-  const { seen, ambiguous, failed, unmatched, replay } = plan;
-  expect({ seen, ambiguous, failed, unmatched, toSend: replay.calls }).toEqual({
+  const { seen, ambiguous, failed, unmatched, waiting, replay } = plan;
+  expect({ seen, ambiguous, failed, unmatched, waiting, toSend: replay.calls }).toEqual({
     seen: ["is-busy"],
     ambiguous: [],
     failed: 2,
     unmatched: 1,
+    waiting: 1,
     toSend: 1,
   });
 });

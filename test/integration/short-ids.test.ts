@@ -128,7 +128,7 @@ for (const service of COMMAND_SERVICES) {
       const marked = await opened.run(["mark-success", CALLBACK, ids[0] ?? "", "--yes"]);
       expect(marked).toMatchObject({
         code: 0,
-        stderr: expect.stringMatching(/^(?:service: .+\n)?1 failed call of .+ -> SUCCESS\n$/),
+        stderr: expect.stringMatching(/^(?:service: .+\n)?1 failed call of .+ -> SUCCESS, last attempts from .+\n$/),
       });
       expect(marked.requests.filter((line) => line.includes("call-ids"))).toEqual([]);
     });

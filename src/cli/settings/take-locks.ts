@@ -122,7 +122,7 @@ export async function describeService({ deps }: Invocation, { name }: Client, pr
   return [`service: ${name}${isOfProfile ? ` (profile ${profile})` : ""}`];
 }
 
-/** Says which service sends because of what is done next, though nothing is asked. */
+/** Says which service sends because of what is done next, or is reported on, though nothing is asked. */
 export async function showService(invocation: Invocation, session: Session): Promise<void> {
   for (const line of await describeService(invocation, session.client, profileOf(session))) invocation.screen.info(line);
 }

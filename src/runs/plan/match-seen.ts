@@ -33,6 +33,8 @@ export interface SeenMatch {
   readonly vague: number;
   /** So many lines match no call, but agree with one in all but the time. */
   readonly atOtherTimes: number;
+  /** So many PENDING calls have their id in a line. */
+  readonly waiting: number;
 }
 
 /** The time grows with the lines and the calls, not with their product. */
@@ -47,6 +49,7 @@ export async function matchSeen(
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
   const hasMessageIds = wanted.some(({ line }) => index.isOnlyMessage(line));
   const named = new Set<ComparableCall>();
+  const waiting = new Set<ComparableCall>();
   const uncompared: UncomparedValue[] = [];
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
@@ -81,6 +84,7 @@ export async function matchSeen(
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
+      if (only?.status === "PENDING" && isNamed) waiting.add(only);
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
@@ -104,6 +108,7 @@ export async function matchSeen(
     unmatched,
     vague,
     atOtherTimes,
+    waiting: waiting.size,
   };
 }
 

@@ -50,6 +50,8 @@ export interface ReconcilePlan {
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
   readonly atOtherTimes: number;
+  /** The list has the ids of so many PENDING calls, which the service is going to send. */
+  readonly waiting: number;
   /** So many different numbers can't be parsed, so they aren't compared. */
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
@@ -87,8 +89,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
     const options = { parsePhone: phones.parse, timezone, format: seen.format };
-    const { calls, withoutId, zones, listsWaiting } =
-      total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
+    const hasNone = total === 0 && !callback.waitingCalls;
+    const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
@@ -117,6 +119,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       heading: findHeading(seen, calls),
       vague: match.vague,
       atOtherTimes: match.atOtherTimes,
+      waiting: match.waiting,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
       mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),

@@ -99,17 +99,40 @@ export interface CallPlaces {
   readonly lengths: Uint32Array;
 }
 
-export interface ReplayGroup {
-  /** `auth.key` is null if the service doesn't return it. */
-  readonly callback: ListedCallback;
-  readonly calls: number;
-  /** The service still retries these: the receiver may see them twice. */
-  readonly retrying: number;
+/** What is shown of calls before they are sent or marked. */
+export interface LastAttempts {
   /** The oldest of the last attempts began then (epoch ms). It is null if there are none. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
   /** The most frequent one is first. `statusCode` is null without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+}
+
+export class LastAttemptsSum {
+  readonly #byCode = new Map<number | null, number>();
+  #first: number | null = null;
+  #last: number | null = null;
+
+  add(statusCode: number | null, attemptedAt: number | null): void {
+    this.#byCode.set(statusCode, (this.#byCode.get(statusCode) ?? 0) + 1);
+    if (attemptedAt === null) return;
+    this.#first = Math.min(this.#first ?? attemptedAt, attemptedAt);
+    this.#last = Math.max(this.#last ?? attemptedAt, attemptedAt);
+  }
+
+  read(): LastAttempts {
+    const statusCodes = [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
+    statusCodes.sort((one, other) => other.calls - one.calls);
+    return { firstAttemptedAt: this.#first, lastAttemptedAt: this.#last, statusCodes };
+  }
+}
+
+export interface ReplayGroup extends LastAttempts {
+  /** `auth.key` is null if the service doesn't return it. */
+  readonly callback: ListedCallback;
+  readonly calls: number;
+  /** The service still retries these: the receiver may see them twice. */
+  readonly retrying: number;
   /** So many calls without an answer weren't sent. */
   readonly unsent: number;
   /** The endpoint may have these: its answer didn't come in time. */
@@ -166,32 +189,17 @@ export class GroupDraft {
 
   /** Returns the first `limit` calls in sending order, and where they are. */
   select(limit = Number.POSITIVE_INFINITY): readonly [ReplayGroup, CallPlaces] {
-    const byCode = new Map<number | null, number>();
+    const attempts = new LastAttemptsSum();
     const sum = { unsent: 0, retrying: 0, timedOut: 0 };
-    let first: number | null = null;
-    let last: number | null = null;
     const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
     const order = this.#order.indexes().filter(isKept).slice(0, limit);
     for (const index of order) {
-      const code = this.#statusCodes[index] ?? null;
-      byCode.set(code, (byCode.get(code) ?? 0) + 1);
+      attempts.add(this.#statusCodes[index] ?? null, this.#order.attemptedAt(index));
       if (this.#areUnsent[index]) sum.unsent++;
       if (this.#areRetrying[index]) sum.retrying++;
       if (this.#areTimedOut[index]) sum.timedOut++;
-      const at = this.#order.attemptedAt(index);
-      if (at === null) continue;
-      first = Math.min(first ?? at, at);
-      last = Math.max(last ?? at, at);
     }
-    const statusCodes = [...byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
-    const group = {
-      callback: this.callback,
-      calls: order.length,
-      ...sum,
-      firstAttemptedAt: first,
-      lastAttemptedAt: last,
-      statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
-    };
+    const group = { callback: this.callback, calls: order.length, ...sum, ...attempts.read() };
     const offsets = Float64Array.from(order, (index) => this.#offsets[index] ?? 0);
     return [group, { offsets, lengths: order.map((index) => this.#lengths[index] ?? 0) }];
   }

@@ -9,6 +9,7 @@ import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findNamedCallback, withSession } from "../../settings/session.js";
+import { showService } from "../../settings/take-locks.js";
 import type { CheckFlags } from "./command.js";
 
 export function run(invocation: Invocation<CheckFlags>): Promise<number> {
@@ -22,6 +23,7 @@ export function run(invocation: Invocation<CheckFlags>): Promise<number> {
     const callbacks = named === null ? await client.listCallbacks() : [named];
     // A monitor sees no warning.
     client.requireOwnDatabase();
+    await showService(invocation, session);
     const facts = await readFacts(client, callbacks);
     const limits = { maxFailed, maxAgeMs, maxWaitingAgeMs };
     const exceeded = findProblems(facts, callbacks, limits, screen.renderOptions);

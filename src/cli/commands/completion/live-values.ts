@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Client } from "../../../client/client.js";
+import type { Client, ListedCall } from "../../../client/client.js";
+import { isWhcbError } from "../../../domain/errors.js";
 import { createFolder } from "../../../platform/files/durable-folders.js";
 import { TO_REPLACE } from "../../../platform/files/excess-mode.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
@@ -45,17 +46,31 @@ export class LiveValues {
     return [...named.map(({ value, summary }) => ({ value: summary, summary: value })), ...nameless];
   }
 
-  /** Returns the newest calls of a callback. */
-  calls(service: ServiceFlags, callback: string, status: "FAILED" | "SUCCESS" | undefined): Promise<readonly Candidate[]> {
-    return this.#ask(service, ["calls", callback, status ?? ""], async (client) => {
+  /** Returns the newest calls of a callback, and one that has the typed id, which a longer id must not replace. */
+  async calls(
+    service: ServiceFlags,
+    { callback, status, typed }: { callback: string; status: "FAILED" | "SUCCESS" | undefined; typed: string },
+  ): Promise<readonly Candidate[]> {
+    const newest = await this.#ask(service, ["calls", callback, status ?? ""], async (client) => {
       const { id } = await client.getCallback(callback);
       const found: Candidate[] = [];
       const filter = status === undefined ? {} : { status };
-      for await (const { calls } of client.listCalls(id, { filter, limit: MAX_CALLS })) {
-        found.push(...calls.map((call) => ({ value: call.id, summary: `${call.status} ${call.statusCode ?? ""}`.trim() })));
-      }
+      for await (const { calls } of client.listCalls(id, { filter, limit: MAX_CALLS })) found.push(...calls.map(candidateOf));
       return found;
     });
+    if (typed === "" || newest.some(({ value }) => value === typed)) return newest;
+    if (!newest.some(({ value }) => value.startsWith(typed))) return newest;
+    const same = await this.#ask(service, ["call", callback, typed], async (client) => {
+      const { id } = await client.getCallback(callback);
+      return client.getCall(id, typed).then(
+        (call) => [candidateOf(call)],
+        (error: unknown) => {
+          if (isWhcbError(error, "not-found")) return [];
+          throw error;
+        },
+      );
+    });
+    return [...newest, ...same];
   }
 
   async runs(): Promise<readonly Candidate[]> {
@@ -91,6 +106,10 @@ export class LiveValues {
       await client.close();
     }
   }
+}
+
+function candidateOf({ id, status, statusCode }: ListedCall): Candidate {
+  return { value: id, summary: `${status} ${statusCode ?? ""}`.trim() };
 }
 
 /** `CandidateCache` is one private file with names, ids and statuses of the last seconds. */

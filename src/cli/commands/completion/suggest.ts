@@ -26,6 +26,7 @@ interface TypedLine {
   readonly flag: Flag<unknown> | null;
   readonly values: ReadonlyMap<string, string>;
   readonly isFlagsEnd: boolean;
+  readonly current: string;
 }
 
 const ENTRIES = SECTIONS.flatMap(({ entries }) => entries);
@@ -62,7 +63,7 @@ async function readLine(words: readonly string[], current: string): Promise<Type
     } else operands.push(word);
   }
   if (flag !== null && isOptional(flag) && current.startsWith("-")) flag = null;
-  return { entry, spec, operands, flag, values, isFlagsEnd };
+  return { entry, spec, operands, flag, values, isFlagsEnd, current };
 }
 
 async function suggestWord(line: TypedLine, current: string, live: LiveValues): Promise<Suggestions> {
@@ -103,13 +104,17 @@ async function suggestValue(flag: Flag<unknown>, current: string, line: TypedLin
 }
 
 /** Suggests values by the name that help gives them: "<callback>". */
-async function suggestKind(syntax: string, { spec, operands, values }: TypedLine, live: LiveValues): Promise<Suggestions> {
+async function suggestKind(
+  syntax: string,
+  { spec, operands, values, current }: TypedLine,
+  live: LiveValues,
+): Promise<Suggestions> {
   const service = { profile: values.get("--profile"), service: values.get("--service") };
   switch (/[<[]([^>\].]+)/.exec(syntax)?.[1]) {
     case "callback":
       return live.callbacks(service);
     case "call":
-      return live.calls(service, operands[0] ?? "", STATUS_OF[spec?.name ?? ""]);
+      return live.calls(service, { callback: operands[0] ?? "", status: STATUS_OF[spec?.name ?? ""], typed: current });
     case "run":
     case "replay":
       return live.runs();

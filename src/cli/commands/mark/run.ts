@@ -9,6 +9,7 @@ import { describeBusy, findBusy, type RunLocks } from "../../../runs/run-locks.j
 import {
   callbacksToUndo,
   discardUndone,
+  type MarkGroup,
   type MarkPlan,
   planMarks,
   planUndo,
@@ -25,7 +26,7 @@ import {
 } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
-import { countFailed } from "../../output/outage-text.js";
+import { countFailed, describeCodes } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoCommand, undoWords } from "../../output/run/next-step.js";
@@ -207,11 +208,19 @@ function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[
       const { callback, callIds, unsent } = group;
       const calls = isSuccess ? countFailed(callIds.length, unsent) : count(callIds.length, "call");
       const retrying = isSuccess ? describeRetrying(group, "it sends none that is marked") : [];
-      return [`${calls} of ${callback.name} -> ${plan.status}`, ...retrying];
+      return [`${calls} of ${callback.name} -> ${plan.status}${describeAttempts(group, options)}`, ...retrying];
     }),
     ...describeUnmarked(plan, options),
     ...(!isSuccess && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
   ];
+}
+
+/** The times show a filter that was meant in another time zone. */
+function describeAttempts({ attempts, unsent }: MarkGroup, { utc }: RenderOptions): string {
+  const { firstAttemptedAt: first, lastAttemptedAt: last, statusCodes } = attempts.read();
+  if (first === null || last === null) return "";
+  const codes = describeCodes({ statusCodes, unsent });
+  return `, last attempts from ${formatInstant(first, utc)} to ${formatInstant(last, utc)}${codes && ` (${codes})`}`;
 }
 
 /** Marks as SUCCESS need no lock, so another run may be sending the calls. */

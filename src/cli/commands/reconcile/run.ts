@@ -108,6 +108,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
   warnOfUnmarkedCalls(plan.replay.unmarked, screen);
   try {
     if (plan.failed === 0) {
+      if (plan.waiting > 0) screen.info(`warning: ${waitingText(plan)}`);
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
       return;
     }
@@ -163,7 +164,8 @@ async function listAndMatch(
       runId: locks?.runId,
       onEvent: showListed(listing, "calls"),
       onCompare(calls, requests) {
-        const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
+        // Those that wait aren't counted.
+        const number = !calls ? "all calls" : `all ${amount(calls)} calls`;
         const cost = requests === null ? "" : `: at least ${count(requests, "request")}`;
         screen.info(`comparing with ${number} of ${callback.name}${cost}`);
       },
@@ -267,10 +269,8 @@ const LACKS_WAITING =
 /** Each warning has its lines. */
 type Warnings = readonly (readonly string[])[];
 
-function describeWarnings(
-  { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed }: ReconcilePlan,
-  { settings }: ReconcileJob,
-): Warnings {
+function describeWarnings(plan: ReconcilePlan, { settings }: ReconcileJob): Warnings {
+  const { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed } = plan;
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
@@ -288,7 +288,12 @@ function describeWarnings(
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
     mayBeOfFailed ? [OF_FAILED] : [],
+    plan.waiting > 0 ? [waitingText(plan)] : [],
   ].filter((lines) => lines.length > 0);
+}
+
+function waitingText({ waiting }: ReconcilePlan): string {
+  return `${count(waiting, "call")} that your system has, but that will be sent, as no attempt has ended: \`whcb mark-success\` with the ids prevents that`;
 }
 
 function warningsJson(warnings: Warnings): readonly string[] {

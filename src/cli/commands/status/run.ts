@@ -23,6 +23,7 @@ import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted } from "../../output/uncounted-calls.js";
 import { readText } from "../../output/wait-text.js";
 import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
+import { showService } from "../../settings/take-locks.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { type CallbackState, type CallFigures, readCallbackState } from "./callback-state.js";
 
@@ -37,6 +38,7 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
   const states = [];
   try {
     const named = await findNamedCallback(invocation, session);
+    await showService(invocation, session);
     const callbacks = named === null ? await client.getAllCallbacks() : [named];
     for (const callback of callbacks) {
       const show = (figures: CallFigures, total: number | null) => {

@@ -1,6 +1,7 @@
 /** The shells themselves are tested in test/e2e/completion-shells.test.ts. */
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../../../src/client/client.js";
+import { WhcbError } from "../../../../../src/domain/errors.js";
 import { systemClock } from "../../../../../src/platform/clock.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
@@ -109,6 +110,24 @@ describe("completion offers", () => {
       expect(await offered(ours, [...command, "demo", ""])).toEqual(["AB".repeat(16)]);
     expect(state.filters).toEqual([{}, { status: "FAILED" }, { status: "SUCCESS" }]);
   });
+});
+
+test("completion doesn't make another call's id of one that is whole, though that call isn't among those offered", async () => {
+  const asked: string[] = [];
+  const { world } = aService({
+    async *listCalls() {
+      yield { calls: [aListedCall({ id: "order-12" })], withoutId: [], leftOut: 0, unclear: 0, total: 1 };
+    },
+    getCall: async (_, id) => {
+      asked.push(id);
+      if (id !== "order-1") throw new WhcbError("not-found", "no such call");
+      return aListedCall({ id, status: "SUCCESS" });
+    },
+  });
+  expect(await offered(world, ["mark-success", "demo", "order-1"])).toEqual(["order-12", "order-1"]);
+  expect(await offered(world, ["mark-success", "demo", "order-"])).toEqual(["order-12"]);
+  expect(await offered(world, ["mark-success", "demo", "order-12"])).toEqual(["order-12"]);
+  expect(asked).toEqual(["order-1", "order-"]);
 });
 
 describe("what is looked up", () => {
