@@ -329,6 +329,17 @@ describe("callbacks", () => {
     expect((await newKey("ANOTHER-CALLBACK-KEY")).stderr).toBe("the auth key is that of WHCB_CALLBACK_KEY\n");
   });
 
+  test("update says that failed calls are due when they are sent otherwise, and only then", async () => {
+    const due = "retries are on: failed calls that are still inside their window are due now\n";
+    const update = async (...flags: string[]) => (await machine.whcb(["callbacks", "update", "demo", ...flags])).stderr;
+    expect(await update("--content-type", "xml")).toBe("");
+    expect(await update("--retries", "on")).toBe(due);
+    expect(await update("--content-type", "json")).toBe(due);
+    expect(await update("--url", `${endpoint.url}/moved`)).toBe(due);
+    expect(await update("--url", `${endpoint.url}/moved`, "--email", "b@example.com")).toBe("");
+    expect(await update("--url", `${endpoint.url}/hook`, "--retries", "off")).toBe("");
+  });
+
   test("update --url succeeds with a warning where this machine can't check the URL", async () => {
     const fail = () => Promise.reject(new WhcbError("unavailable", "no DNS server can be reached (ECONNREFUSED)"));
     const openDeliverer = async () => ({ deliver: fail, deliverIf: fail, close: async () => {} });

@@ -61,7 +61,7 @@ describe("callbacks update", () => {
   test("sends back every member that the service returned by id, with the change", async () => {
     await open();
     const { code, stderr } = await whcb("callbacks", "update", NAME, "--retries", "on");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "retries are on\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `service: ${listening.url}\nretries are on\n` });
     expect(puts()).toEqual([{ name: NAME, url: "https://crm.example.com/hook", ...SETTINGS, retriesEnabled: true }]);
   });
 

@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
-import { storeSettings } from "../support/cli/run-cli.js";
+import { runCli, storeSettings } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 
@@ -90,6 +91,9 @@ describe("serve", () => {
     });
     expect(await machine.works(["runs", "list", "-o", "ids"])).toBe("");
     expect((await failed()).split("\n")).toHaveLength(3);
+    // A command that fills the screen would open it for a slow answer, before the error.
+    const sleepUntil: Clock["sleepUntil"] = (at, signal) => systemClock.sleepUntil(at + 60_000, signal);
+    const patient = { ...machine.world, deps: { ...machine.world.deps, clock: { ...systemClock, sleepUntil } } };
     // The same goes for the profile's address, if it is typed.
     const mark = ["mark-success", "demo", "--failed", "--yes"];
     const service = ["--service", second.url];
@@ -103,7 +107,7 @@ describe("serve", () => {
       [["check"], {}],
       [["check", "demo", "--max-failed", "9"], {}],
     ] as const)
-      expect(await machine.whcb(argv, { env: { ...env, NO_COLOR: "1" }, canAsk: true, columns: 80 })).toMatchObject({
+      expect(await runCli(patient, argv, { env: { ...env, NO_COLOR: "1" }, canAsk: true, columns: 80 })).toMatchObject({
         code: 4,
         stderr: expect.stringContaining("error: another database than that of profile local ("),
       });

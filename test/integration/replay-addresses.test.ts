@@ -72,6 +72,13 @@ describe("a service elsewhere that names an address of this machine", () => {
     expect(endpoint.received).toEqual([]);
   });
 
+  test("gets no key of a callback there by the check of a new URL", async () => {
+    const whcb = await from("https://crm.example.com/hook");
+    const { code, stderr } = await whcb(["callbacks", "update", "demo", "--url", endpoint.url]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("the new URL wasn't checked: 127.0.0.1 isn't a public address.")]);
+    expect(endpoint.received).toEqual([]);
+  });
+
   test("is told what allows another private address", async () => {
     const whcb = await from("http://10.1.2.3/");
     expect(await whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({

@@ -72,7 +72,11 @@ export function profileOf({ settings: { profile, profileService }, client }: Ses
 }
 
 /** Only a service of ours may send us to private addresses. Throws `usage` for an invalid network. */
-async function callbackRule({ target, settings }: Session, networks: readonly string[], deps: CliDeps): Promise<AddressRule> {
+export async function callbackRule(
+  { target, settings }: Session,
+  networks: readonly string[],
+  deps: CliDeps,
+): Promise<AddressRule> {
   const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
   const publicRule = publicAddressRule([...networks, ...ofProfile], { isWebOnly: false });
   return (await isOurs(target, deps)) ? ANY_ADDRESS : publicRule;

@@ -1,5 +1,5 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
-import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
+import { checkCallbackUrl } from "../../../delivery/address-rule.js";
 import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
@@ -22,8 +22,8 @@ import { openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
 import { withAdvice } from "../../output/render-error.js";
 import { joinText, text } from "../../output/screen-text.js";
-import { profileOf } from "../../settings/open-run-deps.js";
-import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
+import { callbackRule, profileOf } from "../../settings/open-run-deps.js";
+import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
 import { describeService, showService } from "../../settings/take-locks.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import type { CallbacksFlags } from "./command.js";
@@ -203,8 +203,9 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     if (isNewSecret && signingSecret === null) throw unsigned(client);
     const after = { ...readCallback({ ...body, id: before.id }), isSigned: isSignedAfter(changes, before), signingSecret };
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
-    if (changes.url !== undefined) await checkEndpoint(invocation, after, (await deliverySettings(session)).authParameter);
-    if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(describeRetriesOn(client));
+    if (changes.url !== undefined) await checkEndpoint(invocation, after, session);
+    const isSwitchedOn = before.retriesEnabled === false;
+    if (after.retriesEnabled === true && (isSwitchedOn || isSentOtherwise(before, after))) screen.info(describeRetriesOn(client));
     if (isNewSecret) mentionSecret(screen, signingSecret, client);
     else if (values.signing === "on") {
       const command = commandLine({
@@ -245,7 +246,7 @@ function requireMembers(callback: ListedCallback, changes: CallbackChanges): voi
 }
 
 /** A service checks a URL only on creation, so the same GET is sent here. A failure is a warning. */
-async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback, authParameter: string): Promise<void> {
+async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback, session: Session): Promise<void> {
   const key = callback.auth.key ?? deps.io.env.WHCB_CALLBACK_KEY ?? "";
   const { type } = callback.auth;
   if (type === null || (key === "" && callback.auth.key !== "")) {
@@ -255,8 +256,11 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
   }
   const target = { url: callback.url, auth: { type, key }, contentType: callback.contentType ?? "json", removeHtml: false };
   const egressProxy = readEgressProxy(undefined, deps.io.env);
-  const deliverer = await deps.openDeliverer({ maxConnections: 1, addressRule: ANY_ADDRESS, egressProxy });
+  const addressRule = await callbackRule(session, [], deps);
+  const deliverer = await deps.openDeliverer({ maxConnections: 1, addressRule, egressProxy });
   try {
+    checkCallbackUrl(callback.url, addressRule);
+    const { authParameter } = await deliverySettings(session);
     const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "", authParameter }));
     if (isAccepted(result)) return;
     const outcome =
@@ -265,7 +269,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
         : `failed: ${resultMessage(result)}`;
     screen.info(`warning: GET ${shownUrl(callback)} ${outcome}`);
   } catch (error) {
-    if (!isWhcbError(error, "unavailable")) throw error;
+    if (!isWhcbError(error, "unavailable") && !isWhcbError(error, "address-refused")) throw error;
     screen.info(`warning: the new URL wasn't checked: ${error.message}`);
   } finally {
     await deliverer.close();
@@ -291,6 +295,13 @@ function unsigned({ name }: Client): WhcbError {
 function mentionSecret(screen: Invocation["screen"], secret: string | null, client: Client): void {
   if (secret === null) throw unsigned(client);
   if (screen.format !== "json") screen.info("the secret was generated: give it to the endpoint; it isn't shown again");
+}
+
+/** Its failed calls are due then, as if the endpoint was repaired. */
+function isSentOtherwise(before: ListedCallback, after: ListedCallback): boolean {
+  const request = ({ url, auth, contentType, isSigned }: ListedCallback) =>
+    [url, auth.type, auth.key, contentType, isSigned].join();
+  return request(before) !== request(after);
 }
 
 function describeRetriesOn({ capabilities }: Client): string {
