@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 afterEach(() => machine.leave());
 
-const NOTHING_DONE = "hint: give only the ids of what was received; nothing was done\n";
+const NOTHING_DONE = "hint: give only the ids of the calls that are meant; nothing was done\n";
 const failed = async (): Promise<readonly string[]> => [...(await machine.ids("demo", "--failed"))].sort();
 const reconcile = (list: string, ...flags: readonly string[]) =>
   machine.whcb(["reconcile", "demo", "--seen", "-", ...flags], { stdin: list });
@@ -365,7 +365,7 @@ describe("a list of ids to mark", () => {
     ["a word", "rejected:", "no call has the id rejected:, so it may be a heading"],
     ["a code", "503", "no call has the id 503, so it may be a heading"],
     ["a date", "rejected-2026-11-29", "no call has the id rejected-2026-11-29, so it may be a heading"],
-    ["a comment", "# not in our database", "its comment may be a heading of what wasn't received"],
+    ["a comment", "# not in our database", "its comment may be a heading of other calls"],
   ])("may have %s as a heading of what wasn't received", async (_, heading, problem) => {
     const list = `order-17\n${heading}\norder-18\n`;
     const file = machine.path("ids");
@@ -377,7 +377,7 @@ describe("a list of ids to mark", () => {
       const { code, stderr } = await machine.whcb(["mark-success", "demo", ...args, "--yes"], { stdin: list });
       expect({ code, stderr, failed: await failed() }).toEqual({
         ...{ code: 2, failed: IDS },
-        stderr: `error: ${source}: line 2 can't be read: ${problem}\nhint: give only the ids of what was received; nothing was done\n`,
+        stderr: `error: ${source}: line 2 can't be read: ${problem}\n${NOTHING_DONE}`,
       });
     }
   });
@@ -388,7 +388,7 @@ describe("a list of ids to mark", () => {
     const calls = ids.map((id) => ({ id, messageId: `m-${id}`, responseMessage: { content: "x" } }));
     await machine.works(["trigger", "demo", "--file", "-"], { stdin: calls.map((call) => `${JSON.stringify(call)}\n`).join("") });
     await machine.settled("demo");
-    await machine.works(["mark-failed", "demo", "-", "--yes"], { stdin: `# a comment\n${ids.join("\n")}\n` });
+    await machine.works(["mark-failed", "demo", "--success", "--yes"]);
   }
 
   test("stops at a heading that is the id of a call, which a sender has chosen", async () => {
@@ -451,6 +451,45 @@ describe("a list of ids to mark", () => {
       stderr: expect.stringContaining("no such call: order-19\n"),
     });
     expect(await mark("rejected:\n")).toMatchObject({ code: 3, stderr: expect.stringContaining("no such call: rejected:\n") });
+  });
+});
+
+describe.each(["replay", "mark-failed"])("a list of ids for %s", (command) => {
+  beforeEach(async () => {
+    if (command === "mark-failed") await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+  });
+
+  async function stopsAt(args: readonly string[], stdin: string, problem: string): Promise<void> {
+    const before = await failed();
+    const { code, stdout, stderr } = await machine.whcb([command, "demo", ...args], { stdin });
+    expect({ code, stdout, stderr, failed: await failed(), received: received() }).toEqual({
+      ...{ code: 2, stdout: "", failed: before, received: 0 },
+      stderr: `error: ${problem}\n${NOTHING_DONE}`,
+    });
+  }
+
+  test.each(["already-received:", "# arrived late", "received", "done-2"])(
+    "may have a heading of other calls: %s",
+    async (heading) => {
+      const reason = heading.startsWith("#")
+        ? "its comment may be a heading of other calls"
+        : `no call has the id ${heading}, so it may be a heading`;
+      const list = `order-17\n\n${heading}\norder-18\n`;
+      const file = machine.path("ids");
+      writeFileSync(file, list);
+      await stopsAt(["-", "--yes"], list, `stdin: line 3 can't be read: ${reason}`);
+      await stopsAt(["--file", file, "--yes"], "", `${file}: line 3 can't be read: ${reason}`);
+      await stopsAt(["-", "--dry-run"], list, `stdin: line 3 can't be read: ${reason}`);
+      const [first = "", ...others] = heading.split(" ");
+      const typed = ["order-17", first, ...others, "order-18", "--yes"];
+      await stopsAt(typed, "", `no call has the id ${first}, so it may be a heading`);
+    },
+  );
+
+  test("may have ids that no call has, if they are spelled like the others", async () => {
+    const { code, stderr } = await machine.whcb([command, "demo", "-", "--yes"], { stdin: "order-17\norder-19\n" });
+    expect({ code, stderr }).toEqual({ code: 8, stderr: expect.stringContaining("no such call: order-19\n") });
+    expect(await failed()).toEqual(command === "replay" ? ["order-171", "order-18"] : ["order-17"]);
   });
 });
 

@@ -5,7 +5,6 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
-import { COMMENT, HEADING_HINT } from "../../runs/plan/list-records.js";
 import { looksLikeId, mentionsRefusal } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
@@ -44,7 +43,7 @@ interface ListedId {
 /** Takes a first operand of 32 hex digits, or "-" (stdin), for a call. Throws `usage` without a selector, or for ids with a filter. */
 export async function readCallOperands(
   invocation: Invocation<typeof NARROWING_FLAGS & { readonly file: typeof FILE }>,
-  selectors: { readonly isFiltered: boolean; readonly flag: string; readonly takesComments: boolean },
+  selectors: { readonly isFiltered: boolean; readonly flag: string },
 ): Promise<CallOperands> {
   const { args, values, deps } = invocation;
   const [first, ...rest] = args.operands;
@@ -72,8 +71,8 @@ export async function readCallOperands(
   const odd = typed.find((word) => !isOneId(word));
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
   const listed = [
-    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", selectors, invocation) : []),
-    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, selectors, invocation)),
+    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", invocation) : []),
+    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, invocation)),
   ];
   return { callback, callIds: { typed, listed } };
 }
@@ -153,8 +152,8 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
 }
 
 /**
- * Throws `malformed` for a listed line, and `usage` for a typed word, that may be a heading of what wasn't received: `xargs` types a list. One
- * that no call has is taken for an id only if it is spelled like that of a call. Senders choose ids, so a call may have one that says so: it
+ * Throws `malformed` for a listed line, and `usage` for a typed word, that may be a heading of other calls: `xargs` types a list. One that
+ * no call has is taken for an id only if it is spelled like that of a call. Senders choose ids, so a call may have one that says so: it
  * needs another of its spelling beside it.
  */
 export function requireNoHeading({ callIds }: CallOperands, missing: readonly string[]): void {
@@ -175,6 +174,8 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   throw "line" in heading ? unreadableLine(heading, reason, hint) : new WhcbError("usage", reason, { hint });
 }
 
+const HEADING_HINT = "give only the ids of the calls that are meant; nothing was done";
+
 function spellingOf(id: string): string {
   return id.replace(/\d+/g, "0");
 }
@@ -186,12 +187,7 @@ function shapesOf(id: string): readonly (string | number)[] {
   return id.length < SHORTEST_RANDOM ? [spellingOf(id)] : [spellingOf(id), id.length];
 }
 
-function splitIds(
-  text: string,
-  source: string,
-  { takesComments }: { readonly takesComments: boolean },
-  invocation: Invocation,
-): readonly ListedId[] {
+function splitIds(text: string, source: string, invocation: Invocation): readonly ListedId[] {
   const written = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   const indented = findIndented(written);
   if (indented !== -1) throw unreadableLine({ source, line: indented + 1 }, INDENTED, UNINDENTED_HINT);
@@ -200,7 +196,7 @@ function splitIds(
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
   const comment = lines.find(({ id }) => id.startsWith("#"));
-  if (comment !== undefined && !takesComments) throw unreadableLine(comment, COMMENT, HEADING_HINT);
+  if (comment !== undefined) throw unreadableLine(comment, "its comment may be a heading of other calls", HEADING_HINT);
   const odd = ids.find(({ id }) => !isOneId(id));
   if (odd !== undefined)
     throw new WhcbError("malformed", `${source}: line ${odd.line} isn't a call id`, {

@@ -147,8 +147,8 @@ function idRecords(text: string): readonly SeenRecord[] {
   return records;
 }
 
-export const COMMENT = "its comment may be a heading of what wasn't received";
-export const HEADING_HINT = "give only the ids of what was received; nothing was done";
+const COMMENT = "its comment may be a heading of what wasn't received";
+const HEADING_HINT = "give only the ids of what was received; nothing was done";
 
 const MAX_SHOWN = 500;
 

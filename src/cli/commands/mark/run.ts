@@ -97,7 +97,7 @@ async function markCalls(
   { status, from, wait = false, ...selectors }: Marking,
 ): Promise<void> {
   const { values } = typed;
-  const operands = await readCallOperands(typed, { ...selectors, takesComments: status === "FAILED" });
+  const operands = await readCallOperands(typed, selectors);
   return withSession(typed, async (session) => {
     await using runDeps = await openRunDeps(typed, session, { maxConnections: CONNECTIONS });
     const scope = await toCallScope(operands, session, from, typed);
@@ -167,7 +167,7 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
     return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
-  if (status === "SUCCESS" && operands !== undefined) requireNoHeading(operands, plan.missing);
+  if (operands !== undefined) requireNoHeading(operands, plan.missing);
   const description = [...describeMarks(plan, screen.renderOptions), ...(await describeSenders(plan, runDeps, screen))];
   if (values.dryRun) {
     await showMarks(plan, description, screen);

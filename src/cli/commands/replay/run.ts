@@ -12,7 +12,14 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { callbacksToSign, checkTarget } from "../../../runs/send/send-target.js";
-import { missingCalls, readCallOperands, sureOfCallbacks, toCallScope } from "../../args/call-operands.js";
+import {
+  type CallOperands,
+  missingCalls,
+  readCallOperands,
+  requireNoHeading,
+  sureOfCallbacks,
+  toCallScope,
+} from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
@@ -39,7 +46,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
   if (cancelled !== undefined) return cancelReplay(typed, cancelled);
   if (resume !== undefined) return resumeReplay(typed, resume);
   const given = readReplayOptions(values);
-  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed", takesComments: true });
+  const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed" });
   return withSession(typed, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", typed);
     const invocation = await sureOfCallbacks(typed, scope, session.client);
@@ -55,6 +62,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
         bodyNames: options.bodyNames,
         mark: options.mark,
       },
+      operands,
       options,
       runDeps,
       followsService: followsService(session.target, values.detach),
@@ -71,6 +79,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
 
 interface ReplayJob {
   readonly scope: ReplayScope;
+  readonly operands: CallOperands;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
   readonly followsService: boolean;
@@ -78,13 +87,14 @@ interface ReplayJob {
 }
 
 async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<void> {
-  const { scope, options, runDeps, locks } = job;
+  const { scope, operands, options, runDeps, locks } = job;
   const progress = await openProgress(invocation, "reading failed calls");
   const plan = await planReplay(scope, runDeps, showListed(progress, "failed calls")).finally(() => progress.clear());
   warnOfUnusableCalls(plan, invocation.screen);
   warnOfUnmarkedCalls(plan.unmarked, invocation.screen);
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
+    requireNoHeading(operands, plan.missing);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
     if (locks === undefined) return await showPlan(plan, job, invocation);
     await askAndSend(plan, locks, job, invocation);
