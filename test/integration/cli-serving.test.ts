@@ -5,9 +5,13 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { CliDeps } from "../../src/cli/cli-deps.js";
+import { run } from "../../src/cli/run.js";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
+import { WhcbError } from "../../src/domain/errors.js";
 import { CliMachine } from "../support/cli/cli-service.js";
-import { storeSettings } from "../support/cli/run-cli.js";
+import { type CapturedIo, captureIo } from "../support/cli/cli-streams.js";
+import { type CliResult, cliDeps, storeSettings } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 
@@ -326,19 +330,109 @@ describe("trigger", () => {
     expect(await machine.whcb(["trigger", "demo", "--file", file])).toEqual({
       code: 2,
       stdout: "",
-      stderr: `error: ${file}, line 2: responseMessage must be an object\nhint: nothing was submitted\n`,
+      stderr: `nothing was submitted\nerror: ${file}, line 2: responseMessage must be an object\n`,
     });
     writeFileSync(file, `${line("D".repeat(32))}\n[]\n`);
     expect((await machine.whcb(["trigger", "demo", "--file", file, "--rate", "1/s"])).stderr).toBe(
-      `error: ${file}, line 2: the line must be an object\nhint: the lines before it were submitted (1 response); those with an id can safely be submitted again\n`,
+      `1 response was accepted, to line 1; only those with an id can safely be submitted again\nerror: ${file}, line 2: the line must be an object\n`,
     );
     expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: "{\n" })).stderr).toBe(
-      "error: stdin, line 1: not JSON\nhint: nothing was submitted\n",
+      "nothing was submitted\nerror: stdin, line 1: not JSON\n",
     );
     expect(await machine.ids("demo", "--pending")).toHaveLength(3);
     expect(await machine.whcb(["trigger", "demo", "--file", "/nowhere"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("/nowhere can't be read"),
+    });
+  });
+
+  describe("that doesn't accept all", () => {
+    const AGAIN = "only those with an id can safely be submitted again";
+    const STOPPING = "stopping after the request in flight; press Ctrl-C again to stop at once\n";
+    const responses = (lines: number) =>
+      `${JSON.stringify({ messageId: "m", responseMessage: { content: "x" } })}\n`.repeat(lines);
+    /** It is called before and after each request that submits responses. */
+    let onSubmit: (request: number, state: "begins" | "is answered", io: CapturedIo) => void;
+
+    async function trigger(argv: readonly string[], stdin = ""): Promise<CliResult & { readonly exitedWith: number | null }> {
+      const io = captureIo({ stdin });
+      let requests = 0;
+      const deps = cliDeps(machine.world, io);
+      const watched: CliDeps["openClient"] = async (target) => {
+        const client = await deps.openClient(target);
+        const submitCalls: typeof client.submitCalls = async (...given) => {
+          requests += 1;
+          onSubmit(requests, "begins", io);
+          const ids = await client.submitCalls(...given);
+          onSubmit(requests, "is answered", io);
+          return ids;
+        };
+        return { ...client, submitCalls };
+      };
+      const code = await run(["trigger", "demo", ...argv], { ...deps, openClient: watched });
+      return { code, stdout: io.out(), stderr: io.err(), exitedWith: io.exitedWith() };
+    }
+
+    beforeEach(async () => {
+      await machine.serve(["--no-dispatch"]);
+      const { url } = await machine.listen();
+      await machine.works(["callbacks", "create", "--name", "demo", "--url", url, "--email", "a@example.com"]);
+    });
+
+    test("says after Ctrl-C what was accepted, once the request in flight is answered", async () => {
+      onSubmit = (request, state, io) => void (request === 2 && state === "begins" && io.interrupt());
+      const lines = `\n${responses(2_500)}`;
+      expect(await trigger(["--file", "-"], lines)).toEqual({
+        ...{ code: 130, stdout: "", exitedWith: null },
+        stderr: `${STOPPING}2000 responses were accepted, to line 2001; ${AGAIN}\nerror: interrupted\n`,
+      });
+      expect(await machine.ids("demo", "--pending")).toHaveLength(2_000);
+      expect(await trigger(["-n", "2500"])).toMatchObject({
+        ...{ code: 130, exitedWith: null },
+        stderr: `${STOPPING}2000 responses were accepted\nerror: interrupted\n`,
+      });
+    });
+
+    test("says after a second Ctrl-C of which it isn't known, and ends at once", async () => {
+      onSubmit = (request, state, io) => {
+        if (request !== 2 || state === "is answered") return;
+        io.interrupt();
+        expect(io.exitedWith()).toBeNull();
+        io.interrupt();
+        expect({ code: io.exitedWith(), stderr: io.err() }).toEqual({
+          code: 130,
+          stderr: `${STOPPING}1000 responses were accepted, to line 1000; whether 1000 more were accepted (lines 1001 to 2000) isn't known; ${AGAIN}\n`,
+        });
+      };
+      expect(await trigger(["--file", "-"], responses(2_500))).toMatchObject({ exitedWith: 130 });
+    });
+
+    test("ends at once at Ctrl-C between two requests", async () => {
+      onSubmit = (request, state, io) => void (request === 1 && state === "is answered" && setImmediate(io.interrupt));
+      expect(await trigger(["--file", "-", "--rate", "20/s"], responses(5))).toMatchObject({
+        exitedWith: 130,
+        stderr: expect.stringContaining(`2 responses were accepted, to line 2; ${AGAIN}\n`),
+      });
+    });
+
+    test("says of which it isn't known after a lost answer, and that none was if the service rejects them", async () => {
+      onSubmit = (_, state) => {
+        if (state === "is answered") throw new WhcbError("unavailable", "it failed");
+      };
+      expect(await trigger(["--file", "-"], responses(6))).toMatchObject({
+        code: 5,
+        stderr: `whether 6 responses were accepted (lines 1 to 6) isn't known; ${AGAIN}\nerror: it failed\n`,
+      });
+      expect(await trigger(["-n", "3"])).toMatchObject({
+        stderr: "whether 3 responses were accepted isn't known\nerror: it failed\n",
+      });
+      onSubmit = (_, state) => {
+        if (state === "begins") throw new WhcbError("invalid", "too long");
+      };
+      expect(await trigger(["--file", "-"], responses(6))).toMatchObject({
+        code: 2,
+        stderr: "nothing was submitted\nerror: too long\n",
+      });
     });
   });
 

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { SubmittedCall } from "../../../client/call-requests.js";
 import { count } from "../../../domain/count.js";
-import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
@@ -11,8 +11,10 @@ import { parseJsonText } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
+import { EXIT_CODES, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { onInterrupt } from "../../on-interrupt.js";
 import { writeJson } from "../../output/json-fields.js";
-import { withAdvice } from "../../output/render-error.js";
+import { exitCodeOf } from "../../output/render-error.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { showService } from "../../settings/take-locks.js";
@@ -31,36 +33,75 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;
+    let lastLine = 0;
+    let inFlight: readonly ReadCall[] = [];
+    let isStopping = false;
+    const describe = () => describeSubmitted({ accepted, lastLine, inFlight }, file);
+    using _interrupts = onInterrupt(deps.io, () => {
+      const mayEnd = isStopping || inFlight.length === 0;
+      isStopping = true;
+      if (!mayEnd) return screen.info("stopping after the request in flight; press Ctrl-C again to stop at once");
+      screen.info(describe());
+      deps.io.exitNow(EXIT_INTERRUPTED);
+    });
     try {
       for await (const batch of inBatches(calls, rate, deps)) {
+        inFlight = batch;
         const submitted = await client.submitCalls(callback.id, batch);
         accepted += submitted.length;
+        lastLine = batch.at(-1)?.line ?? 0;
+        inFlight = [];
         if (screen.format === "ndjson") await screen.out(joinText(submitted.map((id) => text`${safeJson({ id })}\n`)));
         if (screen.format === "json") ids.push(...submitted);
+        if (isStopping) throw new WhcbError("interrupted", "interrupted");
       }
     } catch (error) {
-      if (!isWhcbError(error) || file === undefined) throw error;
-      const submitted =
-        accepted === 0
-          ? "nothing was submitted"
-          : `the lines before it were submitted (${count(accepted, "response")}); those with an id can safely be submitted again`;
-      throw withAdvice(error, { hint: submitted });
+      // The service would have rejected them each time that they were sent.
+      if (exitCodeOf(error) === EXIT_CODES.usage) inFlight = [];
+      if (file !== undefined || accepted + inFlight.length > 0) screen.info(describe());
+      throw error;
     }
     if (screen.format === "json") await writeJson({ callbackId: callback.id, accepted, ids }, screen);
     else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);
   });
 }
 
+interface ReadCall extends SubmittedCall {
+  /** Lines are counted from 1. A generated call has none. */
+  readonly line?: number;
+}
+
+interface Submitted {
+  readonly accepted: number;
+  /** What was accepted ends with this line. */
+  readonly lastLine: number;
+  /** It isn't known whether these were accepted. */
+  readonly inFlight: readonly ReadCall[];
+}
+
+/** Says what a user needs to go on: a response without an id is accepted again. */
+function describeSubmitted({ accepted, lastLine, inFlight }: Submitted, file: string | undefined): string {
+  if (accepted + inFlight.length === 0) return "nothing was submitted";
+  const [first, last] = [inFlight[0]?.line, inFlight.at(-1)?.line];
+  const end = file === undefined ? "" : `, to line ${lastLine}`;
+  const known = `${count(accepted, "response")} ${accepted === 1 ? "was" : "were"} accepted${end}`;
+  const lines = file === undefined ? "" : ` (lines ${first} to ${last})`;
+  const which = accepted > 0 ? `${inFlight.length} more` : count(inFlight.length, "response");
+  const unknown = `whether ${which} ${inFlight.length === 1 ? "was" : "were"} accepted${lines} isn't known`;
+  const parts = [...(accepted > 0 ? [known] : []), ...(inFlight.length > 0 ? [unknown] : [])];
+  return [...parts, ...(file === undefined ? [] : ["only those with an id can safely be submitted again"])].join("; ");
+}
+
 /** With a rate there are at most ten batches a second, evenly spaced. */
 async function* inBatches(
-  calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
+  calls: AsyncIterable<ReadCall> | Iterable<ReadCall>,
   rate: number | null,
   { clock }: CliDeps,
-): AsyncIterable<readonly SubmittedCall[]> {
+): AsyncIterable<readonly ReadCall[]> {
   const size = rate === null ? MAX_BATCH : Math.max(1, Math.min(MAX_BATCH, Math.round(rate / 10)));
   const startedAt = clock.now();
   let sent = 0;
-  let batch: SubmittedCall[] = [];
+  let batch: ReadCall[] = [];
   for await (const call of calls) {
     batch.push(call);
     if (batch.length < size) continue;
@@ -105,13 +146,13 @@ function newSender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageR
   return channel === "EMAIL" ? { ...empty, email: `person${number}@example.com` } : { ...empty, voice: phone };
 }
 
-async function* readCalls(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
+async function* readCalls(deps: CliDeps, file: string): AsyncIterable<ReadCall> {
   let number = 0;
   for await (const line of readLines(deps, file)) {
     number += 1;
     if (line.trim() === "") continue;
     const place = `${file === "-" ? "stdin" : file}, line ${number}`;
-    yield parseLine(line, place);
+    yield { ...parseLine(line, place), line: number };
   }
 }
 
