@@ -231,7 +231,10 @@ describe.each(KINDS)("on %s", (_, open) => {
     const scene = await open([...many, "Order-60"].map((id) => ({ id })));
     const { words } = waysToGive([...many, "order-60"]).file;
     const { code, stdout, stderr } = await scene.whcb(["replay", "demo", ...words, "--yes"]);
-    expect({ code, output: stderr + stdout }).toMatchObject({ code: 8, output: expect.stringContaining("no such call: order-60") });
+    expect({ code, output: stderr + stdout }).toMatchObject({
+      code: 8,
+      output: expect.stringContaining("no such call: order-60"),
+    });
     expect([await scene.successIds(), scene.sent()]).toEqual([[...many].sort(), [...many].sort()]);
     const marked = await scene.whcb(["mark-failed", "demo", ...words, "--yes"]);
     expect({ code: marked.code, output: marked.stderr + marked.stdout }).toMatchObject({
