@@ -387,7 +387,7 @@ describe("callbacks", () => {
     expect(await machine.whcb(absent)).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /\nhint: start the endpoint first; `whcb listen --port 1 --status 503` can stand in for it, what comes stays FAILED\n$/,
+        /\nhint: start the endpoint first; `whcb listen --port 1 --status 503` can stand in for it; what comes stays FAILED\n$/,
       ),
     });
   });

@@ -127,7 +127,7 @@ async function explainRejection(
   const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
   if (port === undefined) return withAdvice(error, { hint: "the URL must answer a GET with 200; fix that, then try again" });
   const listen = { command: `whcb listen --port ${port} --status 503`, when: "to stand in for the endpoint" };
-  return withAdvice(error, advise`start the endpoint first; ${listen} can stand in for it, what comes stays FAILED`);
+  return withAdvice(error, advise`start the endpoint first; ${listen} can stand in for it; what comes stays FAILED`);
 }
 
 export interface CallbackKey {
