@@ -73,7 +73,7 @@ describe.concurrent("in a pipe", () => {
     scene.calls.push(...platformCalls(100).slice(CALLS));
     const { stderr } = await scene.home.whcb(args, { env: { ...scene.env, WHCB_RATE: "1" } });
     expect(stderr).toMatch(
-      /^reading (failed )?calls( of demo)?(: \d+ of 100)?( \(503: \d+\))? \(limit of 1 request a second\)\n/,
+      /^(?:service: .+\n)?reading (failed )?calls( of demo)?(: \d+ of 100)?( \(503: \d+\))? \(limit of 1 request a second\)\n/,
     );
     expect(stderr).toMatch(/: \d+ of 100 (\(503: \d+\) )?\(limit/);
   });

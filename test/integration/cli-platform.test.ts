@@ -182,7 +182,7 @@ describe("status", () => {
     expect(await whcb("check", "--max-waiting-age", "1h")).toEqual({
       code: 5,
       stdout: "",
-      stderr: "error: the service doesn't say since when calls of Sample Callback 1 wait\n",
+      stderr: `service: ${listening.url}\nerror: the service doesn't say since when calls of Sample Callback 1 wait\n`,
     });
   });
 });

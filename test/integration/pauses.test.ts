@@ -89,7 +89,7 @@ it("isn't known to other services", async () => {
     expect(await machine.whcb(["callbacks", verb, "demo"], { env })).toEqual({
       code: 2,
       stdout: "",
-      stderr: `error: ${platform.url} can't pause callbacks\nhint: only \`whcb serve\` can\n`,
+      stderr: `${verb === "resume" ? `service: ${platform.url}\n` : ""}error: ${platform.url} can't pause callbacks\nhint: only \`whcb serve\` can\n`,
     });
   }
   await platform.close();

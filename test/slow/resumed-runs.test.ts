@@ -200,7 +200,7 @@ describe("an unfinished run of mark-success", () => {
       code: 0,
       stderr: expect.stringMatching(
         new RegExp(
-          `^the last request of run ${run} may still be executed: waiting until .+\nservice: .+\n100 calls of demo -> FAILED\n100 calls left out: already FAILED\n${rest}they aren't retried: .+\nrun ${run} is discarded\n$`,
+          `^the last request of run ${run} may still be executed: waiting until .+\nservice: .+\n100 calls of demo -> FAILED, last attempts from .+\n100 calls left out: already FAILED\n${rest}they aren't retried: .+\nrun ${run} is discarded\n$`,
         ),
       ),
     });
