@@ -132,8 +132,16 @@ export interface CallbackAuth {
   readonly key: string;
 }
 
+/** What a request is made with. A client's values are null where the service doesn't return them. */
+interface RequestSettings {
+  readonly url: string;
+  readonly auth: { readonly type: AuthType | null; readonly key: string | null };
+  readonly contentType: string | null;
+  readonly signing: string | boolean;
+}
+
 /** Whether a down endpoint deserves a try at once (docs/dispatcher.md, A call, Rule 8). */
-export function isRepaired(before: CallbackSettings, after: CallbackSettings): boolean {
+export function isRepaired(before: RequestSettings, after: RequestSettings): boolean {
   return (
     before.url !== after.url ||
     before.auth.type !== after.auth.type ||

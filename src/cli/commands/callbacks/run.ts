@@ -2,7 +2,7 @@ import type { Client, ListedCallback } from "../../../client/client.js";
 import { checkCallbackUrl } from "../../../delivery/address-rule.js";
 import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
-import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
+import { type CallbackSettings, isOtherOrigin, isRepaired } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
@@ -204,8 +204,10 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     const after = { ...readCallback({ ...body, id: before.id }), isSigned: isSignedAfter(changes, before), signingSecret };
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined) await checkEndpoint(invocation, after, session);
-    const isSwitchedOn = before.retriesEnabled === false;
-    if (after.retriesEnabled === true && (isSwitchedOn || isSentOtherwise(before, after))) screen.info(describeRetriesOn(client));
+    const areDue =
+      before.retriesEnabled === false ||
+      isRepaired({ ...before, signing: before.isSigned }, { ...after, signing: after.isSigned });
+    if (after.retriesEnabled === true && areDue) screen.info(describeRetriesOn(client));
     if (isNewSecret) mentionSecret(screen, signingSecret, client);
     else if (values.signing === "on") {
       const command = commandLine({
@@ -295,13 +297,6 @@ function unsigned({ name }: Client): WhcbError {
 function mentionSecret(screen: Invocation["screen"], secret: string | null, client: Client): void {
   if (secret === null) throw unsigned(client);
   if (screen.format !== "json") screen.info("the secret was generated: give it to the endpoint; it isn't shown again");
-}
-
-/** Its failed calls are due then, as if the endpoint was repaired. */
-function isSentOtherwise(before: ListedCallback, after: ListedCallback): boolean {
-  const request = ({ url, auth, contentType, isSigned }: ListedCallback) =>
-    [url, auth.type, auth.key, contentType, isSigned].join();
-  return request(before) !== request(after);
 }
 
 function describeRetriesOn({ capabilities }: Client): string {
