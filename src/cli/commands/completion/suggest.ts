@@ -12,7 +12,7 @@ export type Suggestions = readonly Candidate[] | "files";
 export async function suggest(words: readonly string[], current: string, live: LiveValues): Promise<Suggestions> {
   const line = await readLine(words, current);
   if (line === null) return [];
-  const found = await suggestWord(line, current, live);
+  const found = await suggestWord(line, live);
   return found === "files" ? found : found.filter(({ value }) => value.startsWith(current) && !UNTYPABLE.test(value));
 }
 
@@ -66,8 +66,8 @@ async function readLine(words: readonly string[], current: string): Promise<Type
   return { entry, spec, operands, flag, values, isFlagsEnd, current };
 }
 
-async function suggestWord(line: TypedLine, current: string, live: LiveValues): Promise<Suggestions> {
-  const { entry, spec, flag, isFlagsEnd } = line;
+async function suggestWord(line: TypedLine, live: LiveValues): Promise<Suggestions> {
+  const { entry, spec, flag, isFlagsEnd, current } = line;
   if (flag !== null) return suggestValue(flag, current, line, live);
   if (current.startsWith("-") && !isFlagsEnd) {
     const [name = "", ...value] = current.split("=");
