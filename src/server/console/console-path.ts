@@ -1,6 +1,6 @@
 import { parseUrl } from "../../domain/mask.js";
 
-/** A target goes with forms, in addresses and in Referer. Whoever asks for it may leave the page unread, on many connections. */
+/** A target goes with forms, in addresses and in Referer. A stranger may ask for it on many connections, and leave the page unread. */
 const LONGEST_TARGET = 3500;
 /** A form that was kept (kept-forms.ts) is longer. None of its characters is escaped. */
 const KEPT_FORM = /^[\w/-]+\?kept=[\w-]+$/;

@@ -188,7 +188,7 @@ export class Sessions {
   }
 
   /**
-   * Changes with each change of where the callback's calls are sent, and with which key. By a mark of the values, whoever saves guesses would
+   * Changes with each change of where the callback's calls are sent, and with which key. By a mark of the values, a user who saves guesses would
    * find out when the key is again what it was.
    */
   targetMarkOf({ id, auth, targetVersion }: Callback, request: FastifyRequest): string {

@@ -21,7 +21,7 @@ export interface WantedCalls {
 }
 
 export const SHORTEST_NUMBER = 8;
-/** A longer text is no number or e-mail address. To compare it would hold up the process, and nothing could have a turn meanwhile. */
+/** A longer text isn't a number or an e-mail address. To compare it would hold up the process, and nothing could have a turn meanwhile. */
 const LONGEST_SENDER = 400;
 
 /**
