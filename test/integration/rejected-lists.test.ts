@@ -430,6 +430,10 @@ describe("a list of ids to mark", () => {
       for (const [first, last] of [["order-17", "order-18"], generated, random])
         expect(await mark(`${first}\n${heading}\n${last}\n`)).toMatchObject({ code: 2, stderr: `${problem}${NOTHING_DONE}` });
     }
+    for (const asLong of ["crm-lacks-these-2026-11-29", "THESE-AREN-T-IN-2026-11-29", "missingatcrm29november2026"])
+      expect(await mark(`${random[0]}\n${asLong}\n${random[1]}\n`)).toMatchObject({
+        ...{ code: 2, stderr: expect.stringContaining(`no call has the id ${asLong}, so it may be a heading`) },
+      });
   });
 
   test.each([

@@ -163,8 +163,11 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   const counts = new Map<string, number>();
   for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
   const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
-  const ofCalls = new Set([...ids].filter((id) => !absent.has(id)).flatMap(shapesOf));
-  const isLikeACall = (id: string) => isIdPrefix(id) || shapesOf(id).some((shape) => ofCalls.has(shape));
+  const calls = [...ids].filter((id) => !absent.has(id));
+  const spellings = new Set(calls.map(spellingOf));
+  const kinds = new Set(calls.flatMap(kindsOf));
+  const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
+  const isLikeACall = (id: string) => isIdPrefix(id) || spellings.has(spellingOf(id)) || looksRandom(id);
   const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
   const heading = named.find(({ id }) => !isGeneratedId(idKey(id)) && mayBeHeading(id));
   if (heading === undefined) return;
@@ -182,9 +185,10 @@ function spellingOf(id: string): string {
 
 const SHORTEST_RANDOM = 16;
 
-/** Random ids, such as ULIDs, are spelled each in its own way, and are of one length. */
-function shapesOf(id: string): readonly (string | number)[] {
-  return id.length < SHORTEST_RANDOM ? [spellingOf(id)] : [spellingOf(id), id.length];
+/** Random ids, such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters. */
+function kindsOf(id: string): readonly string[] {
+  const kinds = id.replace(/\p{Ll}/gu, "a").replace(/\p{Lu}/gu, "A").replace(/\d/g, "0");
+  return [...new Set(kinds)].map((kind) => `${id.length}${kind}`);
 }
 
 function splitIds(text: string, source: string, invocation: Invocation): readonly ListedId[] {
