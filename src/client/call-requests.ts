@@ -47,7 +47,7 @@ export interface ListCallsQuery {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** `withoutId` can be neither sent nor marked, so no limit counts them. */
+  /** `withoutId` have no id by which they could be marked, so they aren't sent either, and no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
   /** `unclear` counts those left out that may match, as they don't say their status, or that they are of this callback. */
@@ -129,8 +129,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         ...untilOfMinute(query.filter, call),
       });
       const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, meant(call)));
-      const calls = matching.filter(({ id }) => id !== "").slice(0, left);
-      const withoutId = matching.filter(({ id }) => id === "");
+      const calls = matching.filter(({ id }) => isUsable(id)).slice(0, left);
+      const withoutId = matching.filter(({ id }) => !isUsable(id));
       const unclear = items.filter(
         (call) => isUnclear(call) || (call.callbackId !== callbackId && matchesFilter(call, meant(call))),
       );
@@ -298,9 +298,14 @@ function areSameIds(answered: readonly unknown[], callIds: readonly string[]): b
   return marked.size === new Set(callIds.map(idKey)).size && callIds.every((id) => marked.has(idKey(id)));
 }
 
-/** Throws `invalid` for an id that a service may take for several, or for another one. */
+/** A service may take another id for several, or for that of another call. */
+function isUsable(id: string): boolean {
+  return id !== "" && !/,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) && id.normalize() === id;
+}
+
+/** Throws `invalid` for an id that isn't usable. */
 export function idQuery(callIds: readonly string[]): string {
-  const odd = callIds.find((id) => /,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) || id.normalize() !== id);
+  const odd = callIds.find((id) => !isUsable(id));
   if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
   return callIds.map((id) => `id=${idInUrl(id)}`).join("&");
 }

@@ -249,7 +249,7 @@ test("a page of more than 200 000 calls is an error", async () => {
     calls = count;
     return machine.whcb(["calls", "list", ID, "-o", "ids"], { env: { ...env, WHCB_URL: `http://127.0.0.1:${port}` } });
   };
-  expect(await listed(200_000)).toMatchObject({ code: 0, stderr: expect.stringContaining("(200000 without an id") });
+  expect(await listed(200_000)).toMatchObject({ code: 0, stderr: expect.stringContaining("(200000 without a usable id") });
   expect(await listed(200_001)).toMatchObject({
     code: 5,
     stderr: expect.stringContaining("the service sent 200001 calls at once: at most 200000 are read"),

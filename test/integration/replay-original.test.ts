@@ -103,30 +103,38 @@ describe("on the platform", () => {
     ]);
   });
 
-  test("a call without an id is shown and counted; the others are sent and marked", async () => {
+  test("a call without a usable id is shown and counted; the others are sent and marked", async () => {
     const content = (text: string) => ({ responseMessage: { channel: "sms", content: text } });
-    await open([content("first"), { ...content("nameless"), id: undefined }, { ...content("empty"), id: "" }, content("last")]);
+    const unusable = [
+      { ...content("nameless"), id: undefined },
+      { ...content("empty"), id: "" },
+      { ...content("several"), id: "a,b" },
+      { ...content("spaced"), id: "order-1 " },
+    ];
+    await open([content("first"), ...unusable, content("last")]);
     const listed = await whcb("calls", "list", "crm", "--failed", "--columns", "content,id");
-    expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining("2 without an id: can be neither sent nor marked") });
-    expect(listed.stdout.match(/first|nameless|empty|last/g)?.sort()).toEqual(["empty", "first", "last", "nameless"]);
+    expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining("4 without a usable id: can be neither sent nor marked") });
+    expect(listed.stdout.match(/first|nameless|empty|several|spaced|last/g)?.sort()).toEqual(
+      ["first", "nameless", "empty", "several", "spaced", "last"].sort(),
+    );
     const ids = await whcb("calls", "list", "crm", "--failed", "-o", "ids");
-    expect(ids.stdout).toBe(`${platformId(0)}\n${platformId(3)}\n`);
+    expect(ids.stdout).toBe(`${platformId(0)}\n${platformId(5)}\n`);
     expect((await whcb("calls", "list", "crm", "--failed", "--group-by", "channel", "-o", "json")).stdout).toContain(
-      '"count": 4',
+      '"count": 6',
     );
     const checked = await whcb("check", "--max-failed", "0");
-    expect(checked).toMatchObject({ code: 8, stdout: expect.stringContaining("4 failed calls of crm") });
+    expect(checked).toMatchObject({ code: 8, stdout: expect.stringContaining("6 failed calls of crm") });
     const replayed = await whcb("replay", "crm", "--failed", "--yes");
     expect(replayed).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining("warning: 2 calls listed without an id: neither sent nor marked"),
+      stderr: expect.stringContaining("warning: 4 calls listed without a usable id: neither sent nor marked"),
     });
     expect(endpoint.bodies.map((body) => JSON.parse(body).responseMessage.content)).toEqual(["last", "first"]);
-    expect(markedIds()).toEqual([platformId(0), platformId(3)].sort());
+    expect(markedIds()).toEqual([platformId(0), platformId(5)].sort());
     const marked = await whcb("mark-success", "crm", "--failed", "--yes");
     expect(marked).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining("2 calls listed without an id: neither sent nor marked\nnothing to mark: no call matches"),
+      stderr: expect.stringContaining("4 calls listed without a usable id: neither sent nor marked\nnothing to mark: no call matches"),
     });
   });
 
@@ -137,7 +145,7 @@ describe("on the platform", () => {
     await writeFile(seen, JSON.stringify(call));
     const { code, stderr } = await whcb("reconcile", "crm", "--seen", seen, "--yes");
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining("1 ambiguous call") });
-    expect(stderr).toContain("warning: 1 call listed without an id");
+    expect(stderr).toContain("warning: 1 call listed without a usable id");
     expect(endpoint.bodies).toEqual([]);
     expect(markedIds()).toEqual([]);
   });

@@ -180,7 +180,7 @@ async function listCalls(
     return comparableCall(call, options);
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
-    for (const call of withoutId) nameless.push(keep(call));
+    for (const call of withoutId) nameless.push(keep({ ...call, id: "" }));
     for (const call of page) calls.set(call.id, keep(call));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };

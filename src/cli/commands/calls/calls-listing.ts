@@ -92,5 +92,5 @@ function closingLine(
 }
 
 function withoutIdText(calls: number): string {
-  return calls > 0 ? ` (${calls} without an id: can be neither sent nor marked)` : "";
+  return calls > 0 ? ` (${calls} without a usable id: can be neither sent nor marked)` : "";
 }

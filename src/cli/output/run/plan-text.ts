@@ -44,7 +44,7 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
 
 /** These calls stay as they are, so the warning is shown in every format. */
 export function warnOfUnusableCalls({ withoutId, unlisted }: UnusableCalls, screen: Screen): void {
-  if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without an id: neither sent nor marked`);
+  if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without a usable id: neither sent nor marked`);
   if (unlisted > 0)
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
 }
