@@ -162,6 +162,12 @@ describe("calls that match by message id, sender and content", () => {
     expect([await failed(), received()]).toEqual([IDS, 0]);
   });
 
+  test("are marked by name, in the callback that was named and its service", async () => {
+    await machine.works(["callbacks", "update", "demo", "--name", "crm"]);
+    const { stderr } = await machine.whcb(["reconcile", "crm", "--seen", "-", "--yes", "--profile", "local"], { stdin: list });
+    expect(stderr).toContain("`whcb mark-success crm --file ids.txt --yes --profile local`");
+  });
+
   test("are marked after a question, which says so", async () => {
     const question = "it has 1 by the call's id, 1 by message id, sender, content or time\n";
     expect(await asked("n\n")).toMatchObject({ stderr: expect.stringContaining(question) });
@@ -430,6 +436,10 @@ describe("a list of ids to mark", () => {
       for (const [first, last] of [["order-17", "order-18"], generated, random])
         expect(await mark(`${first}\n${heading}\n${last}\n`)).toMatchObject({ code: 2, stderr: `${problem}${NOTHING_DONE}` });
     }
+    for (const hex of ["20261130", "dead01"])
+      expect(await mark(`order-17\n${hex}\norder-18\n`)).toMatchObject({
+        ...{ code: 2, stderr: expect.stringContaining(`no call has the id ${hex}, so it may be a heading`) },
+      });
     for (const asLong of ["crm-lacks-these-2026-11-29", "THESE-AREN-T-IN-2026-11-29", "missingatcrm29november2026"])
       expect(await mark(`${random[0]}\n${asLong}\n${random[1]}\n`)).toMatchObject({
         ...{ code: 2, stderr: expect.stringContaining(`no call has the id ${asLong}, so it may be a heading`) },

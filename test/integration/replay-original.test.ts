@@ -113,7 +113,10 @@ describe("on the platform", () => {
     ];
     await open([content("first"), ...unusable, content("last")]);
     const listed = await whcb("calls", "list", "crm", "--failed", "--columns", "content,id");
-    expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining("4 without a usable id: can be neither sent nor marked") });
+    expect(listed).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("4 without a usable id: can be neither sent nor marked"),
+    });
     expect(listed.stdout.match(/first|nameless|empty|several|spaced|last/g)?.sort()).toEqual(
       ["first", "nameless", "empty", "several", "spaced", "last"].sort(),
     );
@@ -134,7 +137,9 @@ describe("on the platform", () => {
     const marked = await whcb("mark-success", "crm", "--failed", "--yes");
     expect(marked).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining("4 calls listed without a usable id: neither sent nor marked\nnothing to mark: no call matches"),
+      stderr: expect.stringContaining(
+        "4 calls listed without a usable id: neither sent nor marked\nnothing to mark: no call matches",
+      ),
     });
   });
 

@@ -184,6 +184,7 @@ const lineArb = fc.record({
   from: orNone("1", "2", "a@b", "unreadable", ...UNPARSABLE),
   otherSender: orNone("whatsapp:1"),
   values: fc.constant([]),
+  arrivals: fc.constant([]),
 });
 
 const linesArb = fc
@@ -219,6 +220,7 @@ const NOTHING = {
   from: null,
   otherSender: null,
   values: [],
+  arrivals: [],
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };

@@ -167,7 +167,8 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   const spellings = new Set(calls.map(spellingOf));
   const kinds = new Set(calls.flatMap(kindsOf));
   const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
-  const isLikeACall = (id: string) => isIdPrefix(id) || spellings.has(spellingOf(id)) || looksRandom(id);
+  const hasGenerated = calls.some((id) => isGeneratedId(idKey(id)));
+  const isLikeACall = (id: string) => (hasGenerated && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
   const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
   const heading = named.find(({ id }) => !isGeneratedId(idKey(id)) && mayBeHeading(id));
   if (heading === undefined) return;
@@ -187,7 +188,10 @@ const SHORTEST_RANDOM = 16;
 
 /** Random ids, such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters. */
 function kindsOf(id: string): readonly string[] {
-  const kinds = id.replace(/\p{Ll}/gu, "a").replace(/\p{Lu}/gu, "A").replace(/\d/g, "0");
+  const kinds = id
+    .replace(/\p{Ll}/gu, "a")
+    .replace(/\p{Lu}/gu, "A")
+    .replace(/\d/g, "0");
   return [...new Set(kinds)].map((kind) => `${id.length}${kind}`);
 }
 

@@ -47,6 +47,7 @@ export async function matchSeen(
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
+  const now = clock.now();
   const hasMessageIds = wanted.some(({ line }) => index.isOnlyMessage(line));
   const named = new Set<ComparableCall>();
   const waiting = new Set<ComparableCall>();
@@ -81,11 +82,13 @@ export async function matchSeen(
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
+      const isOfOther = only !== undefined && !mayHaveArrived(each.line, only, now);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
+      if (isOfOther && isToSettle(only)) atOtherTimes += 1;
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
-      if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
+      if (only === undefined || isVague || isOfOther || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
         uncompared.push(...uncomparedValues(each, only));
@@ -118,6 +121,14 @@ const MAX_COMPARED = 4;
 function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
   const fields = comparedFields(wanted, call) ?? [];
   return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** An earlier call may have had the same id, and a plan has times to come. Dates without a zone are up to a day off. */
+function mayHaveArrived({ arrivals }: SeenLine, { minutes }: ComparableCall, now: number): boolean {
+  const earliest = Math.min(...minutes) * 60_000 - DAY_MS;
+  return arrivals.length === 0 || arrivals.some((at) => (minutes.length === 0 || at >= earliest) && at <= now + DAY_MS);
 }
 
 const [ANY_TIME, NO_TIME] = ["any time", "no time"];

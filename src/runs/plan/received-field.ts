@@ -42,10 +42,19 @@ export function saysReceived(name: string, value: string): boolean {
 
 const [FIRST, LAST] = [Date.UTC(2010, 0), Date.UTC(2099, 0)];
 
-/** Programs write "never" as the first or last date that they know, or as that of a century. */
 export function isArrivalDate(text: string): boolean {
+  return readArrival(text).length > 0;
+}
+
+/** Returns the instants that the field may name as that of the line's arrival. None says nothing about it. */
+export function arrivalsOf(name: string, value: string): readonly number[] {
+  return saysWhetherReceived(name) ? readArrival(value.trim()) : [];
+}
+
+/** Programs write "never" as the first or last date that they know, or as that of a century. */
+function readArrival(text: string): readonly number[] {
   const instants = EPOCH.test(text) ? [epochMs(Number(text))] : DATE_ORDERS.map((order) => readListDate(text, order));
-  return instants.some((at) => at !== null && at >= FIRST && at < LAST);
+  return instants.filter((at) => at !== null).filter((at) => at >= FIRST && at < LAST);
 }
 
 /** Numbers below this are seconds, until the year 5138. */

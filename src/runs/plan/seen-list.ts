@@ -14,7 +14,7 @@ import {
   listNames as showNames,
   unreadableLine,
 } from "./list-records.js";
-import { looksLikeId, saysWhetherReceived } from "./received-field.js";
+import { arrivalsOf, looksLikeId, saysWhetherReceived } from "./received-field.js";
 import { UncomparedColumns } from "./uncompared-columns.js";
 
 export interface SeenList {
@@ -69,6 +69,8 @@ export interface SeenLine {
   /** A body says this, too, about the sender. It is JSON. */
   readonly otherSender: string | null;
   readonly values: readonly SeenValue[];
+  /** The line says that it arrived at one of these instants, if there are any. */
+  readonly arrivals: readonly number[];
 }
 
 /** A line has these but for its ids. */
@@ -119,7 +121,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
       else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);
     }
     for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
-    return { line, fields: renamed, empty };
+    return { line, fields: [...renamed, ...columns.bodyFields], empty };
   });
   const order = dateOrder ?? requireOrder(named, areBodies);
   const distinct = new Map<string, SeenLine>();
@@ -127,7 +129,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   for (const { line, fields } of named) {
     if (!areBodies) for (const field of fields) requireWhole(line, field);
     for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, order));
-    const seen = seenLine(line, fields, { timezone, order });
+    const arrivals = fields.flatMap(([name, value]) => (columns.ignores(name) ? [] : arrivalsOf(name, value)));
+    const seen = { ...seenLine(line, fields, { timezone, order }), arrivals };
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
@@ -175,7 +178,7 @@ interface DateReading {
   readonly order: DateOrder;
 }
 
-function seenLine(line: number, given: Fields, { timezone, order }: DateReading): SeenLine {
+function seenLine(line: number, given: Fields, { timezone, order }: DateReading): Omit<SeenLine, "arrivals"> {
   const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {

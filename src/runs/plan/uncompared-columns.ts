@@ -3,11 +3,14 @@ import { idKey } from "../../domain/call.js";
 import { shellQuote } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
+import { objectOf } from "../../wire/json/json-value.js";
 import {
+  COMPARED,
   COMPARED_FIELDS,
   columnName,
   columnsOf,
   type Fields,
+  fieldsOfBody,
   ID_COLUMNS,
   isDeliveredBody,
   MAX_NAME,
@@ -36,6 +39,7 @@ export class UncomparedColumns {
   readonly #columns = new Map<string, Column>();
   readonly #lines: number[] = [];
   #ids: Fields = [];
+  #bodyFields: Fields = [];
   /** The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
@@ -47,6 +51,12 @@ export class UncomparedColumns {
   beginLine(line: number, fields: Fields): void {
     this.#lines.push(line);
     this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
+    this.#bodyFields = [];
+  }
+
+  /** The line's bodies have these fields. They have a message that the line doesn't name itself. */
+  get bodyFields(): Fields {
+    return this.#bodyFields;
   }
 
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
@@ -56,6 +66,8 @@ export class UncomparedColumns {
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
     if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
     const isBody = this.#isBodyOfLine(inner);
+    if (isBody && this.#lacksMessage)
+      this.#bodyFields = [...this.#bodyFields, ...fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field))];
     if (isBody && !saysThatItIsABody(name)) this.#addValue(name, BODY);
     for (const [member, memberValue] of isBody ? otherMembers(inner) : members)
       this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
@@ -71,8 +83,11 @@ export class UncomparedColumns {
     const ids = columnsOf(value).filter(([name]) => ID_COLUMNS.has(name));
     const isOfLine = ([, id]: readonly [string, unknown]): boolean =>
       this.#ids.some(([, known]) => idKey(known.trim()) === idKey(String(id).trim()));
-    const lacksMessage = this.#ids.every(([name]) => name !== "messageid");
-    return ids.length > 0 && (ids.every(isOfLine) || (lacksMessage && isDeliveredBody(value)));
+    return ids.length > 0 && (ids.every(isOfLine) || (this.#lacksMessage && isDeliveredBody(value)));
+  }
+
+  get #lacksMessage(): boolean {
+    return this.#ids.every(([name]) => name !== "messageid");
   }
 
   #addValue(name: string, value: string): void {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
-import { shellQuote } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine, shellQuote } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import { COMPARED_FIELDS, columnName, OTHER_SENDER } from "../../../runs/plan/body-fields.js";
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
@@ -129,7 +129,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
       return checkLeftOut(plan, invocation);
     }
-    requireNamed(plan, invocation);
+    requireNamed(plan, job.callback, invocation);
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
     const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
@@ -214,17 +214,15 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
 }
 
 /** Throws `usage` if nobody is asked about calls that match by less than their ids. */
-function requireNamed({ seen, seenById }: ReconcilePlan, invocation: Invocation<ReconcileFlags>): void {
+function requireNamed({ seen, seenById }: ReconcilePlan, callback: ListedCallback, invocation: Invocation<ReconcileFlags>): void {
   const others = seen.length - seenById;
   if (others === 0 || (!invocation.values.yes && canAsk(invocation))) return;
+  const flags = ["--file", "ids.txt", "--yes", ...invocation.screen.renderOptions.serviceFlags];
+  const command = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
   throw new WhcbError(
     "usage",
     `--yes marks only what the list names by the call's id: ${count(others, "call")} matched by message id, sender, content or time`,
-    {
-      hint:
-        "answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, " +
-        "and mark these by name: whcb mark-success demo --file ids.txt --yes; nothing was done",
-    },
+    advise`answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, and mark these by name: ${{ command, when: "for those that you have looked at" }}; nothing was done`,
   );
 }
 

@@ -561,6 +561,39 @@ describe("a line that matches several calls", () => {
     expect((await matchList(undated, body({ reply: { content: "Yes", date: "25/11/26 21:00" } }))).atOtherTimes).toBe(0);
   });
 
+  it("agrees with the call that it names in the body that a column has", async () => {
+    const calls = { "1": { messageId: "M1", from: ADA }, "4": { messageId: "M4", from: BOB } };
+    const seenBy = async (facts: CallFacts) => {
+      const json = body(facts).trim();
+      const lists = [
+        JSON.stringify({ call_id: 1, payload: JSON.parse(json) }),
+        JSON.stringify({ call_id: 1, request: { body: json } }),
+        rows("call_id,payload", `1,"${json.replaceAll('"', '""')}"`),
+        rows("call_id,payload", `1,"${xmlBody(facts).trim().replaceAll('"', '""')}"`),
+      ];
+      return Promise.all(lists.map(async (list) => (await match(calls, list)).seen));
+    };
+    expect(await seenBy(calls["1"])).toEqual([["1"], ["1"], ["1"], ["1"]]);
+    expect(await seenBy(calls["4"])).toEqual([[], [], [], []]);
+    expect(await seenBy({ ...calls["1"], reply: { content: "another" } })).toEqual([[], [], [], []]);
+  });
+
+  it("leaves open a call of its id if it arrived a day before the call, or is still to arrive", async () => {
+    const calls = { "order-1": { reply: { date: "25/11/26 10:00" } }, "order-2": { reply: { date: "" } } };
+    const outcome = async (id: string, receivedAt: string) => {
+      const list = rows("callid,received_at", `${id},${receivedAt}`);
+      return [(await match(calls, list)).seen, (await matchList(calls, list)).atOtherTimes];
+    };
+    const tomorrow = (ms: number): string => new Date(systemClock.now() + 24 * 60 * 60 * 1_000 + ms).toISOString();
+    expect(await outcome("order-1", "2026-11-24T09:59:00Z")).toEqual([[], 1]);
+    expect(await outcome("order-1", "2026-11-24T10:00:00Z")).toEqual([["order-1"], 0]);
+    expect(await outcome("order-1", tomorrow(60_000))).toEqual([[], 1]);
+    expect(await outcome("order-1", tomorrow(-60_000))).toEqual([["order-1"], 0]);
+    expect(await outcome("order-2", "2011-01-01T00:00:00Z")).toEqual([["order-2"], 0]);
+    const both = rows("callid,received_at", "order-1,2026-09-25T10:00:00Z", "order-1,2026-11-25T10:00:00Z");
+    expect(await match(calls, both)).toEqual({ seen: ["order-1"], ambiguous: [], unmatched: 0 });
+  });
+
   it("doesn't make a call ambiguous that is the only match of another line, whatever the order", async () => {
     const calls = { c1: { reply: { content: "Yes" } }, c2: { reply: { content: "No" } } };
     const [exact, vague] = [body({ reply: { content: "Yes" } }), '{"messageid":"A1"}\n'];

@@ -16,7 +16,7 @@ function aLine(over: Partial<SeenLine>): SeenLine {
   const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
   const nobody = { mobile: null, email: null, mri: null, voice: null, name: null, from: null, otherSender: null };
   const looseContent = over.content ?? null;
-  return { line: 1, ...nothing, ...nobody, looseContent, values: expect.any(Array), ...over };
+  return { line: 1, ...nothing, ...nobody, looseContent, values: expect.any(Array), arrivals: expect.any(Array), ...over };
 }
 
 const FROM_BODY = aLine({
