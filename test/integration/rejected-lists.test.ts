@@ -250,6 +250,10 @@ describe("a list of ids with a heading", () => {
         expect(stderr).toMatch(/error: line [34] can't be read: no call or message has the id .*, so it may be a heading\n/);
         expect(stderr).toMatch(HINT);
       }
+    for (const heading of ["not-in-crm2", "dlq2", "2026-11-30", "20261130"])
+      expect(await stops(`order-17\n${heading}\norder-18\n`)).toContain(
+        `no call or message has the id ${heading}, so it may be a heading\n`,
+      );
     for (const comment of ["# rejected", "# the end"])
       expect(await stops(`order-17\n${comment}\norder-18\n`)).toContain("error: line 2 can't be read: ");
     for (const comment of ["# rejected", "# 503", "# not in our database", "# nicht angekommen", "# received"])

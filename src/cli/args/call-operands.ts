@@ -5,7 +5,7 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
-import { looksLikeId, mentionsRefusal } from "../../runs/plan/received-field.js";
+import { idsLike, looksLikeId, mentionsRefusal, spellingOf } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
 import { findCallback, type Session } from "../settings/session.js";
@@ -163,12 +163,7 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   const counts = new Map<string, number>();
   for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
   const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
-  const calls = [...ids].filter((id) => !absent.has(id));
-  const spellings = new Set(calls.map(spellingOf));
-  const kinds = new Set(calls.flatMap(kindsOf));
-  const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
-  const hasGenerated = calls.some((id) => isGeneratedId(idKey(id)));
-  const isLikeACall = (id: string) => (hasGenerated && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
+  const isLikeACall = idsLike([...ids].filter((id) => !absent.has(id)));
   const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
   const heading = named.find(({ id }) => !isGeneratedId(idKey(id)) && mayBeHeading(id));
   if (heading === undefined) return;
@@ -179,21 +174,6 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
 }
 
 const HEADING_HINT = "give only the ids of the calls that are meant; nothing was done";
-
-function spellingOf(id: string): string {
-  return id.replace(/\d+/g, "0");
-}
-
-const SHORTEST_RANDOM = 16;
-
-/** Random ids, such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters. */
-function kindsOf(id: string): readonly string[] {
-  const kinds = id
-    .replace(/\p{Ll}/gu, "a")
-    .replace(/\p{Lu}/gu, "A")
-    .replace(/\d/g, "0");
-  return [...new Set(kinds)].map((kind) => `${id.length}${kind}`);
-}
 
 function splitIds(text: string, source: string, invocation: Invocation): readonly ListedId[] {
   const written = text.replace(/^\uFEFF/, "").split(/\r?\n/);

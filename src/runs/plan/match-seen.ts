@@ -80,7 +80,13 @@ export async function matchSeen(
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
-      const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
+      // A call that the line names, but that differs, may have been received in another form.
+      const differing = first === undefined ? index.named(each) : [];
+      const others = isNearToo
+        ? [...index.near(each, only), ...differing]
+        : isNamed || !only
+          ? []
+          : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
       const isOfOther = only !== undefined && !mayHaveArrived(each.line, only, now);
       const isVague = only !== undefined && !identifies(each, only);
@@ -117,6 +123,12 @@ export async function matchSeen(
 
 /** Of what a line nearly matches, so much is compared with it, for a warning. */
 const MAX_COMPARED = 4;
+
+function agreesInAll(wanted: WantedCall, call: ComparableCall): boolean {
+  const { messageId } = wanted.line;
+  const agrees = comparedFields(wanted, call)?.every((field) => agree(field, wanted, call)) === true;
+  return agrees && (messageId === null || call.messageIds.includes(messageId));
+}
 
 function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
   const fields = comparedFields(wanted, call) ?? [];
@@ -222,7 +234,8 @@ class CallIndex {
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
-    if (example.line.callId !== null) return (wanted) => this.#namedCalls(wanted);
+    if (example.line.callId !== null)
+      return (wanted) => this.named(wanted).filter((calls) => calls.some((call) => agreesInAll(wanted, call)));
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -282,16 +295,12 @@ class CallIndex {
   }
 
   /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
-  #namedCalls(wanted: WantedCall): readonly Filled<ComparableCall>[] {
-    const { callId, messageId } = wanted.line;
-    const equal = this.#byId.get(idKey(callId ?? ""));
-    if (equal === undefined) return [];
-    const exact = equal.find(({ id }) => id === callId);
-    const agrees = (call: ComparableCall): boolean =>
-      (messageId === null || call.messageIds.includes(messageId)) &&
-      comparedFields(wanted, call)?.every((field) => agree(field, wanted, call)) === true;
-    const named: Filled<ComparableCall> = exact === undefined ? equal : [exact];
-    return named.some(agrees) ? [named] : [];
+  named({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
+    const equal = listOf(this.#byId.get(idKey(callId ?? "")));
+    return equal.map((calls) => {
+      const exact = calls.find(({ id }) => id === callId);
+      return exact === undefined ? calls : [exact];
+    });
   }
 
   /** Makes a key of each choice of a value from each list. */

@@ -20,7 +20,7 @@ import {
   type UncomparedValue,
 } from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
-import { mentionsRefusal } from "./received-field.js";
+import { idsLike, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -130,11 +130,14 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-function findHeading({ headings }: SeenList, calls: readonly ComparableCall[]): Heading | null {
-  if (headings.length === 0) return null;
+function findHeading({ format, headings, ignored, lines }: SeenList, calls: readonly ComparableCall[]): Heading | null {
   const known = new Set(calls.flatMap(({ id, messageIds }) => [idKey(id), ...messageIds]));
   // A sender may have chosen the word as an id.
-  return headings.find(({ id }) => mentionsRefusal("", id) || !known.has(idKey(id))) ?? null;
+  const heading = headings.find(({ id }) => mentionsRefusal("", id) || !known.has(idKey(id)));
+  if (heading !== undefined || format !== "ids" || ignored.has("id")) return heading ?? null;
+  const absent = lines.flatMap(({ line, id }) => (id === null || known.has(idKey(id)) ? [] : [{ line, name: "id", id }]));
+  const isLikeOne = absent.length === 0 ? () => true : idsLike([...known]);
+  return absent.find(({ id }) => !isLikeOne(id)) ?? null;
 }
 
 /**

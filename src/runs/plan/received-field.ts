@@ -1,5 +1,5 @@
 /** What a field says by its name and its value alone (docs/cli.md, Reconcile). */
-import { idKey, isGeneratedId } from "../../domain/call.js";
+import { idKey, isGeneratedId, isIdPrefix } from "../../domain/call.js";
 import { DATE_ORDERS, readListDate } from "./list-dates.js";
 
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
@@ -92,4 +92,34 @@ const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
 export function looksLikeId(text: string): boolean {
   if (WORDS_OF_REFUSAL.test(text) && !isGeneratedId(idKey(text))) return false;
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
+}
+
+/**
+ * Returns whether an id that no call has is spelled like one of these, but for its numbers, or like a generated one. Others may be headings.
+ */
+export function idsLike(known: readonly string[]): (id: string) => boolean {
+  const [generated, chosen] = [known.filter(isGenerated), known.filter((id) => !isGenerated(id))];
+  const spellings = new Set(chosen.map(spellingOf));
+  const kinds = new Set(chosen.flatMap(kindsOf));
+  const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
+  return (id) => isGenerated(id) || (generated.length > 0 && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
+}
+
+function isGenerated(id: string): boolean {
+  return isGeneratedId(idKey(id));
+}
+
+export function spellingOf(id: string): string {
+  return id.replace(/\d+/g, "0");
+}
+
+const SHORTEST_RANDOM = 16;
+
+/** Random ids, such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters. */
+function kindsOf(id: string): readonly string[] {
+  const kinds = id
+    .replace(/\p{Ll}/gu, "a")
+    .replace(/\p{Lu}/gu, "A")
+    .replace(/\d/g, "0");
+  return [...new Set(kinds)].map((kind) => `${id.length}${kind}`);
 }
