@@ -266,6 +266,13 @@ describe("selected calls", () => {
     expect(await statuses()).toEqual({ A: "FAILED" });
   });
 
+  it("are shown with all of the ids that senders chose, which may differ anywhere", async () => {
+    await accept("order-2026-11-29-000017", "order-2026-11-30-000017");
+    await attempt(["order-2026-11-29-000017", "order-2026-11-30-000017"], {});
+    const { text } = await visitor.open(`${CONFIRM}?action=success&call=order-2026-11-29-000017&call=order-2026-11-30-000017`);
+    expect(text).toMatch(/ order-2026-11-29-000017 .* order-2026-11-30-000017 /);
+  });
+
   it("that are settled already are left out by the confirmation", async () => {
     await accept("A", "B");
     await attempt(["A"], {});
