@@ -2,9 +2,9 @@
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
-  agree,
   type ComparableCall,
   comparedFields,
+  differences,
   type Field,
   formOf,
   isOfSender,
@@ -33,6 +33,8 @@ export interface SeenMatch {
   readonly vague: number;
   /** So many lines match no call, but agree with one in all but the time. */
   readonly atOtherTimes: number;
+  /** Lines that match no call nearly match a FAILED one, which has these differently. */
+  readonly unlike: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
 }
@@ -58,6 +60,7 @@ export async function matchSeen(
   let unmatched = 0;
   let vague = 0;
   let atOtherTimes = 0;
+  const unlike = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
@@ -83,7 +86,9 @@ export async function matchSeen(
       for (const found of matches) matched.add(found);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
-      if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
+      const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
+      if (near.some(([call]) => differences(each, call).join() === "time")) atOtherTimes += 1;
+      else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
@@ -108,17 +113,13 @@ export async function matchSeen(
     unmatched,
     vague,
     atOtherTimes,
+    unlike: [...unlike],
     waiting: waiting.size,
   };
 }
 
 /** Of what a line nearly matches, so much is compared with it, for a warning. */
 const MAX_COMPARED = 4;
-
-function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
-  const fields = comparedFields(wanted, call) ?? [];
-  return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
-}
 
 const [ANY_TIME, NO_TIME] = ["any time", "no time"];
 
@@ -211,7 +212,8 @@ class CallIndex {
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
-    if (example.line.callId !== null) return (wanted) => this.#namedCalls(wanted);
+    if (example.line.callId !== null)
+      return (wanted) => this.#ofId(wanted).filter((named) => named.some((call) => differences(wanted, call).length === 0));
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -229,9 +231,9 @@ class CallIndex {
       });
   }
 
-  /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
+  /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match);
+    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -271,16 +273,10 @@ class CallIndex {
   }
 
   /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
-  #namedCalls(wanted: WantedCall): readonly Filled<ComparableCall>[] {
-    const { callId, messageId } = wanted.line;
+  #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
     const equal = this.#byId.get(idKey(callId ?? ""));
-    if (equal === undefined) return [];
-    const exact = equal.find(({ id }) => id === callId);
-    const agrees = (call: ComparableCall): boolean =>
-      (messageId === null || call.messageIds.includes(messageId)) &&
-      comparedFields(wanted, call)?.every((field) => agree(field, wanted, call)) === true;
-    const named: Filled<ComparableCall> = exact === undefined ? equal : [exact];
-    return named.some(agrees) ? [named] : [];
+    const exact = equal?.find(({ id }) => id === callId);
+    return listOf(exact === undefined ? equal : [exact]);
   }
 
   /** Makes a key of each choice of a value from each list. */
