@@ -90,14 +90,14 @@ describe("whcb triage", () => {
     await terminal.shows("copied, if the terminal allows it");
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
     expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY_[\dA-F]+"[^\n]*$/);
-    terminal.type(" s");
+    terminal.type(`${ENTER}s`);
     await terminal.shows(/whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >\s+whcb-ids-\d+\.txt\n[\s\S]*saved in/);
     const [file = ""] = readdirSync(outage.home.folder).filter((name) => name.startsWith("whcb-ids-"));
     expect(readFileSync(outage.home.path(file), "utf8").trimEnd().split("\n")).toEqual(
       await outage.failed("--status-code", "503"),
     );
     expect(statSync(outage.home.path(file)).mode & 0o077).toBe(0);
-    terminal.type(" q");
+    terminal.type(`${ENTER}q`);
     await terminal.closed();
   });
 
@@ -121,12 +121,12 @@ describe("whcb triage", () => {
     const terminal = await outage.open();
     terminal.type("a");
     await terminal.shows("Send 12 calls again? [y/N]");
-    terminal.type("y");
+    terminal.type(`y${ENTER}`);
     await terminal.shows(/[1-9] of 12/);
     terminal.type(CTRL_C);
     await terminal.shows(/stopping: requests in flight finish/);
     await terminal.shows(/next: whcb replay --resume \S+\n[\s\S]*exit code 130/);
-    terminal.type(" ");
+    terminal.type(ENTER);
     await terminal.shows("? actions");
     terminal.type(CTRL_C);
     expect((await terminal.closed()).code).toBe(130);
@@ -144,7 +144,7 @@ describe("whcb triage", () => {
     await terminal.shows(/\$ whcb replay demo [\s\S]*no answer from http:\S+ \(connection refused\), trying again/);
     terminal.type(CTRL_C);
     await terminal.shows("exit code 130");
-    terminal.type(" ");
+    terminal.type(ENTER);
     await terminal.shows(/\? actions/);
     terminal.type(ENTER);
     await terminal.shows(NO_ANSWER);
@@ -173,29 +173,29 @@ describe("an outage with two causes", () => {
     const terminal = await outage.open();
     terminal.type("r");
     await terminal.shows(/1 failed call of demo -> http:\S+\/hook[\s\S]*Send 1 call again\? \[y\/N\]/);
-    terminal.type("n");
+    terminal.type(`n${ENTER}`);
     await terminal.shows(/nothing was done\n\nnothing done/);
     expect(await outage.failed()).toHaveLength(17);
-    terminal.type(" t");
+    terminal.type(`${ENTER}t`);
     await terminal.shows("Send 10 calls again? [y/N]");
-    terminal.type("y");
+    terminal.type(`y${ENTER}`);
     await terminal.shows(/10 calls replayed in .*\n {2}accepted +10\n {2}marked +10\n[\s\S]*done/);
-    terminal.type(" ");
+    terminal.type(ENTER);
     await terminal.shows(/ +5 {2}500[\s\S]*?> +2 {2}503/);
     terminal.type("k");
     await terminal.shows(/> +5 {2}500/);
     const ids = await outage.failed("--status-code", "500");
     terminal.type("m");
     await terminal.shows("Mark 5 calls SUCCESS? [y/N]");
-    terminal.type("y");
+    terminal.type(`y${ENTER}`);
     await terminal.shows(/marked +5\n/);
     expect(await outage.failed()).toHaveLength(2);
-    terminal.type(" u");
+    terminal.type(`${ENTER}u`);
     await terminal.shows(/whcb undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
-    terminal.type("y");
+    terminal.type(`y${ENTER}`);
     await terminal.shows(/5 calls marked FAILED/);
     expect(await outage.failed("--status-code", "500")).toEqual(ids);
-    terminal.type(" ");
+    terminal.type(ENTER);
     // The group was gone meanwhile, so no row is chosen.
     await terminal.shows(/\n +5 {2}500.*\n +2 {2}503/);
     terminal.type("k");
@@ -208,9 +208,9 @@ describe("an outage with two causes", () => {
     await terminal.shows("5 calls; 1 selected");
     terminal.type("m");
     await terminal.shows("Mark 1 call SUCCESS? [y/N]");
-    terminal.type("y");
-    await terminal.shows(/1 call marked SUCCESS[\s\S]*any key/);
-    terminal.type(" ");
+    terminal.type(`y${ENTER}`);
+    await terminal.shows(/1 call marked SUCCESS[\s\S]*goes back/);
+    terminal.type(ENTER);
     // The action ends the selection.
     await terminal.shows(/Internal Server Error, 4 calls\n/);
     terminal.type("@");

@@ -106,6 +106,22 @@ describe("the database", () => {
     expect((await machine.works(["users", "list", "-o", "ids"], { env: { WHCB_DB: other } })).trim()).toBe("ada\nlocal");
   });
 
+  test("is that of a typed --service or --profile, whatever WHCB_DB says", async () => {
+    const other = machine.path("other.db");
+    await (await machine.serve(["--db", other])).stop();
+    const env = { WHCB_DB: db };
+    const checked = (...flags: readonly string[]) => machine.works(["db", "check", ...flags], { env });
+    expect(await checked()).toBe(`ok: 0 callbacks, 0 calls, 0 attempts in ${db}\n`);
+    expect(await checked("--service", other)).toBe(`ok: 0 callbacks, 0 calls, 0 attempts in ${other}\n`);
+    expect(await checked("--profile", "local-2")).toBe(`ok: 0 callbacks, 0 calls, 0 attempts in ${other}\n`);
+    await machine.works(["users", "add", "ada", "--service", other], { env: { ...ENV.env, ...env } });
+    expect([await names(), await names("--profile", "local-2")]).toEqual([["local"], ["ada", "local"]]);
+    expect(await machine.whcb(["users", "list", "--service", "http://127.0.0.1:1"], { env })).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("error: --service names a service, and this command works on a database only"),
+    });
+  });
+
   test("must be named for a service elsewhere, and must exist", async () => {
     const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
     await storeSettings(machine.world, (before) => ({

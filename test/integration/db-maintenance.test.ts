@@ -135,7 +135,7 @@ describe("a database of version 0.1.0", () => {
     });
     expect(await db("check")).toMatchObject({
       code: 0,
-      stdout: "ok: 4 callbacks, 26 calls, 20 attempts\n",
+      stdout: `ok: 4 callbacks, 26 calls, 20 attempts in ${home.path("x.db")}\n`,
     });
     expect(await home.whcb(["db", "migrate", "--db", "old.db"])).toMatchObject({ code: 0 });
   });
@@ -172,6 +172,7 @@ describe("a database of version 0.1.0", () => {
     database.exec("CREATE TRIGGER redirecting AFTER INSERT ON calls BEGIN UPDATE callbacks SET url = 'http://example.com'; END");
     database.close();
     const listed = "wrong: schema, 1 fault\n  trigger redirecting on calls: isn't part of whcb's schema\n";
-    expect(await db("check")).toEqual({ code: 8, stdout: `${listed}in all: 4 callbacks, 26 calls, 20 attempts\n`, stderr: "" });
+    const size = `in all: 4 callbacks, 26 calls, 20 attempts in ${home.path("x.db")}\n`;
+    expect(await db("check")).toEqual({ code: 8, stdout: listed + size, stderr: "" });
   });
 });

@@ -299,6 +299,12 @@ test("a list that matches no call, unless that is allowed", async () => {
   expect(stderr).toContain("warning: 1 line matching no call\n");
 });
 
+test("a line with a call's id, but another content, which may be cut off", async () => {
+  const { code, stderr } = await reconcile("callid,content\norder-17,order-1\norder-171,order-171\n", "--yes");
+  expect({ code, failed: await failed(), received: received() }).toEqual({ code: 8, failed: ["order-17"], received: 1 });
+  expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
+});
+
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {
   const list = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id,messageId,from,content"]);
   expect(await stops(list)).toMatch(

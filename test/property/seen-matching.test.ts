@@ -80,7 +80,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const mayBeMeant = (call: ComparableCall) =>
       only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
     const isNamed = (call: ComparableCall) => only === undefined && call.id === callId;
-    const others = calls.filter((call) => (isNear(call) && call !== only && mayBeMeant(call)) || isNamed(call));
+    const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant(call)));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
       if (line.minute !== null && call.hasUnreadDate) return false;

@@ -191,7 +191,7 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     await terminal.shows("copied, if the terminal allows it");
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
     expect(Buffer.from(copied, "base64").toString()).toMatch(/ --url "\$WHCB_CALLBACK_URL_[\dA-F]+" /);
-    terminal.type(" q");
+    terminal.type(`${ENTER}q`);
     await terminal.closed();
     expect(found(terminal.written + Buffer.from(copied, "base64"))).toEqual([]);
   });

@@ -15,7 +15,11 @@ export const VERBOSE = flag("--verbose", "show each request, each POST to an end
 export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, PLAIN_TEXT, VERBOSE] as const;
 
 /** Commands that work on the database itself have it. */
-export const DATABASE = value("--db <file>", "the database (default: WHCB_DB, then the profile's)", String);
+export const DATABASE = value(
+  "--db <file>",
+  "the database (default: a typed profile's, then WHCB_DB, then the profile's)",
+  String,
+);
 
 export const OUTPUT_FORMATS = ["table", "json", "ndjson", "csv", "ids"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];

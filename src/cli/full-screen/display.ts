@@ -24,21 +24,28 @@ export function openDisplay({ screen, frame, onKey }: DisplayParts): Display & D
     const size = screen.size();
     screen.draw(linesOf(frame(size), size));
   };
+  // Of a sequence that is no key, such as a report of the mouse or a late answer, Node takes the rest for characters. It comes at once.
+  let isRest = false;
+  const onData = (): void => {
+    isRest = false;
+  };
   const onKeypress = (character: string | undefined, typed: TypedKey): void => {
+    if (isRest) return;
     const key = keyOf(character, typed);
+    isRest = key === null && typed.sequence?.startsWith("\u001b") === true;
     if (typed.ctrl && typed.name === "z") screen.suspend();
     else if (key !== null) onKey(key);
   };
   // Node takes the time limit only from an interface. This one reads nothing, so that the screen's keys are no lines.
   emitKeypressEvents(input, createInterface({ input: new PassThrough(), escapeCodeTimeout: ESCAPE_MS }));
-  input.on("keypress", onKeypress).resume();
+  input.prependListener("data", onData).on("keypress", onKeypress).resume();
   screen.onResize(update);
   update();
   return {
     update,
     [Symbol.dispose]() {
       screen.leave();
-      input.off("keypress", onKeypress).pause();
+      input.off("data", onData).off("keypress", onKeypress).pause();
     },
   };
 }

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { maskUrl, parseUrl } from "../../domain/mask.js";
 import { isPostgresUrl } from "../../platform/database-url.js";
 import type { Invocation } from "../args/command-spec.js";
-import { DATABASE } from "../args/shared-flags.js";
+import { DATABASE, PROFILE, SERVICE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
 import { warnOfOpenDatabase } from "./open-files.js";
 import { mayHoldPassword } from "./service-address.js";
@@ -28,22 +28,20 @@ export async function openDatabase(invocation: Invocation): Promise<OpenDatabase
   return { admin, path: databaseName(path), [Symbol.asyncDispose]: () => admin.close() };
 }
 
-/** Finds what `findDatabase` does, or a URL of PostgreSQL, with a password only in WHCB_DB. */
-export async function findAnyDatabase(invocation: Invocation): Promise<string> {
-  const { args, deps } = invocation;
-  const text = requireNoPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
-  return isPostgresUrl(text) ? text : findDatabase(invocation);
-}
-
 /** Returns the path, or the URL without its password. */
 export function maskedDatabase(database: string): string {
   return isPostgresUrl(database) ? maskUrl(database) : database;
 }
 
-/** Takes --db, WHCB_DB, the profile's (or --service's) file, the database of the profile's `serve`, or `serve`'s default. */
-async function findDatabase(invocation: Invocation): Promise<string> {
+/**
+ * Takes --db, else WHCB_DB unless a service or profile was typed, else the profile's (or --service's) file, the database of the profile's
+ * `serve`, or `serve`'s default.
+ */
+export async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
-  const given = readDatabase(args.get(DATABASE), deps.io.env.WHCB_DB);
+  const inEnvironment = deps.io.env.WHCB_DB;
+  const isServiceTyped = args.get(SERVICE) !== undefined || args.get(PROFILE) !== undefined;
+  const given = readDatabase(args.get(DATABASE), isServiceTyped ? undefined : inEnvironment);
   if (given !== undefined) return given;
   const { address, profile } = await resolveInvocation(invocation);
   if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
@@ -51,7 +49,8 @@ async function findDatabase(invocation: Invocation): Promise<string> {
   const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
   const { profiles } = await readSettings(deps.paths.config);
   const database = isOfProfile ? profiles.get(profile.value)?.database : undefined;
-  if (database !== undefined) return database;
+  // Only the variable may have its password.
+  if (database !== undefined) return inEnvironment && databaseName(inEnvironment) === database ? inEnvironment : database;
   throw new WhcbError("config", `${address.from} names a service, and this command works on a database only`, {
     hint: "on the machine of that service, name its file with --db",
   });

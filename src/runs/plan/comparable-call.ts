@@ -219,7 +219,7 @@ export const VALUES: {
   anySender: [({ senders }) => SENDER_KINDS.flatMap((kind) => senders[kind]), ({ anySender }) => anySender],
 };
 
-export function agree(field: Field, wanted: WantedCall, call: ComparableCall): boolean {
+function agree(field: Field, wanted: WantedCall, call: ComparableCall): boolean {
   const [ofCall, ofLine] = VALUES[field];
   return ofCall(call).some((value) => ofLine(wanted).includes(value));
 }
@@ -237,6 +237,14 @@ export function comparedFields(wanted: WantedCall, call: ComparableCall): readon
   if (SENDER_KINDS.some((kind) => isComparable(anySender, kind))) return [...fields, ...both, "anySender"];
   const areParsed = [senders, call.senders].every((all) => SENDER_KINDS.some((kind) => formOf(all[kind]) === PARSED));
   return both.length === 0 && areParsed ? null : [...fields, ...both];
+}
+
+/** Returns what the two have differently. */
+export function differences(wanted: WantedCall, call: ComparableCall): readonly string[] {
+  const { messageId } = wanted.line;
+  const fields = (comparedFields(wanted, call) ?? ["anySender"]).filter((field) => !agree(field, wanted, call));
+  const names = fields.map((field) => (isOfSender(field) ? "sender" : field === "minute" ? "time" : field));
+  return messageId === null || call.messageIds.includes(messageId) ? names : ["message id", ...names];
 }
 
 const FIELD_OF: Readonly<Record<string, Field>> = {

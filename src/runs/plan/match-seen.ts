@@ -2,9 +2,9 @@
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
-  agree,
   type ComparableCall,
   comparedFields,
+  differences,
   type Field,
   formOf,
   isOfSender,
@@ -33,6 +33,8 @@ export interface SeenMatch {
   readonly vague: number;
   /** So many lines match no call, but agree with one in all but the time. */
   readonly atOtherTimes: number;
+  /** Lines that match no call nearly match a FAILED one, which has these differently. */
+  readonly unlike: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
 }
@@ -59,6 +61,7 @@ export async function matchSeen(
   let unmatched = 0;
   let vague = 0;
   let atOtherTimes = 0;
+  const unlike = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
@@ -80,18 +83,14 @@ export async function matchSeen(
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
-      // A call that the line names, but that differs, may have been received in another form.
-      const differing = first === undefined ? index.named(each) : [];
-      const others = isNearToo
-        ? [...index.near(each, only), ...differing]
-        : isNamed || !only
-          ? []
-          : index.withOtherContent(each, only);
+      const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
       const isOfOther = only !== undefined && !mayHaveArrived(each.line, only, now);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
-      if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
+      const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
+      if (near.some(([call]) => differences(each, call).join() === "time")) atOtherTimes += 1;
+      else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
       if (isOfOther && isToSettle(only)) atOtherTimes += 1;
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       if (only === undefined || isVague || isOfOther || others.length > 0) take([...matches, ...ofMessage, ...others]);
@@ -117,23 +116,13 @@ export async function matchSeen(
     unmatched,
     vague,
     atOtherTimes,
+    unlike: [...unlike],
     waiting: waiting.size,
   };
 }
 
 /** Of what a line nearly matches, so much is compared with it, for a warning. */
 const MAX_COMPARED = 4;
-
-function agreesInAll(wanted: WantedCall, call: ComparableCall): boolean {
-  const { messageId } = wanted.line;
-  const agrees = comparedFields(wanted, call)?.every((field) => agree(field, wanted, call)) === true;
-  return agrees && (messageId === null || call.messageIds.includes(messageId));
-}
-
-function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
-  const fields = comparedFields(wanted, call) ?? [];
-  return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
-}
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -235,7 +224,7 @@ class CallIndex {
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null)
-      return (wanted) => this.named(wanted).filter((calls) => calls.some((call) => agreesInAll(wanted, call)));
+      return (wanted) => this.#ofId(wanted).filter((named) => named.some((call) => differences(wanted, call).length === 0));
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -253,9 +242,9 @@ class CallIndex {
       });
   }
 
-  /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
+  /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match);
+    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -295,12 +284,10 @@ class CallIndex {
   }
 
   /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
-  named({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
-    const equal = listOf(this.#byId.get(idKey(callId ?? "")));
-    return equal.map((calls) => {
-      const exact = calls.find(({ id }) => id === callId);
-      return exact === undefined ? calls : [exact];
-    });
+  #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
+    const equal = this.#byId.get(idKey(callId ?? ""));
+    const exact = equal?.find(({ id }) => id === callId);
+    return listOf(exact === undefined ? equal : [exact]);
   }
 
   /** Makes a key of each choice of a value from each list. */

@@ -50,6 +50,8 @@ export interface ReconcilePlan {
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
   readonly atOtherTimes: number;
+  /** Lines that nearly match a FAILED call have these differently. */
+  readonly unlike: readonly string[];
   /** The list has the ids of so many PENDING calls, which the service is going to send. */
   readonly waiting: number;
   /** So many different numbers can't be parsed, so they aren't compared. */
@@ -119,6 +121,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       heading: findHeading(seen, calls),
       vague: match.vague,
       atOtherTimes: match.atOtherTimes,
+      unlike: match.unlike,
       waiting: match.waiting,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),

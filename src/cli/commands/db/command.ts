@@ -7,7 +7,8 @@ import { YES } from "../../output/questions.js";
 const ANY_DATABASE = {
   ...DATABASE,
   syntax: "--db <file|url>",
-  summary: "the SQLite file, or the URL of PostgreSQL without password (default: WHCB_DB, then the profile's)",
+  summary:
+    "the SQLite file, or the URL of PostgreSQL without password (default: a typed profile's, then WHCB_DB, then the profile's)",
 };
 const FLAGS = {
   backup: { database: DATABASE, force: flag("--force", "replace the file, if it is a database"), output: OUTPUT_TEXT_JSON },

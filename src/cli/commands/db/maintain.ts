@@ -9,7 +9,7 @@ import { onFirstInterrupt } from "../../on-interrupt.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { text } from "../../output/screen-text.js";
-import { findAnyDatabase, maskedDatabase } from "../../settings/database-path.js";
+import { findDatabase, maskedDatabase } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireDatabaseFile } from "../../settings/session.js";
 import type { DbFlags } from "./command.js";
@@ -59,7 +59,7 @@ export async function checkDatabase(invocation: Invocation): Promise<number> {
   }
   if (rows !== null) {
     const { callbacks, calls, attempts } = rows;
-    const size = [count(callbacks, "callback"), count(calls, "call"), count(attempts, "attempt")].join(", ");
+    const size = `${[count(callbacks, "callback"), count(calls, "call"), count(attempts, "attempt")].join(", ")} in ${name}`;
     await screen.out(isFine ? text`${palette.good("ok")}: ${size}\n` : text`in all: ${size}\n`);
   }
   return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
@@ -78,7 +78,7 @@ export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Pro
   // It isn't shown, as it may contain a password.
   if (given.includes("://")) throw new WhcbError("usage", "--from must be a SQLite file");
   const path = resolve(given);
-  const url = await findAnyDatabase(invocation);
+  const url = await findDatabase(invocation);
   if (!isPostgresUrl(url)) {
     throw new WhcbError("usage", "db copy writes to a PostgreSQL database", {
       hint: "give its URL, postgres://…, as WHCB_DB, or without a password as --db",
@@ -114,7 +114,7 @@ export async function migrateDatabase(invocation: Invocation): Promise<void> {
 }
 
 async function openMaintenance(invocation: Invocation): Promise<readonly [database: string, DatabaseMaintenance]> {
-  const database = await findAnyDatabase(invocation);
+  const database = await findDatabase(invocation);
   if (!isPostgresUrl(database)) await requireDatabaseFile(database);
   warnOfOpenDatabase(invocation, database);
   return [database, await invocation.deps.loadMaintenance()];

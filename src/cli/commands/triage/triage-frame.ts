@@ -55,9 +55,13 @@ function asOf(level: Level, { palette, utc }: FrameOptions): Printable {
 function footerLines(state: TriageState, { palette, actions }: FrameOptions): readonly Printable[] {
   const { panel, overlay } = state;
   if (panel !== null) {
-    if (panel.outcome !== null) return [palette.dim("any key goes back")];
+    if (panel.outcome !== null) return [palette.dim("Enter or Esc goes back")];
     if (panel.question === null) return [palette.dim("Ctrl-C stops it; a second one ends whcb")];
-    return [palette.dim(panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y: yes, Enter or n: no")];
+    return [
+      palette.dim(
+        panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y and Enter: yes, anything else and Enter, or Esc: no",
+      ),
+    ];
   }
   if (overlay?.kind === "actions") return [palette.dim("Enter or its key runs it, Esc goes back")];
   if (overlay !== null) return [palette.dim("any key goes back")];
@@ -116,7 +120,8 @@ function panelLines(
 ): readonly Printable[] {
   const wrap = (line: string) => wrapToWidth(line, columns);
   const head = [...wrap(`$ ${shortCommand(command)}`), ""];
-  const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(question.typed.length) : ""));
+  const asked =
+    question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(question.typed.length) : question.typed));
   const progressing = progress === null ? [] : [options.palette.dim(progress)];
   const now = outcome === null ? [...progressing, ...asked] : ["", outcomeText(outcome, options)];
   const room = Math.max(0, rows - head.length - now.length);

@@ -251,22 +251,18 @@ function pressInOverlay(
 }
 
 function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"]>, key: Key): Pressed {
-  if (panel.outcome !== null) return { state: { ...state, panel: null } };
+  const closes = key.name === "interrupt" || key.name === "escape";
+  // Text may be typed here that is meant for another window.
+  if (panel.outcome !== null) return { state: closes || key.name === "enter" ? { ...state, panel: null } : state };
   const { question } = panel;
   if (question === null) return key.name === "interrupt" ? { state, effect: { do: "interrupt" } } : { state };
-  if (key.name === "interrupt" || key.name === "escape") return { state, effect: { do: "answer", text: "" } };
-  if (question.isSecret) {
-    if (key.name === "enter") return { state, effect: { do: "answer", text: question.typed } };
-    const typed =
-      key.name === "character"
-        ? question.typed + key.character
-        : key.name === "backspace"
-          ? question.typed.slice(0, -1)
-          : question.typed;
-    return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
-  }
-  if (key.name === "enter") return { state, effect: { do: "answer", text: "" } };
-  // On a line anything but y is no; here another key isn't an answer.
-  if (key.name !== "character" || !/^[yn]$/i.test(key.character)) return { state };
-  return { state, effect: { do: "answer", text: key.character } };
+  if (closes) return { state, effect: { do: "answer", text: "" } };
+  if (key.name === "enter") return { state, effect: { do: "answer", text: question.typed } };
+  const typed =
+    key.name === "character"
+      ? question.typed + key.character
+      : key.name === "backspace"
+        ? question.typed.slice(0, -1)
+        : question.typed;
+  return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
 }

@@ -199,7 +199,7 @@ describe("a line that matches one call", () => {
     expect(await match(calls, "callid\nA001\n")).toEqual({ seen: ["A001"], ambiguous: [], unmatched: 0 });
   });
 
-  it("agrees with the call that it names in all else that it gives, or leaves it open", async () => {
+  it("agrees with the call that it names in all else that it gives", async () => {
     const unread = { from: ADA, reply: { date: "28-11-2026 01:30", content: "<b>Yes</b>" } };
     const calls = { c1: unread, c2: { ...unread, status: "SUCCESS", reply: { content: "later" } } } as const;
     const seenBy = async (columns: string, line: string) => match(calls, rows(`callid,${columns}`, `c1,${line}`));
@@ -207,11 +207,27 @@ describe("a line that matches one call", () => {
     expect(await seenBy("messageid,mobile,content", "A1,0400000001,<b>Yes</b>")).toEqual(isSeen);
     expect(await seenBy("content", "Yes")).toEqual(isSeen);
     expect(await seenBy("acknowledged", "28/11/26 01:00")).toEqual(isSeen);
-    const isOpen = { seen: [], ambiguous: ["c1"], unmatched: 0 };
-    expect(await seenBy("messageid", "A2")).toEqual(isOpen);
-    expect(await seenBy("mobile", "0400000002")).toEqual(isOpen);
-    expect(await seenBy("email", "ada@example.com")).toEqual(isOpen);
-    expect(await seenBy("content", "No")).toEqual(isOpen);
+  });
+
+  it("leaves open the call that it names if it gives anything else", async () => {
+    const call = { from: ADA, reply: { date: "28/11/26 01:30", content: "Yes, please" } };
+    const calls = { c1: call, c2: { ...call, status: "SUCCESS" } } as const;
+    const differ = async (columns: string, line: string, id = "c1") => {
+      const list = rows(`callid,${columns}`, `${id},${line}`);
+      const { unlike, atOtherTimes } = await matchList(calls, list);
+      return { ...(await match(calls, list)), unlike, atOtherTimes };
+    };
+    const isOpen = { seen: [], ambiguous: ["c1"], unmatched: 0, atOtherTimes: 0 };
+    expect(await differ("content", '"Yes, pl"')).toEqual({ ...isOpen, unlike: ["content"] });
+    expect(await differ("messageid", "A2")).toEqual({ ...isOpen, unlike: ["message id"] });
+    expect(await differ("mobile", "0400000002")).toEqual({ ...isOpen, unlike: ["sender"] });
+    expect(await differ("email", "ada@example.com")).toEqual({ ...isOpen, unlike: ["sender"] });
+    expect(await differ("acknowledged", "28/11/26 12:30")).toEqual({ ...isOpen, unlike: [], atOtherTimes: 1 });
+    expect(await differ("messageid,content", "A2,Yes")).toEqual({ ...isOpen, unlike: ["message id", "content"] });
+    expect(await differ("content", "Yes", "c2")).toEqual({ ...isOpen, ambiguous: [], unlike: [] });
+    expect(await differ("content", "Yes", "c3")).toEqual({ ...isOpen, ambiguous: [], unmatched: 1, unlike: [] });
+    const both = rows("callid,content", '"c1","Yes"', '"c1","Yes, please"');
+    expect(await match(calls, both)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
   });
 
   it("means the call that it spells, and none of those whose ids are equal otherwise", async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DatabaseMaintenance } from "../../../../../src/cli/cli-deps.js";
 import { run } from "../../../../../src/cli/run.js";
 import { captureIo } from "../../../../support/cli/cli-streams.js";
-import { cliDeps, newCliWorld } from "../../../../support/cli/run-cli.js";
+import { cliDeps, newCliWorld, runCli, storeSettings } from "../../../../support/cli/run-cli.js";
 
 const WHCB_DB = "postgres://ada:hidden@db.example.com/calls";
 
@@ -49,17 +49,31 @@ describe("Ctrl-C", () => {
   });
 });
 
+it("takes WHCB_DB, with its password, for a typed profile of the same database only", async () => {
+  const checked: string[] = [];
+  const check: DatabaseMaintenance["check"] = async (database) => {
+    checked.push(database);
+    return { rows: null, problems: [], unchecked: null };
+  };
+  const world = newCliWorld({ loadMaintenance: async () => ({ check }) as Partial<DatabaseMaintenance> as DatabaseMaintenance });
+  const names = ["calls", "other"];
+  const profileOf = (name: string) => ({ url: "http://127.0.0.1:1", database: `postgres://ada@db.example.com/${name}` });
+  await storeSettings(world, (before) => ({ ...before, profiles: new Map(names.map((name) => [name, profileOf(name)])) }));
+  for (const name of names) await runCli(world, ["db", "check", "--profile", name], { env: { WHCB_DB } });
+  expect(checked).toEqual([WHCB_DB, "postgres://ada@db.example.com/other"]);
+});
+
 it("says how many wrong rows a check doesn't show, and escapes what it shows", async () => {
-  const { code, stdout } = await db(["check"], () => ({
+  const { code, stdout, file } = await db(["check"], () => ({
     check: async () => ({
       rows: { callbacks: 1, calls: 20, attempts: 1 },
       problems: [{ where: "calls", rows: 12, examples: ["a\u001b[2Jb: its state is unknown"] }],
       unchecked: null,
     }),
   }));
-  expect([code, stdout]).toEqual([
+  expect([code, stdout.replace(file, "FILE")]).toEqual([
     8,
-    "wrong: calls, 12 rows\n  a␛[2Jb: its state is unknown\n  and 11 more\nin all: 1 callback, 20 calls, 1 attempt\n",
+    "wrong: calls, 12 rows\n  a␛[2Jb: its state is unknown\n  and 11 more\nin all: 1 callback, 20 calls, 1 attempt in FILE\n",
   ]);
 });
 

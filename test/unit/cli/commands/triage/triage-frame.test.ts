@@ -180,7 +180,7 @@ describe("the screen of triage", () => {
       line 28
       line 29
       Send 12 calls again? [y/N]
-      y: yes, Enter or n: no"
+      y and Enter: yes, anything else and Enter, or Esc: no"
     `);
     expect(
       frame({ ...newState(GROUPS), panel: { ...panel, question: null, outcome: { text: "exit code 8", isGood: false } } }, 60, 8),

@@ -213,13 +213,17 @@ describe("a running command", () => {
   const during = (changes: object) => ({ ...calls(), panel: { ...panel, ...changes } });
   const pressed = (state: TriageState, text: string) => press(state, keys(text)[0] ?? { name: "escape" }, CONTEXT);
 
-  it("takes y and n as answers, Enter, Esc and Ctrl-C as no, and nothing else", () => {
-    expect(pressed(during({ question: asked }), "y").effect).toEqual({ do: "answer", text: "y" });
-    expect(pressed(during({ question: asked }), "n").effect).toEqual({ do: "answer", text: "n" });
-    expect(pressed(during({ question: asked }), "↵").effect).toEqual({ do: "answer", text: "" });
-    expect(pressed(during({ question: asked }), "⎋").effect).toEqual({ do: "answer", text: "" });
-    expect(pressed(during({ question: asked }), "^").effect).toEqual({ do: "answer", text: "" });
-    expect(pressed(during({ question: asked }), "a").effect).toBeUndefined();
+  it("takes a typed line as its answer, as a question on a line does; Esc and Ctrl-C are no", () => {
+    const answers = [..."↵⎋^"].map((key) => pressed(during({ question: asked }), key).effect);
+    expect(answers).toEqual(Array(3).fill({ do: "answer", text: "" }));
+    const line = (text: string) => {
+      const states = [...text].reduce((state, key) => pressed(state, key).state, during({ question: asked }) as TriageState);
+      return pressed(states, "↵").effect;
+    };
+    // Text that is meant for another window may begin with the key of an action.
+    expect(["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map(line)).toEqual(
+      ["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })),
+    );
   });
 
   it("is stopped by Ctrl-C, and keeps the other keys from the list behind it", () => {
@@ -233,7 +237,9 @@ describe("a running command", () => {
     expect(pressed(during({ question }), "↵").effect).toEqual({ do: "answer", text: "q" });
   });
 
-  it("stays until a key once it has ended", () => {
-    expect(pressed(during({ outcome: { text: "done", isGood: true } }), "q")).toEqual({ state: { ...calls(), panel: null } });
+  it("stays until Enter, Esc or Ctrl-C once it has ended", () => {
+    const ended = during({ outcome: { text: "done", isGood: true } });
+    for (const key of "↵⎋^") expect(pressed(ended, key)).toEqual({ state: { ...calls(), panel: null } });
+    for (const key of "qy ") expect(pressed(ended, key)).toEqual({ state: ended });
   });
 });
