@@ -571,10 +571,12 @@ describe("two calls whose ids differ in case only", () => {
   });
 });
 
+const LEAVES_ONE_OUT = { code: 0, stderr: expect.stringContaining("1 call listed without a usable id: neither sent nor marked\n") };
+
 it.each(["x\u0001y", "x\u200by", "e\u0301"])("an id %j, which a service may take for another one, isn't put", async (id) => {
   const calls = [...namedCall(id), ...namedCall("other")];
   await open({ calls });
-  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject(LEAVES_ONE_OUT);
   expect(statuses(calls)).toEqual(["FAILED", "SUCCESS"]);
 });
 
@@ -606,15 +608,16 @@ it.each([
 });
 
 it("ids that would be read back as others aren't written", async () => {
-  await open({ calls: [...namedCall("order\u200b17"), ...namedCall("order<U+200B>17"), ...namedCall(`a${"\u0301".repeat(9)}`)] });
+  await open({ calls: [...namedCall("order\u200b17"), ...namedCall("order<U+200B>17"), ...namedCall("order 17")] });
   const listing = await whcb("calls", "list", "demo", "--failed", "-o", "ids");
-  expect(listing).toMatchObject({ code: 8, stdout: "order<U+200B>17\n", stderr: expect.stringContaining("2 ids left out") });
+  expect(listing).toMatchObject({ code: 8, stdout: "order<U+200B>17\n", stderr: expect.stringContaining("1 id left out") });
+  expect(listing.stderr).toContain("1 without a usable id");
 });
 
 it("an id that no URL can have keeps no other call from being marked", async () => {
   const calls = [...namedCall("1"), ...namedCall("x\ud800y"), ...namedCall("3")];
   await open({ calls });
-  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject(LEAVES_ONE_OUT);
   expect(statuses(calls)).toEqual(["SUCCESS", "FAILED", "SUCCESS"]);
 });
 
@@ -792,7 +795,7 @@ describe("a reconcile whose marks of an accepted and of a seen call are rejected
 it("an id that a service would take for several isn't sent to it", async () => {
   const calls = [...namedCall("a,b"), ...namedCall("a"), ...namedCall("b"), ...namedCall("c")];
   await open({ calls });
-  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject(LEAVES_ONE_OUT);
   expect(statuses(calls)).toEqual(["FAILED", "SUCCESS", "SUCCESS", "SUCCESS"]);
   const ids = platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => decodeURIComponent(path));
   expect(ids.filter((path) => path.includes("a,b"))).toEqual([]);
