@@ -14,6 +14,7 @@ import {
   rowCount,
   shownCallbacks,
   shownGroups,
+  shownParts,
   type TriageState,
   topLevel,
   updateLevel,
@@ -65,12 +66,12 @@ export function actionsIn(state: TriageState, { serviceFlags }: PressContext): r
 }
 
 function pressCharacter(state: TriageState, character: string, context: PressContext): Pressed {
-  const level = topLevel(state);
   if (character === "q") return { state, effect: { do: "quit" } };
   if (character === "?") return { state: { ...state, overlay: { kind: "actions", cursor: 0 } } };
   if (character === "@") return { state: { ...state, overlay: { kind: "commands", cursor: 0 } } };
   if (character === "R") return readAgain(state, () => true);
-  if (character === "/") return { state: { ...state, isTyping: level.kind !== "call" && level.kind !== "group" } };
+  if (character === "/") return { state: { ...state, isTyping: true } };
+  const level = topLevel(state);
   if (character === " " && level.kind === "calls") return moveCursor(toggleSelected(state, level), 1, context);
   return runAction(
     state,
@@ -196,9 +197,10 @@ function levelBelow(level: Level, { newId }: PressContext): Level | "unselectabl
       return { ...fresh, kind: "group", callback, dimension, group, filter, parts: [] };
     }
     case "group": {
+      const part = shownParts(level)[level.cursor];
+      if (part === undefined) return null;
       const filter = partFilter(level);
       if (filter === null) return "unselectable";
-      const part = level.parts[level.cursor - 1];
       const names = [groupName(level.group, level.dimension), ...(part ? [groupName(part.group, part.dimension)] : [])];
       const calls = { ids: [], lines: new Map(), total: null, selected: new Map() };
       return { ...fresh, kind: "calls", callback: level.callback, title: names.join(" · "), filter, ...calls };

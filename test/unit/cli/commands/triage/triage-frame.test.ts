@@ -158,6 +158,9 @@ describe("the screen of triage", () => {
     const shown = frame(newState(level), 60, 40);
     expect(shown).toContain("How the attempts differ:\n  #2 not as #1: 503 Service Unavailable -> 500 Oops\n");
     expect(shown.split("\n").filter((row) => row.length > 60)).toEqual([]);
+    expect(frame(newState({ ...level, filterText: "oops" }), 60, 40)).toMatch(
+      /filter: oops {2}\(Esc removes it\)\n {2}2 {2}.* 500 {2}Oops\n {2}#2 not as .* 500 Oops\n\n/,
+    );
   });
 
   it("shows a command that runs: the end of its output and its question, on as few rows as there are", () => {
