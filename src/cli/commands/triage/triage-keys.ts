@@ -253,18 +253,16 @@ function pressInOverlay(
 }
 
 function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"]>, key: Key): Pressed {
-  const closes = key.name === "interrupt" || key.name === "escape";
+  const { question, typed } = panel;
+  const isEnd = key.name === "enter" || key.name === "escape" || key.name === "interrupt";
   // Text may be typed here that is meant for another window.
-  if (panel.outcome !== null) return { state: closes || key.name === "enter" ? { ...state, panel: null } : state };
-  const { question } = panel;
-  if (question === null) return key.name === "interrupt" ? { state, effect: { do: "interrupt" } } : { state };
-  if (closes) return { state, effect: { do: "answer", text: "" } };
-  if (key.name === "enter") return { state, effect: { do: "answer", text: question.typed } };
-  const typed =
-    key.name === "character"
-      ? question.typed + key.character
-      : key.name === "backspace"
-        ? question.typed.slice(0, -1)
-        : question.typed;
-  return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
+  if (panel.outcome !== null) return { state: isEnd ? { ...state, panel: null } : state };
+  if (question === null && key.name === "interrupt") return { state, effect: { do: "interrupt" } };
+  const withTyped = (text: string): TriageState => ({ ...state, panel: { ...panel, typed: text } });
+  if (isEnd) {
+    const answer = { do: "answer", text: key.name === "enter" ? typed : "" } as const;
+    return { state: withTyped(""), ...(question !== null && { effect: answer }) };
+  }
+  if (key.name === "backspace") return { state: withTyped(typed.slice(0, -1)) };
+  return { state: key.name === "character" ? withTyped(typed + key.character) : state };
 }

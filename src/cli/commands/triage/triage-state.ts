@@ -103,7 +103,9 @@ export interface Panel {
   readonly command: string;
   readonly output: readonly string[];
   readonly progress: string | null;
-  readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
+  readonly question: { readonly text: string; readonly isSecret: boolean } | null;
+  /** As on a line, what is typed before the question is a part of the answer: the end of a text that isn't meant for it must not be a yes. */
+  readonly typed: string;
   readonly outcome: Outcome | null;
 }
 

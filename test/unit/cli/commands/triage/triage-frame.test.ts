@@ -169,7 +169,8 @@ describe("the screen of triage", () => {
       command: "whcb replay demo --failed",
       output,
       progress: null,
-      question: { text: "Send 12 calls again? [y/N] ", isSecret: false, typed: "" },
+      question: { text: "Send 12 calls again? [y/N] ", isSecret: false },
+      typed: "hush",
       outcome: null,
     };
     expect(frame({ ...newState(GROUPS), panel }, 60, 10)).toMatchInlineSnapshot(`
@@ -182,13 +183,13 @@ describe("the screen of triage", () => {
       line 27
       line 28
       line 29
-      Send 12 calls again? [y/N]
+      Send 12 calls again? [y/N] hush
       y and Enter: yes, anything else and Enter, or Esc: no"
     `);
     expect(
       frame({ ...newState(GROUPS), panel: { ...panel, question: null, outcome: { text: "exit code 8", isGood: false } } }, 60, 8),
     ).toContain("exit code 8");
-    const secret = { text: "Auth key of demo: ", isSecret: true, typed: "hush" };
+    const secret = { text: "Auth key of demo: ", isSecret: true };
     expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
   });
 

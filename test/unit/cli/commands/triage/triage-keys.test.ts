@@ -267,33 +267,40 @@ describe("an action", () => {
 });
 
 describe("a running command", () => {
-  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, outcome: null };
-  const asked = { text: "Send? [y/N] ", isSecret: false, typed: "" };
+  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, typed: "", outcome: null };
+  const asked = { text: "Send? [y/N] ", isSecret: false };
   const during = (changes: object) => ({ ...calls(), panel: { ...panel, ...changes } });
   const pressed = (state: TriageState, text: string) => press(state, keys(text)[0] ?? { name: "escape" }, CONTEXT);
 
   it("takes a typed line as its answer, as a question on a line does; Esc and Ctrl-C are no", () => {
     const answers = [..."↵⎋^"].map((key) => pressed(during({ question: asked }), key).effect);
     expect(answers).toEqual(Array(3).fill({ do: "answer", text: "" }));
-    const line = (text: string) => {
-      const states = [...text].reduce((state, key) => pressed(state, key).state, during({ question: asked }) as TriageState);
-      return pressed(states, "↵").effect;
-    };
     // Text that is meant for another window may begin with the key of an action.
-    expect(["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map(line)).toEqual(
-      ["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })),
-    );
+    const lines = ["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map((text) => typed(during({ question: asked }), `${text}↵`).effect);
+    expect(lines).toEqual(["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })));
+  });
+
+  it("takes what was typed before a question for the beginning of the answer's line, and no line before it", () => {
+    const askedAfter = (text: string) => {
+      const { state, effect } = typed(during({}), text);
+      expect(effect).toBeUndefined();
+      return typed({ ...state, panel: state.panel && { ...state.panel, question: asked } }, "y↵");
+    };
+    expect(askedAfter("kdir m").effect).toEqual({ do: "answer", text: "kdir my" });
+    expect(askedAfter("kdir m↵").effect).toEqual({ do: "answer", text: "y" });
+    expect(askedAfter("kdir m⎋").effect).toEqual({ do: "answer", text: "y" });
+    expect(askedAfter("kdir m").state.panel?.typed).toBe("");
   });
 
   it("is stopped by Ctrl-C, and keeps the other keys from the list behind it", () => {
     expect(pressed(during({}), "^").effect).toEqual({ do: "interrupt" });
-    expect(pressed(during({}), "q")).toEqual({ state: during({}) });
+    expect(pressed(during({}), "q")).toEqual({ state: during({ typed: "q" }) });
   });
 
   it("takes a secret, which is typed", () => {
-    const question = { text: "Auth key of demo: ", isSecret: true, typed: "q" };
-    expect(pressed(during({ question }), "y").state.panel?.question?.typed).toBe("qy");
-    expect(pressed(during({ question }), "↵").effect).toEqual({ do: "answer", text: "q" });
+    const question = { text: "Auth key of demo: ", isSecret: true };
+    expect(pressed(during({ question, typed: "q" }), "y").state.panel?.typed).toBe("qy");
+    expect(pressed(during({ question, typed: "q" }), "↵").effect).toEqual({ do: "answer", text: "q" });
   });
 
   it("stays until Enter, Esc or Ctrl-C once it has ended", () => {
