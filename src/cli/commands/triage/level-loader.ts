@@ -16,9 +16,9 @@ import {
   DIMENSION_NAMES,
   DIMENSIONS,
   type GroupLevel,
+  type GroupPart,
   type Level,
   listFilter,
-  withCounted,
 } from "./triage-state.js";
 
 export type UpdateLevel = (id: number, change: (level: Level) => Level) => void;
@@ -33,6 +33,8 @@ interface CallList {
   readonly filterText: string;
   /** `pages` is null while a page is being read. */
   pages: AsyncIterator<CallPage> | null;
+  /** Until the first page is there, the calls that were listed before are shown. */
+  isFirst: boolean;
 }
 
 export class LevelLoader {
@@ -81,9 +83,9 @@ export class LevelLoader {
     list = {
       filterText,
       pages: this.#client.listCalls(level.callback.id, { filter: listFilter(level) })[Symbol.asyncIterator](),
+      isFirst: true,
     };
     this.#lists.set(id, list);
-    this.#update(id, (one) => (one.kind === "calls" ? { ...one, ids: [], total: null, isLoaded: false } : one));
     await this.#loadPage(id, list);
   }
 
@@ -93,12 +95,12 @@ export class LevelLoader {
     await this.#count(level.callback.id, { filter: { status: "FAILED" }, by }, isWanted, (counted, isLoaded) => {
       // After the first time, the old counts are shown until all is counted again.
       if (!isFirst && !isLoaded) return;
-      this.#update(level.id, (one) => (one.kind === "groups" ? withCounted(one, counted, isLoaded) : one));
+      this.#update(level.id, (one) => (one.kind === "groups" ? { ...one, counted, isLoaded } : one));
     });
   }
 
   async #loadParts(level: GroupLevel, isWanted: () => boolean): Promise<void> {
-    const parts = [];
+    const parts: GroupPart[] = [];
     for (const dimension of DIMENSION_NAMES.filter((one) => one !== level.dimension)) {
       const filter = { ...level.filter, status: "FAILED" as const };
       let counted: CountedGroups | null = null;
@@ -109,12 +111,13 @@ export class LevelLoader {
       const { groups, calls } = (counted as CountedGroups | null) ?? { groups: [], calls: 0 };
       // A single part would be the group itself.
       if (groups.length > 1) parts.push(...groups.slice(0, MOST_PARTS).map((group) => ({ dimension, group })));
-      const shown = [...parts];
+      // After the first time, the old parts are shown until all are read again.
+      const shown = level.parts.length === 0 ? [...parts] : level.parts;
       this.#update(level.id, (one) =>
         one.kind === "group" ? { ...one, group: { ...one.group, count: calls }, parts: shown } : one,
       );
     }
-    this.#update(level.id, (one) => ({ ...one, isLoaded: true }));
+    this.#update(level.id, (one) => (one.kind === "group" ? { ...one, parts, isLoaded: true } : one));
   }
 
   async #count(
@@ -157,15 +160,19 @@ export class LevelLoader {
     const page = await pages.next();
     if (this.#lists.get(id) !== list) return;
     list.pages = pages;
+    const { isFirst } = list;
+    list.isFirst = false;
     this.#update(id, (one) => {
       if (one.kind !== "calls") return one;
-      if (page.done === true) return { ...one, isLoaded: true };
+      const before = isFirst ? { ...one, ids: [], total: null } : one;
+      if (page.done === true) return { ...before, isLoaded: true };
       const { calls, total } = page.value;
       return {
-        ...one,
-        ids: [...one.ids, ...calls.map((call) => call.id)],
+        ...before,
+        ids: [...before.ids, ...calls.map((call) => call.id)],
         lines: withLines(one.lines, calls),
-        total: one.total ?? total,
+        total: before.total ?? total,
+        isLoaded: false,
       };
     });
   }

@@ -13,6 +13,7 @@ import { describeDifferences } from "./attempt-differences.js";
 import {
   type CallLevel,
   type CallsLevel,
+  contains,
   DIMENSIONS,
   type Dimension,
   type GroupLevel,
@@ -23,6 +24,7 @@ import {
   selectedIds,
   shownCallbacks,
   shownGroups,
+  shownParts,
 } from "./triage-state.js";
 
 export function levelRows(level: Level, space: ScreenSize, options: RenderOptions): readonly Printable[] {
@@ -94,10 +96,12 @@ function groupRow(level: GroupsLevel, columns: number, options: RenderOptions): 
 }
 
 function partRow(level: GroupLevel, columns: number, options: RenderOptions): (index: number) => Printable {
+  const parts = shownParts(level);
   const nameColumns = Math.max(10, columns - COUNT_COLUMNS - 20);
   return (index) => {
-    const part = level.parts[index - 1];
-    if (part === undefined) return `${String(level.group.count).padStart(COUNT_COLUMNS)}${GAP}all of them`;
+    const part = parts[index];
+    if (part === undefined) return "";
+    if (part === null) return `${String(level.group.count).padStart(COUNT_COLUMNS)}${GAP}all of them`;
     const name = fitToWidth(sanitize(shownName(part.dimension, part.group, options)), nameColumns);
     return text`${String(part.group.count).padStart(COUNT_COLUMNS)}${GAP}${name}${GAP}${options.palette.dim(PART_NAMES[part.dimension])}`;
   };
@@ -149,7 +153,8 @@ export function callText(level: CallLevel, columns: number, options: RenderOptio
     .trimEnd();
   const differences = describeDifferences(level.details.attempts ?? []).map(sanitize);
   const differing = differences.length === 0 ? [] : ["", "How the attempts differ:", ...differences];
-  return [...details.split("\n"), ...differing].flatMap((line) => wrapToWidth(line, width));
+  const lines = [...details.split("\n"), ...differing].filter((line) => contains(line, level.filterText));
+  return lines.flatMap((line) => wrapToWidth(line, width));
 }
 
 /** Returns null if it isn't known. */

@@ -114,13 +114,12 @@ function commandLines(
 
 /** Shows the end of its output, and what it asks or does now. */
 function panelLines(
-  { command, output, progress, question, outcome }: Panel,
+  { command, output, progress, question, typed, outcome }: Panel,
   { rows, columns }: ScreenSize,
   options: FrameOptions,
 ): readonly Printable[] {
   const wrap = (line: string) => wrapToWidth(line, columns);
-  const asked =
-    question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(question.typed.length) : question.typed));
+  const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(typed.length) : typed));
   const progressing = progress === null ? [] : [options.palette.dim(progress)];
   const now = outcome === null ? [...progressing, ...asked] : ["", outcomeText(outcome, options)];
   const said = output.flatMap(wrap);

@@ -14,6 +14,7 @@ import {
   rowCount,
   shownCallbacks,
   shownGroups,
+  shownParts,
   type TriageState,
   topLevel,
   updateLevel,
@@ -65,12 +66,12 @@ export function actionsIn(state: TriageState, { serviceFlags }: PressContext): r
 }
 
 function pressCharacter(state: TriageState, character: string, context: PressContext): Pressed {
-  const level = topLevel(state);
   if (character === "q") return { state, effect: { do: "quit" } };
   if (character === "?") return { state: { ...state, overlay: { kind: "actions", cursor: 0 } } };
   if (character === "@") return { state: { ...state, overlay: { kind: "commands", cursor: 0 } } };
   if (character === "R") return readAgain(state, () => true);
-  if (character === "/") return { state: { ...state, isTyping: level.kind !== "call" && level.kind !== "group" } };
+  if (character === "/") return { state: { ...state, isTyping: true } };
+  const level = topLevel(state);
   if (character === " " && level.kind === "calls") return moveCursor(toggleSelected(state, level), 1, context);
   return runAction(
     state,
@@ -196,9 +197,10 @@ function levelBelow(level: Level, { newId }: PressContext): Level | "unselectabl
       return { ...fresh, kind: "group", callback, dimension, group, filter, parts: [] };
     }
     case "group": {
+      const part = shownParts(level)[level.cursor];
+      if (part === undefined) return null;
       const filter = partFilter(level);
       if (filter === null) return "unselectable";
-      const part = level.parts[level.cursor - 1];
       const names = [groupName(level.group, level.dimension), ...(part ? [groupName(part.group, part.dimension)] : [])];
       const calls = { ids: [], lines: new Map(), total: null, selected: new Map() };
       return { ...fresh, kind: "calls", callback: level.callback, title: names.join(" · "), filter, ...calls };
@@ -251,18 +253,16 @@ function pressInOverlay(
 }
 
 function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"]>, key: Key): Pressed {
-  const closes = key.name === "interrupt" || key.name === "escape";
+  const { question, typed } = panel;
+  const isEnd = key.name === "enter" || key.name === "escape" || key.name === "interrupt";
   // Text may be typed here that is meant for another window.
-  if (panel.outcome !== null) return { state: closes || key.name === "enter" ? { ...state, panel: null } : state };
-  const { question } = panel;
-  if (question === null) return key.name === "interrupt" ? { state, effect: { do: "interrupt" } } : { state };
-  if (closes) return { state, effect: { do: "answer", text: "" } };
-  if (key.name === "enter") return { state, effect: { do: "answer", text: question.typed } };
-  const typed =
-    key.name === "character"
-      ? question.typed + key.character
-      : key.name === "backspace"
-        ? question.typed.slice(0, -1)
-        : question.typed;
-  return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
+  if (panel.outcome !== null) return { state: isEnd ? { ...state, panel: null } : state };
+  if (question === null && key.name === "interrupt") return { state, effect: { do: "interrupt" } };
+  const withTyped = (text: string): TriageState => ({ ...state, panel: { ...panel, typed: text } });
+  if (isEnd) {
+    const answer = { do: "answer", text: key.name === "enter" ? typed : "" } as const;
+    return { state: withTyped(""), ...(question !== null && { effect: answer }) };
+  }
+  if (key.name === "backspace") return { state: withTyped(typed.slice(0, -1)) };
+  return { state: key.name === "character" ? withTyped(typed + key.character) : state };
 }

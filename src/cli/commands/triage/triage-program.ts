@@ -216,7 +216,8 @@ export class TriageProgram {
     const change = (part: Partial<Panel>): void => {
       if (!hasEnded) this.#changePanel(part);
     };
-    this.#changeState((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, outcome: null } }));
+    const panel = { command, output: [], progress: null, question: null, typed: "", outcome: null };
+    this.#changeState((state) => ({ ...state, panel }));
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
       argvOf(this.#exactWords(action)),
@@ -231,7 +232,7 @@ export class TriageProgram {
         onQuestion: (question, isSecret) =>
           change({
             progress: null,
-            question: question === null ? null : { text: question, isSecret, typed: "" },
+            question: question === null ? null : { text: question, isSecret },
           }),
         onRunStarted: (id) => {
           runId = id;

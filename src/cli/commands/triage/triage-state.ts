@@ -23,7 +23,7 @@ export type Level = CallbacksLevel | GroupsLevel | GroupLevel | CallsLevel | Cal
 interface LevelBase {
   /** What arrives for a level that is gone is dropped. */
   readonly id: number;
-  /** It is NO_ROW once the group under it is gone, until a key moves it. */
+  /** It is NO_ROW once the row under it is gone, until a key moves it. */
   readonly cursor: number;
   /** `filterText` is typed after /. */
   readonly filterText: string;
@@ -53,7 +53,7 @@ export interface CountedGroups {
   readonly otherCalls: number;
 }
 
-/** `GroupLevel` shows one group, and groups of its calls by something else. Its first row is all of them. */
+/** `GroupLevel` shows one group, and groups of its calls by something else. */
 export interface GroupLevel extends LevelBase {
   readonly kind: "group";
   readonly callback: ListedCallback;
@@ -103,7 +103,9 @@ export interface Panel {
   readonly command: string;
   readonly output: readonly string[];
   readonly progress: string | null;
-  readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
+  readonly question: { readonly text: string; readonly isSecret: boolean } | null;
+  /** As on a line, what is typed before the question is a part of the answer: the end of a text that isn't meant for it must not be a yes. */
+  readonly typed: string;
   readonly outcome: Outcome | null;
 }
 
@@ -141,27 +143,34 @@ export function topLevel({ levels }: TriageState): Level {
 }
 
 export function updateLevel(state: TriageState, id: number, change: (level: Level) => Level): TriageState {
-  return { ...state, levels: state.levels.map((level) => (level.id === id ? withCursorInside(change(level)) : level)) };
+  return { ...state, levels: state.levels.map((level) => (level.id === id ? withCursorKept(level, change(level)) : level)) };
 }
 
-/** Rows may have gone since. */
-export function withCursorInside(level: Level): Level {
-  if (level.cursor === NO_ROW) return level;
-  return { ...level, cursor: Math.max(0, Math.min(level.cursor, rowCount(level) - 1)) };
+/** Unless it was moved, the cursor stays on its row. If that is gone, a key must not act on another one in its place. */
+function withCursorKept(before: Level, now: Level): Level {
+  const row = rowNames(before)[before.cursor];
+  const isMoved = now.cursor !== before.cursor || now.filterText !== before.filterText;
+  if (!isMoved && row !== undefined) return { ...now, cursor: rowNames(now).indexOf(row) };
+  return now.cursor === NO_ROW ? now : { ...now, cursor: Math.max(0, Math.min(now.cursor, rowCount(now) - 1)) };
 }
 
 export function rowCount(level: Level): number {
+  return level.kind === "call" ? Number.POSITIVE_INFINITY : rowNames(level).length;
+}
+
+/** No two rows of a level have the same name. The lines of a call have none. */
+function rowNames(level: Level): readonly string[] {
   switch (level.kind) {
     case "callbacks":
-      return shownCallbacks(level).length;
+      return shownCallbacks(level).map(({ id }) => id);
     case "groups":
-      return shownGroups(level).length;
+      return shownGroups(level).map((group) => groupName(group, level.dimension));
     case "group":
-      return level.parts.length + 1;
+      return shownParts(level).map((part) => (part === null ? "" : `${part.dimension} ${groupName(part.group, part.dimension)}`));
     case "calls":
-      return level.ids.length;
+      return level.ids;
     case "call":
-      return Number.POSITIVE_INFINITY;
+      return [];
   }
 }
 
@@ -171,6 +180,12 @@ export function shownCallbacks({ callbacks, filterText }: CallbacksLevel): reado
 
 export function shownGroups({ counted, dimension, filterText }: GroupsLevel): readonly CallGroup[] {
   return counted.groups.filter((group) => contains(groupName(group, dimension), filterText));
+}
+
+/** null is all of the group, which a filter hides. */
+export function shownParts({ parts, filterText }: GroupLevel): readonly (GroupPart | null)[] {
+  if (filterText === "") return [null, ...parts];
+  return parts.filter(({ group, dimension }) => contains(groupName(group, dimension), filterText));
 }
 
 /** A filter text is looked for in it; a frame shows hours as dates. */
@@ -186,19 +201,6 @@ export function groupName({ values }: CallGroup, dimension: Dimension): string {
     case "message":
       return values.messageId ?? "no message id";
   }
-}
-
-/** The cursor stays on its group. If that is gone, a key must not act on another one in its place. */
-export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded: boolean): GroupsLevel {
-  const nameAt = (one: GroupsLevel, index: number) => {
-    const group = shownGroups(one)[index];
-    return group === undefined ? null : groupName(group, one.dimension);
-  };
-  const name = nameAt(level, level.cursor);
-  const now = { ...level, counted, isLoaded };
-  if (name === null || level.counted.readAt === null) return now;
-  const cursor = shownGroups(now).findIndex((group) => groupName(group, now.dimension) === name);
-  return { ...now, cursor: cursor < 0 ? NO_ROW : cursor };
 }
 
 /** Adds the typed text: the result is what is listed. */
@@ -241,13 +243,14 @@ export function callTargetOf(level: Level): CallTarget | null {
 }
 
 /** Returns the filter of the row under the cursor. */
-export function partFilter({ filter, parts, cursor }: GroupLevel): CallFilter | null {
-  const part = parts[cursor - 1];
-  if (part === undefined) return filter;
+export function partFilter(level: GroupLevel): CallFilter | null {
+  const part = shownParts(level)[level.cursor];
+  if (part === undefined) return null;
+  if (part === null) return level.filter;
   const inner = filterOfGroup(part.group.values, DIMENSIONS[part.dimension].by);
-  return inner === null ? null : narrowFilter(filter, inner);
+  return inner === null ? null : narrowFilter(level.filter, inner);
 }
 
-function contains(text: string, part: string): boolean {
+export function contains(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }

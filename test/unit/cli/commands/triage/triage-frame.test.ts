@@ -158,6 +158,9 @@ describe("the screen of triage", () => {
     const shown = frame(newState(level), 60, 40);
     expect(shown).toContain("How the attempts differ:\n  #2 not as #1: 503 Service Unavailable -> 500 Oops\n");
     expect(shown.split("\n").filter((row) => row.length > 60)).toEqual([]);
+    expect(frame(newState({ ...level, filterText: "oops" }), 60, 40)).toMatch(
+      /filter: oops {2}\(Esc removes it\)\n {2}2 {2}.* 500 {2}Oops\n {2}#2 not as .* 500 Oops\n\n/,
+    );
   });
 
   it("shows a command that runs: the end of its output and its question, and says if more is asked than fits", () => {
@@ -166,7 +169,8 @@ describe("the screen of triage", () => {
       command: "whcb replay demo --failed",
       output,
       progress: null,
-      question: { text: "Send 12 calls again? [y/N] ", isSecret: false, typed: "" },
+      question: { text: "Send 12 calls again? [y/N] ", isSecret: false },
+      typed: "hush",
       outcome: null,
     };
     expect(frame({ ...newState(GROUPS), panel }, 60, 10)).toMatchInlineSnapshot(`
@@ -179,7 +183,7 @@ describe("the screen of triage", () => {
       line 27
       line 28
       line 29
-      Send 12 calls again? [y/N]
+      Send 12 calls again? [y/N] hush
       y and Enter: yes, anything else and Enter, or Esc: no"
     `);
     const fitting = frame({ ...newState(GROUPS), panel: { ...panel, output: output.slice(0, 6) } }, 60, 10);
@@ -189,7 +193,7 @@ describe("the screen of triage", () => {
     expect(
       frame({ ...newState(GROUPS), panel: { ...panel, question: null, outcome: { text: "exit code 8", isGood: false } } }, 60, 8),
     ).toContain("exit code 8");
-    const secret = { text: "Auth key of demo: ", isSecret: true, typed: "hush" };
+    const secret = { text: "Auth key of demo: ", isSecret: true };
     expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
   });
 

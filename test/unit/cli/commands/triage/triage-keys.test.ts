@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import { type PressContext, press } from "../../../../../src/cli/commands/triage/triage-keys.js";
 import {
   type CallsLevel,
+  type GroupLevel,
+  type GroupsLevel,
   type Level,
+  NO_ROW,
   newState,
   type TriageState,
   topLevel,
   updateLevel,
-  withCounted,
 } from "../../../../../src/cli/commands/triage/triage-state.js";
 import type { Key } from "../../../../../src/cli/full-screen/frame.js";
 import type { CallStatus } from "../../../../../src/domain/call.js";
@@ -75,6 +77,20 @@ function calls(changes: Partial<CallsLevel> = {}): TriageState {
   return newState({ ...level, ...changes });
 }
 
+/** Its rows are all of them, two senders and a message. */
+function group(changes: Partial<GroupLevel> = {}): TriageState {
+  const [first] = (topLevel(groups()) as GroupsLevel).counted.groups;
+  if (first === undefined) throw new Error("no group");
+  const parts = [
+    { dimension: "from" as const, group: { ...first, count: 6, values: { from: "+61412345001" } } },
+    { dimension: "from" as const, group: { ...first, count: 3, values: { from: "+61412345002" } } },
+    { dimension: "message" as const, group: { ...first, count: 9, values: { messageId: "M1" } } },
+  ];
+  const filter = { statusCodes: [{ code: 503 }] };
+  const base = { id: 1, cursor: 0, filterText: "", isLoaded: true };
+  return newState({ ...base, kind: "group", callback, dimension: "cause", group: first, filter, parts, ...changes });
+}
+
 describe("Ctrl-C", () => {
   it("goes back from what isn't read yet, and quits otherwise", () => {
     const group = typed(groups(), "↵").state;
@@ -111,7 +127,7 @@ describe("moving", () => {
     const before = groups();
     const state = updateLevel(before, 1, (level) => {
       if (level.kind !== "groups") return level;
-      return withCounted(level, { ...level.counted, groups: level.counted.groups.slice(1), calls: 20, readAt: 1 }, true);
+      return { ...level, counted: { ...level.counted, groups: level.counted.groups.slice(1), calls: 20, readAt: 1 } };
     });
     for (const key of keys("mrta")) expect(press(state, key, CONTEXT).effect).toBeUndefined();
     expect(press(state, { name: "enter" }, CONTEXT).state.levels).toHaveLength(1);
@@ -121,6 +137,19 @@ describe("moving", () => {
       const [mark = { name: "enter" }] = keys("m");
       expect(press(moved, mark, CONTEXT).effect).toMatchObject({ do: "run", action: { name: "mark" } });
     }
+  });
+
+  it("acts on no part of a group, and not on all of it, after the one under the cursor is gone", () => {
+    const remaining = (state: TriageState, ...indexes: readonly number[]) =>
+      updateLevel(state, 1, (level) =>
+        level.kind === "group" ? { ...level, parts: level.parts.filter((_, index) => indexes.includes(index)) } : level,
+      );
+    const onSecond = typed(group(), "jj").state;
+    expect(topLevel(remaining(onSecond, 1, 2)).cursor).toBe(1);
+    const gone = remaining(onSecond, 0, 2);
+    expect(topLevel(gone).cursor).toBe(NO_ROW);
+    for (const key of keys("mrta↵")) expect(press(gone, key, CONTEXT)).toMatchObject({ state: { levels: [{ kind: "group" }] } });
+    for (const key of keys("mrta")) expect(press(gone, key, CONTEXT).effect).toBeUndefined();
   });
 
   it("never leaves the rows", () => {
@@ -139,6 +168,36 @@ describe("a filter", () => {
     const filtered = typed(groups(), "/internal↵").state;
     expect(topLevel(typed(filtered, "↵").state)).toMatchObject({ group: { count: 20 } });
     expect(topLevel(typed(filtered, "⎋").state).filterText).toBe("");
+  });
+
+  it("hides parts of a group, and then all of it, too", () => {
+    const filtered = typed(group(), "/5002↵");
+    expect(filtered.effect).toEqual({ do: "load" });
+    const { effect } = typed(filtered.state, "m");
+    const flags = effect?.do === "run" ? effect.action.command.flags : [];
+    expect(flags).toEqual(["--failed", "--status-code", "503", "--from", "+61412345002"]);
+    expect(topLevel(typed(filtered.state, "↵").state)).toMatchObject({ kind: "calls", filter: { from: "+61412345002" } });
+    const nothing = typed(group(), "/maybe↵").state;
+    expect([..."mrta↵"].map((key) => typed(nothing, key).effect)).toEqual(Array(5).fill(undefined));
+  });
+
+  it("takes what is typed at each level, none of which is an action's key", () => {
+    const call = newState({
+      id: 1,
+      kind: "call",
+      callback,
+      callId: "A",
+      details: null,
+      cursor: 0,
+      filterText: "",
+      isLoaded: true,
+    });
+    for (const state of [groups(), group(), calls(), call])
+      expect(typed(state, "/maybe").state).toEqual({
+        ...state,
+        isTyping: true,
+        levels: [expect.objectContaining({ filterText: "maybe" })],
+      });
   });
 
   it("types q and a instead of doing what they do", () => {
@@ -208,33 +267,40 @@ describe("an action", () => {
 });
 
 describe("a running command", () => {
-  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, outcome: null };
-  const asked = { text: "Send? [y/N] ", isSecret: false, typed: "" };
+  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, typed: "", outcome: null };
+  const asked = { text: "Send? [y/N] ", isSecret: false };
   const during = (changes: object) => ({ ...calls(), panel: { ...panel, ...changes } });
   const pressed = (state: TriageState, text: string) => press(state, keys(text)[0] ?? { name: "escape" }, CONTEXT);
 
   it("takes a typed line as its answer, as a question on a line does; Esc and Ctrl-C are no", () => {
     const answers = [..."↵⎋^"].map((key) => pressed(during({ question: asked }), key).effect);
     expect(answers).toEqual(Array(3).fill({ do: "answer", text: "" }));
-    const line = (text: string) => {
-      const states = [...text].reduce((state, key) => pressed(state, key).state, during({ question: asked }) as TriageState);
-      return pressed(states, "↵").effect;
-    };
     // Text that is meant for another window may begin with the key of an action.
-    expect(["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map(line)).toEqual(
-      ["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })),
-    );
+    const lines = ["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map((text) => typed(during({ question: asked }), `${text}↵`).effect);
+    expect(lines).toEqual(["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })));
+  });
+
+  it("takes what was typed before a question for the beginning of the answer's line, and no line before it", () => {
+    const askedAfter = (text: string) => {
+      const { state, effect } = typed(during({}), text);
+      expect(effect).toBeUndefined();
+      return typed({ ...state, panel: state.panel && { ...state.panel, question: asked } }, "y↵");
+    };
+    expect(askedAfter("kdir m").effect).toEqual({ do: "answer", text: "kdir my" });
+    expect(askedAfter("kdir m↵").effect).toEqual({ do: "answer", text: "y" });
+    expect(askedAfter("kdir m⎋").effect).toEqual({ do: "answer", text: "y" });
+    expect(askedAfter("kdir m").state.panel?.typed).toBe("");
   });
 
   it("is stopped by Ctrl-C, and keeps the other keys from the list behind it", () => {
     expect(pressed(during({}), "^").effect).toEqual({ do: "interrupt" });
-    expect(pressed(during({}), "q")).toEqual({ state: during({}) });
+    expect(pressed(during({}), "q")).toEqual({ state: during({ typed: "q" }) });
   });
 
   it("takes a secret, which is typed", () => {
-    const question = { text: "Auth key of demo: ", isSecret: true, typed: "q" };
-    expect(pressed(during({ question }), "y").state.panel?.question?.typed).toBe("qy");
-    expect(pressed(during({ question }), "↵").effect).toEqual({ do: "answer", text: "q" });
+    const question = { text: "Auth key of demo: ", isSecret: true };
+    expect(pressed(during({ question, typed: "q" }), "y").state.panel?.typed).toBe("qy");
+    expect(pressed(during({ question, typed: "q" }), "↵").effect).toEqual({ do: "answer", text: "q" });
   });
 
   it("stays until Enter, Esc or Ctrl-C once it has ended", () => {
