@@ -66,7 +66,7 @@ function openStdout(process: NodeJS.Process): Output {
 }
 
 /** An "error" event without a listener would end the process; the writer gets the failure. */
-function withoutErrorEvents<Stream extends NodeJS.WritableStream>(stream: Stream): Stream {
+export function withoutErrorEvents<Stream extends NodeJS.WritableStream>(stream: Stream): Stream {
   return stream.on("error", () => {});
 }
 

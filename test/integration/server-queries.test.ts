@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { CREDENTIALS, closeService, openService } from "../support/server/server-fixture.js";
 
-it("a request with more than 200 parameters is rejected, whoever sends it, and what is behind them isn't left out", async () => {
+it("a request with more than 200 parameters is rejected, of any client, and what is behind them isn't left out", async () => {
   const service = await openService();
   const ask = async (parameters: number, headers: Record<string, string>) => {
     const url = `/callbacks?${"name=demo&".repeat(parameters - 1)}limit=none`;

@@ -119,13 +119,21 @@ function panelLines(
   options: FrameOptions,
 ): readonly Printable[] {
   const wrap = (line: string) => wrapToWidth(line, columns);
-  const head = [...wrap(`$ ${shortCommand(command)}`), ""];
   const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(typed.length) : typed));
   const progressing = progress === null ? [] : [options.palette.dim(progress)];
   const now = outcome === null ? [...progressing, ...asked] : ["", outcomeText(outcome, options)];
+  const said = output.flatMap(wrap);
+  const named = [...wrap(`$ ${shortCommand(command)}`), ""];
+  // What a question is about is needed more than the command.
+  const head = question !== null && named.length + said.length + now.length > rows ? [] : named;
   const room = Math.max(0, rows - head.length - now.length);
-  return [...head, ...(room === 0 ? [] : output.flatMap(wrap).slice(-room)), ...now];
+  const isCut = question !== null && said.length > room;
+  const last = (lines: number) => (lines > 0 ? said.slice(-lines) : []);
+  const body = isCut ? [options.palette.warn(TOO_SMALL), ...last(room - 1)] : last(room);
+  return [...head, ...body, ...now].slice(0, rows);
 }
+
+const TOO_SMALL = "What is asked doesn't fit: make the window larger.";
 
 const MOST_IDS = 3;
 

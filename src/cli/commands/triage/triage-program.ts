@@ -1,6 +1,4 @@
 /** Does what keys ask for, and shows what comes of it. */
-import { createWriteStream } from "node:fs";
-import { resolve } from "node:path";
 import type { Client } from "../../../client/client.js";
 import { argvOf, type CommandWords, commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
@@ -8,6 +6,7 @@ import type { FullScreen, ScreenSize } from "../../../platform/full-screen.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Display } from "../../full-screen/display.js";
 import type { Frame, Key } from "../../full-screen/frame.js";
+import { IdsFile } from "./ids-file.js";
 import { LevelLoader, loadFailure } from "./level-loader.js";
 import { callText } from "./level-rows.js";
 import { type PanelRun, startInPanel } from "./run-panel.js";
@@ -206,8 +205,9 @@ export class TriageProgram {
 
   async #runAction(action: Action): Promise<void> {
     const { deps, runCommand } = this.#invocation;
-    const file = action.name === "save" ? this.#fileForIds() : null;
-    const command = commandLine(action.command) + (file === null ? "" : ` > ${file.name}`);
+    const name = `whcb-ids-${new Date(deps.clock.now()).toISOString().replace(/\D/g, "").slice(0, 17)}.txt`;
+    const file = action.name === "save" ? new IdsFile(name) : null;
+    const command = commandLine(action.command) + (file === null ? "" : ` > ${name}`);
     const lines: string[] = [];
     const data: string[] = [];
     let runId: string | null = null;
@@ -244,12 +244,12 @@ export class TriageProgram {
     const code = await this.#run.ended;
     hasEnded = true;
     this.#run = null;
-    file?.stream.end();
+    const isSaved = (await file?.close(code === 0)) ?? false;
     if (action.name === "curl" && code === 0) {
       this.#fullScreen?.copy(data.join("\n"));
       lines.push("", "copied, if the terminal allows it");
     }
-    if (file !== null && code === 0) lines.push(`saved in ${file.path}`);
+    if (file !== null) lines.push(isSaved ? `saved in ${file.path}` : "nothing is saved");
     const outcome = outcomeOf(action, code, runId);
     this.#changeState((state) => ({
       ...state,
@@ -276,13 +276,6 @@ export class TriageProgram {
       levels: state.levels.map((level) => (level.kind === "callbacks" ? level : { ...level, isLoaded: false })),
     }));
     this.#load();
-  }
-
-  #fileForIds() {
-    const { clock } = this.#invocation.deps;
-    const name = `whcb-ids-${new Date(clock.now()).toISOString().replace(/\D/g, "").slice(0, 17)}.txt`;
-    // It is a new file, never written over another one.
-    return { name, path: resolve(name), stream: createWriteStream(name, { flags: "wx", mode: 0o600 }) };
   }
 
   #pressContext(): PressContext {

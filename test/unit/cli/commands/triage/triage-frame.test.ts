@@ -163,7 +163,7 @@ describe("the screen of triage", () => {
     );
   });
 
-  it("shows a command that runs: the end of its output and its question, on as few rows as there are", () => {
+  it("shows a command that runs: the end of its output and its question, and says if more is asked than fits", () => {
     const output = Array.from({ length: 30 }, (_, index) => `line ${index}`);
     const panel = {
       command: "whcb replay demo --failed",
@@ -177,8 +177,8 @@ describe("the screen of triage", () => {
       "
       whcb triage  15 failed calls of demo, by status code and reason
       as of 2026-11-24 12:00:00Z
-      $ whcb replay demo --failed
-
+      What is asked doesn't fit: make the window larger.
+      line 25
       line 26
       line 27
       line 28
@@ -186,6 +186,10 @@ describe("the screen of triage", () => {
       Send 12 calls again? [y/N] hush
       y and Enter: yes, anything else and Enter, or Esc: no"
     `);
+    const fitting = frame({ ...newState(GROUPS), panel: { ...panel, output: output.slice(0, 6) } }, 60, 10);
+    expect(fitting).toMatch(/\n *line 0\n(?:.*\n){5}Send 12 calls again/);
+    expect(fitting).not.toContain("whcb replay");
+    expect(frame({ ...newState(GROUPS), panel: { ...panel, output: ["line 0"] } }, 60, 4)).toContain("make the window larger");
     expect(
       frame({ ...newState(GROUPS), panel: { ...panel, question: null, outcome: { text: "exit code 8", isGood: false } } }, 60, 8),
     ).toContain("exit code 8");
