@@ -18,7 +18,11 @@ export const UNTIL = value("--until <when>", "last attempt before", parseInstant
 export const NARROWING_FLAGS = {
   since: SINCE,
   until: UNTIL,
-  statusCodes: values("--status-code <codes>", '"500", "5xx", "none" (no answer, or never sent), comma-separated', readStatusCode),
+  statusCodes: values(
+    "--status-code <codes>",
+    '"500", "5xx", "none" (no answer, or never sent), comma-separated',
+    readStatusCode,
+  ),
   reason: value("--reason <text>", 'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it', String),
   channel: {
     ...value("--channel <channel>", "sms, email or voice; another one as listed", channelOf),
