@@ -571,7 +571,10 @@ describe("two calls whose ids differ in case only", () => {
   });
 });
 
-const LEAVES_ONE_OUT = { code: 0, stderr: expect.stringContaining("1 call listed without a usable id: neither sent nor marked\n") };
+const LEAVES_ONE_OUT = {
+  code: 0,
+  stderr: expect.stringContaining("1 call listed without a usable id: neither sent nor marked\n"),
+};
 
 it.each(["x\u0001y", "x\u200by", "e\u0301"])("an id %j, which a service may take for another one, isn't put", async (id) => {
   const calls = [...namedCall(id), ...namedCall("other")];
