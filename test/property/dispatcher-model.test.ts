@@ -52,6 +52,20 @@ describe("a dispatcher whose callback gets another URL while the body of a call 
   });
 });
 
+describe("a dispatcher whose process is stopped as a round begins, while a replay is requested", () => {
+  it("agrees with the reference model: what is left of the round leaves with the next one, which the replay makes due", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "accept", callback: 0, count: 40 },
+      { act: "advance", ms: 1 },
+      { act: "stop", by: { act: "replay", callback: 0, call: 0 } },
+      { act: "edit", callback: 0 },
+      { act: "advance", ms: MINUTE },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
 describe("a dispatcher whose callback is deleted while the body of a call is read", () => {
   it("agrees with the reference model: the call may leave within a second", () => {
     const commands: readonly Command[] = [

@@ -20,6 +20,9 @@ const options: NodesOptions = {
 const answersAfter = (afterMs: number): NodesCommand => {
   return { act: "become", callback: 0, endpoint: { accepts: 10, afterMs, connectMs: 0 } };
 };
+const rejectsAfter = (afterMs: number): NodesCommand => {
+  return { act: "become", callback: 0, endpoint: { accepts: 0, afterMs, connectMs: 999 } };
+};
 const accept: NodesCommand = { act: "accept", callback: 0, node: 0, count: 5 };
 const traffic: NodesCommand = { act: "traffic", callback: 0, count: 20, everyMs: 999 };
 const pass = (ms: number): NodesCommand => ({ act: "advance", ms });
@@ -42,15 +45,21 @@ const pausedPastLease = [
   pass(28_000),
 ];
 const databaseAway = [answersAfter(27_000), pass(5_000), accept, pass(1_000), cut("both", true), pass(35_000)];
+/** A round is what ends it. */
+const isDown = [rejectsAfter(0), accept, accept, pass(20_000)];
+/** Their windows end before their answers come. */
+const isDownWithNothingToRetry = [rejectsAfter(60_000), accept, accept, pass(1_000)];
 
 it("two dispatchers lose nothing, repeat only what a lost lease left open, and owe one e-mail an outage", {
   timeout: 600_000,
 }, () => {
-  const examples = [cutFromLeases, pausedPastLease, databaseAway].map(
+  const examples = [cutFromLeases, pausedPastLease, databaseAway, isDownWithNothingToRetry].map(
     (commands) => [options, commands] as [NodesOptions, NodesCommand[]],
   );
+  const longWindow = { ...options, policy: { ...options.policy, windowMs: 180_000 } };
+  examples.push([longWindow, isDown]);
   return fc.assert(
     nodesProperty(() => database),
-    { numRuns: 6, seed: SEED, examples, endOnFailure: true },
+    { numRuns: 8, seed: SEED, examples, endOnFailure: true },
   );
 });

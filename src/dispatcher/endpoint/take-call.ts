@@ -4,7 +4,7 @@ import { type Call, isInWindow } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import type { DeliveryBudget } from "../delivery-budget.js";
-import { CALL_BYTES, type QueuedCall } from "./calls-in-memory.js";
+import { CALL_BYTES, type CallQueue, type QueuedCall } from "./calls-in-memory.js";
 import {
   awaitsTrial,
   type EndpointRules,
@@ -92,15 +92,20 @@ function beginTrial(endpoint: EndpointState, { waitMs }: Shortage, now: number):
 
 function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
   const { probe, fresh, backlog } = endpoint.queues;
-  if (probe.length > 0) return "probe";
+  if (hasCallDue(endpoint, probe, at)) return "probe";
   const isFreshNext = fresh.length > 0 && endpoint.callsTaken % FRESH_EVERY === FRESH_EVERY - 1;
-  if (!isFreshNext) {
-    for (let next = backlog.head; next; next = backlog.head) {
-      if (isStillDue(endpoint, next.call, at)) return "backlog";
-      backlog.dropHead();
-    }
-  }
+  if (!isFreshNext && hasCallDue(endpoint, backlog, at)) return "backlog";
   return fresh.length > 0 ? "fresh" : undefined;
+}
+
+/** Drops the calls whose windows have ended since they were read. */
+function hasCallDue(endpoint: EndpointState, queue: CallQueue, at: TakenAt): boolean {
+  for (let next = queue.head; next; next = queue.head) {
+    if (isStillDue(endpoint, next.call, at)) return true;
+    queue.dropHead();
+    if (queue === endpoint.queues.probe) endpoint.isProbing = false;
+  }
+  return false;
 }
 
 function isStillDue({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {

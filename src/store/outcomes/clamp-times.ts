@@ -24,6 +24,8 @@ export interface ClockBounds {
 
 /** A run gives up earlier than that. */
 const LONGEST_AWAY_MS = 10 * 60_000;
+/** Connecting may take 5 s, and an attempt 60 s. */
+const LONGEST_ATTEMPT_MS = 65_000;
 
 /** Clamps what is stored, usually by a few index lookups per callback. Resolves to the ids of callbacks whose calls are retried again. */
 export async function clampTimes(trx: Db, { now, latestDueAt, setBack = null }: ClockBounds): Promise<readonly string[]> {
@@ -43,11 +45,11 @@ export async function clampTimes(trx: Db, { now, latestDueAt, setBack = null }: 
   await sql`
     UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
     WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
-  // A probe that waits for a run's lock is due later, and one that has gone must not be due again.
+  // A probe that waits for a run's lock is due later, and one that has gone, or is in flight, must not be due again.
   const isOldProbe = sql`replay_probe_at > ${now + RUN_LEASE_MS}`;
   await sql`
     UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
-      replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
+      replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now - LONGEST_ATTEMPT_MS} ELSE replay_probe_at END
     WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
   // A pause that was over stays so, and one that began in the future keeps its length.
   await sql`

@@ -311,6 +311,7 @@ export class DispatchModel implements Watcher {
 
   froze(ms: number): void {
     this.frozenMs += ms;
+    for (const { endpoint } of this.callbacks.values()) endpoint.froze();
   }
 
   storeFailed(): void {

@@ -30,6 +30,9 @@ export class ModelEndpoint {
   readonly #sentAt = new Map<number, number>();
   /** When someone may have repaired it, or wanted a replay, since the last round began: each is worth a round before its time, maybe at the same instant. */
   #repairs: number[] = [];
+  /** A round had begun when the process stopped, and leaves with the next one, which a repair made due meanwhile. */
+  #mayHaveUnsentRound = false;
+  #hasUnsentRound = false;
   #repairedAt = Number.NEGATIVE_INFINITY;
   #probeMayGoAt = 0;
   #probeStepMs = FIRST_STEP_MS;
@@ -111,6 +114,10 @@ export class ModelEndpoint {
     this.graceSince = at;
   }
 
+  froze(): void {
+    this.#mayHaveUnsentRound = this.#repairs.length > 0;
+  }
+
   storeFailed(): void {
     this.#slackMs = Math.max(5_000, this.#slackMs);
   }
@@ -184,7 +191,8 @@ export class ModelEndpoint {
     const sent = (this.#sentAt.get(roundAt) ?? 0) + 1;
     this.#sentAt.set(roundAt, sent);
     const repairs = this.#repairs.filter((at) => at === roundAt).length;
-    if (sent > FAILURES_TO_DOWN * (1 + repairs)) this.#broken(`I5 ${sent} requests in one round`);
+    const rounds = 1 + repairs + (this.#hasUnsentRound ? 1 : 0);
+    if (sent > FAILURES_TO_DOWN * rounds) this.#broken(`I5 ${sent} requests in one round`);
   }
 
   #roundOf(at: number): number {
@@ -201,6 +209,8 @@ export class ModelEndpoint {
     const isRepaired = this.#repairs.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
     if (early > 0 && !isRepaired) this.#broken(`I5 a round ${early} ms early`);
     this.#repairs = this.#repairs.filter((repairedAt) => repairedAt >= at);
+    this.#hasUnsentRound = this.#mayHaveUnsentRound;
+    this.#mayHaveUnsentRound = false;
     this.#roundAt = at;
     this.#roundMayBeginAt = at + this.#shortestInterval;
   }

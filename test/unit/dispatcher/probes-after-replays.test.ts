@@ -121,6 +121,20 @@ describe("after a client's replay, a down endpoint", () => {
     expect(await counts(callback)).toEqual({ PENDING: 0, SUCCESS: 25 + 3, FAILED: 1 });
   });
 
+  it.each([2 * MINUTE, HOUR])("is probed once for a mark, also if the clock is set back by %i ms meanwhile", async (ms) => {
+    const { callback, ids } = await aDownEndpoint(LONG_DOWN_MS);
+    await sim.mark(callback, ids.slice(1), "SUCCESS");
+    await sim.runFor(6 * MINUTE);
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: MINUTE });
+    await sim.mark(callback, ids.slice(0, 1), "SUCCESS", "replay");
+    const before = sim.sent.length;
+    await sim.accept(callback, 2);
+    await sim.runFor(30_000);
+    sim.clock.jump(-ms);
+    await sim.runFor(MINUTE);
+    expect([sim.sent.length - before, await counts(callback)]).toEqual([1, { PENDING: 0, SUCCESS: 25, FAILED: 2 }]);
+  });
+
   it("isn't probed because of a mark by a user", async () => {
     const { callback, ids } = await aDownEndpoint(LONG_DOWN_MS);
     await sim.mark(callback, ids, "SUCCESS");

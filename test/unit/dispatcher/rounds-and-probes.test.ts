@@ -123,4 +123,22 @@ describe("a probe", () => {
     await sim.runFor(6_000);
     expect(sim.sent.slice(before).map(({ callbackId }) => callbackId)).toContain(dead.id);
   });
+
+  it("whose window ends while it waits for a slot isn't sent, and the next response is the probe", async () => {
+    await open({ limits: { inFlightInAll: 1 }, policy: { intervalMs: 5 * MINUTE, windowMs: 15_500, jitter: false } });
+    const dead = await sim.callback({ name: "dead" });
+    const hanging = await sim.callback({ name: "hanging", retriesEnabled: false });
+    await sim.accept(dead, 10);
+    await sim.settle();
+    // They go after 0, 1, 3, 7 and 15 seconds.
+    const probes = await sim.accept(dead, 5);
+    await sim.runFor(14_800);
+    sim.endpoint = ({ callback }) => ({ result: REFUSED_503, afterMs: callback.id === hanging.id ? 1_000 : 0 });
+    await sim.accept(hanging);
+    await sim.runFor(2_000);
+    expect(probes.map((id) => sim.requestsFor(id).length)).toEqual([1, 1, 1, 1, 0]);
+    const [next = ""] = await sim.accept(dead);
+    await sim.settle();
+    expect(sim.requestsFor(next).length).toBe(1);
+  });
 });

@@ -43,8 +43,28 @@ export async function checkNodes(
     for (const outage of outages) if (outage.endedAt === null) broken.push(`the outage ${outage.id} is open`);
     if (!model.isJumpy) broken.push(...checkOutages(callback, outages, policy));
   }
-  for (const { callback, endpoint } of await store.endpoints.list([...model.callbacks.keys()]))
-    if (endpoint.state !== "up") broken.push(`the endpoint of ${callback.name} is ${endpoint.state}`);
+  return broken;
+}
+
+/**
+ * All calls may have failed so late that their windows were over. Then nothing is left to probe with, so an endpoint `mayBeDown` until the
+ * next response, if nothing was accepted since.
+ */
+export async function checkEndpoints(
+  { stores: [store] }: SharedDatabase,
+  model: NodesModel,
+  mayBeDown: boolean,
+): Promise<string[]> {
+  const broken: string[] = [];
+  for (const { callback, endpoint } of await store.endpoints.list([...model.callbacks.keys()])) {
+    const { state, downSince } = endpoint;
+    const sent = [...(model.callbacks.get(callback.id)?.calls.values() ?? [])].flatMap((call) => call.sent);
+    const wasAccepted = sent.some(
+      ({ attempt, isRecorded, isAccepted }) => isRecorded && isAccepted && endOf(attempt) > (downSince ?? 0) + CLOCKS_APART_MS,
+    );
+    const isLeftDown = mayBeDown && state === "down" && (model.isJumpy || !wasAccepted);
+    if (state !== "up" && !isLeftDown) broken.push(`the endpoint of ${callback.name} is ${state}`);
+  }
   return broken;
 }
 

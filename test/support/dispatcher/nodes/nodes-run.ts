@@ -7,7 +7,7 @@ import type { OutcomeGroup } from "../../../../src/store/outcomes/commit-outcome
 import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "../../builders.js";
 import { seededRandom } from "../../time/seeded-random.js";
 import { MINUTE, StoreFailure, watchStore } from "../simulation.js";
-import { checkNodes } from "./nodes-checks.js";
+import { checkEndpoints, checkNodes } from "./nodes-checks.js";
 import { NodesModel, type SharedCall, type SharedCallback } from "./nodes-model.js";
 import type { SharedDatabase } from "./shared-database.js";
 import { type NodeWorld, type StoreCall, VirtualNode } from "./virtual-node.js";
@@ -128,20 +128,28 @@ export class NodesRun implements NodeWorld {
       if (this.#startsAt[index] !== null) this.#startsAt[index] = this.elapsedMs;
     }
     for (const index of this.#callbacks.keys()) await this.#act({ act: "resumeCallback", callback: index });
-    const { intervalMs, jitter } = this.policy;
-    // An outage closes an interval after its last first failure.
-    const latest = this.elapsedMs + TAKEN_WITHIN_MS + MINUTE + intervalMs * (jitter ? 2.1 : 2) + 2_000;
-    while (this.elapsedMs < latest && !(await this.#isSettled())) await this.#runFor(Math.min(5_000, latest - this.elapsedMs));
-    const broken = [
-      ...this.model.violations.splice(0),
-      ...(await checkNodes(this.#database, this.model, this.policy, this.#now)),
-    ];
+    const broken = await this.#check(true);
+    for (const index of this.#callbacks.keys()) await this.#act({ act: "accept", callback: index, node: index, count: 1 });
+    if (broken.length === 0) broken.push(...(await this.#check(false)));
     for (const { dispatcher } of this.#nodes) {
       if (dispatcher.inFlight > 0) broken.push(`${dispatcher.inFlight} slots are taken`);
       if (dispatcher.heldBytes > 0) broken.push(`${dispatcher.heldBytes} bytes of the budget are taken`);
     }
     for (const node of this.#nodes) node.isDead = true;
     return broken;
+  }
+
+  /** Waits until everything has settled, or should have. */
+  async #check(mayBeDown: boolean): Promise<string[]> {
+    const { intervalMs, jitter } = this.policy;
+    // An outage closes an interval after its last first failure.
+    const latest = this.elapsedMs + TAKEN_WITHIN_MS + MINUTE + intervalMs * (jitter ? 2.1 : 2) + 2_000;
+    while (this.elapsedMs < latest && !(await this.#isSettled())) await this.#runFor(Math.min(5_000, latest - this.elapsedMs));
+    return [
+      ...this.model.violations.splice(0),
+      ...(await checkNodes(this.#database, this.model, this.policy, this.#now)),
+      ...(await checkEndpoints(this.#database, this.model, mayBeDown)),
+    ];
   }
 
   /** Nothing waits, nothing is in flight, and no outage is open. */
