@@ -3,7 +3,7 @@
  * loopback.
  */
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -238,6 +238,28 @@ describe("a server that asks for the password in clear text", () => {
     const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(place)}`;
     expect(await failureOf(url)).toMatchObject(error);
     expect(received().includes(PASSWORD)).toBe(isSent);
+  });
+
+  // Only root can give a folder to another user.
+  it.runIf(process.getuid?.() === 0).each([
+    ["of its folder", "shared/theirs"],
+    ["of a folder above it", "shared/theirs/below"],
+    ["of what our own link leads to", "own-link"],
+    ["of a link", "shared/their-link"],
+  ])("doesn't get it over a socket where another user may be the maker %s", async (_, socketFolder) => {
+    const place = mkdtempSync(join(folder, "made-"));
+    const [shared, theirs] = [join(place, "shared"), join(place, "shared/theirs")];
+    for (const made of [shared, theirs, join(theirs, "below"), join(place, "own")]) mkdirSync(made);
+    chmodSync(shared, 0o1777);
+    chownSync(theirs, 12_345, 12_345);
+    symlinkSync(theirs, join(place, "own-link"));
+    symlinkSync(join(place, "own"), join(shared, "their-link"));
+    lchownSync(join(shared, "their-link"), 12_345, 12_345);
+    const path = join(place, socketFolder);
+    const { received } = await startServer({ path: join(path, ".s.PGSQL.5432") });
+    const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(path)}`;
+    expect(await failureOf(url)).toMatchObject(REFUSAL);
+    expect(received()).not.toContain(PASSWORD);
   });
 });
 

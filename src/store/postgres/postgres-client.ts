@@ -1,9 +1,9 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { type ConnectionOptions, TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { parseUrl, secretMask } from "../../domain/mask.js";
-import { EVERYBODY_WRITES } from "../../platform/files/is-own.js";
+import { EVERYBODY_WRITES, requireNoStrangers } from "../../platform/files/is-own.js";
 
 /** A server's answers up to the end of the login have some kilobytes, and so have those to the queries of a start. */
 const MAX_START_BYTES = 1024 * 1024;
@@ -117,10 +117,16 @@ export class PostgresClient extends pg.Client {
   }
 }
 
-/** In a folder where everybody may write, another program may make the socket while the server is stopped. */
+/** Otherwise another user may make the socket, or a folder or link that leads to it, while the server is stopped. */
 function isClosedFolder(host: string): boolean {
-  const folder = host.startsWith("/") ? statSync(host, { throwIfNoEntry: false }) : undefined;
-  return folder !== undefined && (folder.mode & EVERYBODY_WRITES) === 0;
+  if (!host.startsWith("/")) return false;
+  try {
+    const folder = realpathSync(host);
+    for (const path of [host, folder]) requireNoStrangers(path);
+    return (statSync(folder).mode & EVERYBODY_WRITES) === 0;
+  } catch {
+    return false;
+  }
 }
 
 function strangerError(): WhcbError {
