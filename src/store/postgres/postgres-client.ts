@@ -117,6 +117,15 @@ export class PostgresClient extends pg.Client {
   }
 }
 
+/**
+ * Returns the database's host, or the folder of its socket, if another program may get in between: it passes the login on to the server,
+ * which proves that it knows the password, and then reads and changes what it likes. Only TLS and a closed folder keep it out.
+ */
+export function clearTextHost(url: string): string | null {
+  const { ssl, host } = new PostgresClient({ connectionString: url });
+  return ssl || isClosedFolder(host) ? null : host;
+}
+
 /** Otherwise another user may make the socket, or a folder or link that leads to it, while the server is stopped. */
 function isClosedFolder(host: string): boolean {
   if (!host.startsWith("/")) return false;
