@@ -170,22 +170,25 @@ export class Connections {
     });
   }
 
-  /** Closes the oldest connection of a user who has more than half of all, else the oldest one of a stranger, else the oldest idle one. */
+  /** Closes one of a user who has more than half of all, the oldest idle one first, else a stranger's oldest, else the oldest idle one. */
   #makeRoom(): boolean {
     let stranger: Socket | undefined;
     let idle: Socket | undefined;
-    const users = new Map<string, { readonly oldest: Socket; count: number }>();
+    const users = new Map<string, { readonly oldest: Socket; oldestIdle: Socket | undefined; count: number }>();
     for (const [socket, { user, answering }] of this.#open) {
       if (user === null) stranger ??= socket;
       else {
-        if (answering === null) idle ??= socket;
-        const held = users.get(user) ?? { oldest: socket, count: 0 };
+        const held = users.get(user) ?? { oldest: socket, oldestIdle: undefined, count: 0 };
         held.count += 1;
+        if (answering === null) {
+          idle ??= socket;
+          held.oldestIdle ??= socket;
+        }
         users.set(user, held);
       }
     }
-    const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2))?.oldest;
-    const closed = greedy ?? stranger ?? idle;
+    const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2));
+    const closed = greedy?.oldestIdle ?? greedy?.oldest ?? stranger ?? idle;
     return closed !== undefined && this.#disconnect(closed);
   }
 

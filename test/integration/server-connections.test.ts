@@ -389,23 +389,36 @@ describe("with every connection in use", () => {
     expect([second, third].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
   });
 
-  it("one on which a known client waits for its answer is never closed", async () => {
-    const checks: (() => void)[] = [];
-    const began = new EventEmitter();
-    const open = await listen({
-      maxConnections: 1,
-      checkEndpoint: () =>
-        new Promise((resolve) => {
-          checks.push(() => resolve({ kind: "answered", statusCode: 404, statusMessage: "", body: "" }));
-          began.emit("check");
-        }),
+  const checks: (() => void)[] = [];
+  const began = new EventEmitter();
+  const checkEndpoint: ServerDeps["checkEndpoint"] = () =>
+    new Promise((resolve) => {
+      checks.push(() => resolve({ kind: "answered", statusCode: 404, statusMessage: "", body: "" }));
+      began.emit("check");
     });
+
+  it("a new one replaces the oldest idle one of a user who has more than half of all", async () => {
+    const open = await listen({ maxConnections: 3, checkEndpoint });
+    const waiting = open();
+    const answered = waiting.gets(CREATION);
+    await once(began, "check");
+    const [idle, other] = [open(), open()];
+    expect([await idle.gets(KNOWN), await other.gets(STRANGER)]).toEqual([["200"], ["200"]]);
+    expect(await open().gets(STRANGER)).toEqual(["200"]);
+    checks.pop()?.();
+    expect(await answered).toEqual(["400"]);
+    await idle.closed;
+    expect(other.socket.destroyed).toBe(false);
+  });
+
+  it("one on which a known client waits for its answer is never closed", async () => {
+    const open = await listen({ maxConnections: 1, checkEndpoint });
     const known = open();
     const answered = known.gets(CREATION);
     await once(began, "check");
     const refused = open();
     expect(await refused.gets(STRANGER)).toEqual([]);
-    checks[0]?.();
+    checks.pop()?.();
     expect(await answered).toEqual(["400"]);
     expect(await open().gets(STRANGER)).toEqual(["200"]);
   });
