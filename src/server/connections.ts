@@ -22,7 +22,7 @@ const READ_BYTES = 65_536;
 const BODY_DEADLINE_MS = 60_000;
 const SWEEP_BODIES_MS = 5000;
 
-/** The rest of a body that nobody reads has to arrive within this time. */
+/** The rest of a body that nobody reads has to arrive within this time, and all that a stranger sends while the service stops. */
 export const LINGER_MS = 3000;
 
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -192,6 +192,11 @@ export class Connections {
     return closed !== undefined && this.#disconnect(closed);
   }
 
+  /** Closes the connections of all clients that aren't known. */
+  endStrangers(): void {
+    for (const [socket, { user }] of this.#open) if (user === null) socket.destroy();
+  }
+
   #disconnect(socket: Socket): true {
     socket.destroy();
     this.#open.delete(socket);
@@ -312,13 +317,15 @@ interface CloseLimits {
 
 const SWEEP_MS = 50;
 
-/** Finishes requests in flight. Node's own close waits for connections without a request and endless streams. */
+/** Finishes requests in flight, those of strangers within `LINGER_MS`. Node's own close waits for connections without a request and endless streams. */
 export async function closeGracefully(app: FastifyInstance, limits: CloseLimits): Promise<void> {
   const { timers, nowMs, limitMs, others = [] } = limits;
-  const cutOffAt = nowMs() + limitMs;
+  const beganAt = nowMs();
   let cancel = (): void => undefined;
   const sweep = (): void => {
-    if (app.connections.inFlight === 0 || nowMs() >= cutOffAt) app.server.closeAllConnections();
+    const elapsedMs = nowMs() - beganAt;
+    if (app.connections.inFlight === 0 || elapsedMs >= limitMs) app.server.closeAllConnections();
+    else if (elapsedMs >= LINGER_MS) app.connections.endStrangers();
     cancel = timers.after(SWEEP_MS, sweep);
   };
   cancel = timers.after(0, sweep);

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { Connections, connectionLimit } from "../../src/server/connections.js";
+import { Connections, closeGracefully, connectionLimit } from "../../src/server/connections.js";
 import { answerClientError } from "../../src/server/requests/send-errors.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import {
@@ -229,6 +229,43 @@ it("answers an Upgrade like any other request, and closes: Node ignores what cam
   await client.closed;
   expect(client.statuses).toEqual(["200"]);
 });
+
+const SIGN_IN = STRANGER.replace("GET /healthz", "POST /console/sign-in").replace(
+  "\r\n\r\n",
+  "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8000\r\n\r\na",
+);
+
+it("a stop waits three seconds for what strangers don't finish, and longer for a known client's answer", async () => {
+  let finishCheck = (): void => undefined;
+  const checked = new Promise<void>((resolve) => {
+    finishCheck = resolve;
+  });
+  const open = await listen({
+    async checkEndpoint() {
+      await checked;
+      return { kind: "answered", statusCode: 404, statusMessage: "", body: "" };
+    },
+  });
+  const { app } = service;
+  const [stranger, known] = [open(), open()];
+  const answered = known.gets(CREATION);
+  stranger.socket.write(SIGN_IN);
+  await expect.poll(() => app.connections.inFlight).toBe(2);
+  let elapsedMs = 0;
+  const stopped = closeGracefully(app, { timers: systemTimers, nowMs: () => elapsedMs, limitMs: 60_000 });
+  await expect.poll(() => app.server.listening).toBe(false);
+  elapsedMs = 2999;
+  await nextSweep();
+  expect(stranger.socket.destroyed).toBe(false);
+  elapsedMs = 3000;
+  await expect.poll(() => stranger.socket.destroyed, { timeout: 5000 }).toBe(true);
+  finishCheck();
+  expect(await answered).toEqual(["400"]);
+  await stopped;
+});
+
+/** It is longer than `closeGracefully` takes to look again. */
+const nextSweep = () => new Promise((resolve) => systemTimers.after(150, () => resolve(null)));
 
 const FILL = "y".repeat(16_000);
 
