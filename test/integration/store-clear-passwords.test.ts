@@ -333,6 +333,23 @@ describe("a server that goes on sending before the login has ended", () => {
   });
 });
 
+describe("a server whose message pg can't read", () => {
+  it.each([
+    ["asks for an unknown login", { request: message("R", Buffer.from([0, 0, 0, 99])) }],
+    ["asks for an unknown login, over TLS", { request: message("R", Buffer.from([0, 0, 0, 99])), tls: true }],
+    ["has a message that is shorter than its length", { request: Buffer.from([0x52, 0, 0, 0, 0]) }],
+    ["sends a key that ends early", { request: message("K", "") }],
+    ["sends a row that nobody asked for", { request: message("D", Buffer.from([0, 1])) }],
+    ["sends a row that ends early, as an answer", { request: READY, answers: [message("D", Buffer.from([0, 1]))] }],
+  ])("is left: it %s", async (_, options) => {
+    const { port, ended } = await startServer(options);
+    const query = "tls" in options ? "?sslmode=no-verify" : "?require_auth=none";
+    const error = await failureOf(urlOf(port, query));
+    await ended;
+    expect(error).toMatchObject(STRANGER);
+  });
+});
+
 describe("a server that goes on sending after the login", () => {
   const OWN_PATH = rowOf({ schema: "public", path: "public" });
   const PATH = rowOf({ path: "public,pg_temp" });

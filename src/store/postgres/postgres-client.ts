@@ -43,7 +43,10 @@ export class PostgresClient extends pg.Client {
       tls.rejectUnauthorized ??= true;
       Object.assign(this.connection, { ssl: tls });
     }
-    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitStart(isForStart));
+    this.connection.once(this.ssl ? "sslconnect" : "connect", () => {
+      this.#guardParser();
+      this.#limitStart(isForStart);
+    });
     // It is the first listener, so nobody gets the error before.
     this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
     // pg answers them only once it connects, so these listeners come first, and nothing is written to a destroyed connection.
@@ -87,6 +90,20 @@ export class PostgresClient extends pg.Client {
   async #requireNoPassword(): Promise<void> {
     if (this.#allowed === null) await new Promise<void>((resolve) => this._getPassword(resolve));
     if (this.#allowed !== null || this.password) throw unprovenError(this.#method);
+  }
+
+  /** pg's parser throws for what no PostgreSQL sends, and nobody would catch it. */
+  #guardParser(): void {
+    const { stream } = this.connection;
+    const [parse] = stream.listeners("data");
+    if (parse === undefined) return;
+    stream.removeAllListeners("data").on("data", (bytes: Buffer) => {
+      try {
+        parse.call(stream, bytes);
+      } catch (cause) {
+        stream.destroy(strangerError(cause));
+      }
+    });
   }
 
   /** pg keeps all of a message until its end, which may never come. */
@@ -138,9 +155,10 @@ function isClosedFolder(host: string): boolean {
   }
 }
 
-function strangerError(): WhcbError {
+function strangerError(cause?: unknown): WhcbError {
   return new WhcbError("unavailable", "What answers in the database's place isn't PostgreSQL", {
     hint: "Check the host and port of its URL.",
+    cause,
   });
 }
 
