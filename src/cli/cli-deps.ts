@@ -217,6 +217,8 @@ export interface StartReport {
   readonly users: StartUsers | null;
   /** `databaseId` is null for a database in memory. */
   readonly databaseId: string | null;
+  /** Another program may get in between this process and the database there. It is null on SQLite. */
+  readonly clearTextHost: string | null;
   /** The last `serve` on the SQLite file sent calls so. */
   readonly sentBefore: Partial<DeliverySettings>;
 }

@@ -174,8 +174,8 @@ async function start(
     teardown.addStep(watchFile(options.database, systemClock, (error) => teardown.fail(error)));
   hasStarted = true;
   const portLock = port && { path: port.path, pid: process.pid };
-  const report = { url, portLock, metricsUrl, settings, waiting, mailDirectory: mails };
-  return { ...report, users, databaseId: store.databaseId, sentBefore };
+  const report = { url, portLock, metricsUrl, settings, waiting, mailDirectory: mails, users, sentBefore };
+  return { ...report, databaseId: store.databaseId, clearTextHost: store.nodes?.clearTextHost ?? null };
 }
 
 /** Lets commands know where the service runs. */

@@ -22,7 +22,7 @@ const READ_BYTES = 65_536;
 const BODY_DEADLINE_MS = 60_000;
 const SWEEP_BODIES_MS = 5000;
 
-/** The rest of a body that nobody reads has to arrive within this time. */
+/** The rest of a body that nobody reads has to arrive within this time, and all that a stranger sends while the service stops. */
 export const LINGER_MS = 3000;
 
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -170,23 +170,31 @@ export class Connections {
     });
   }
 
-  /** Closes the oldest connection of a user who has more than half of all, else the oldest one of a stranger, else the oldest idle one. */
+  /** Closes one of a user who has more than half of all, the oldest idle one first, else a stranger's oldest, else the oldest idle one. */
   #makeRoom(): boolean {
     let stranger: Socket | undefined;
     let idle: Socket | undefined;
-    const users = new Map<string, { readonly oldest: Socket; count: number }>();
+    const users = new Map<string, { readonly oldest: Socket; oldestIdle: Socket | undefined; count: number }>();
     for (const [socket, { user, answering }] of this.#open) {
       if (user === null) stranger ??= socket;
       else {
-        if (answering === null) idle ??= socket;
-        const held = users.get(user) ?? { oldest: socket, count: 0 };
+        const held = users.get(user) ?? { oldest: socket, oldestIdle: undefined, count: 0 };
         held.count += 1;
+        if (answering === null) {
+          idle ??= socket;
+          held.oldestIdle ??= socket;
+        }
         users.set(user, held);
       }
     }
-    const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2))?.oldest;
-    const closed = greedy ?? stranger ?? idle;
+    const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2));
+    const closed = greedy?.oldestIdle ?? greedy?.oldest ?? stranger ?? idle;
     return closed !== undefined && this.#disconnect(closed);
+  }
+
+  /** Closes the connections of all clients that aren't known. */
+  endStrangers(): void {
+    for (const [socket, { user }] of this.#open) if (user === null) socket.destroy();
   }
 
   #disconnect(socket: Socket): true {
@@ -309,13 +317,15 @@ interface CloseLimits {
 
 const SWEEP_MS = 50;
 
-/** Finishes requests in flight. Node's own close waits for connections without a request and endless streams. */
+/** Finishes requests in flight, those of strangers within `LINGER_MS`. Node's own close waits for connections without a request and endless streams. */
 export async function closeGracefully(app: FastifyInstance, limits: CloseLimits): Promise<void> {
   const { timers, nowMs, limitMs, others = [] } = limits;
-  const cutOffAt = nowMs() + limitMs;
+  const beganAt = nowMs();
   let cancel = (): void => undefined;
   const sweep = (): void => {
-    if (app.connections.inFlight === 0 || nowMs() >= cutOffAt) app.server.closeAllConnections();
+    const elapsedMs = nowMs() - beganAt;
+    if (app.connections.inFlight === 0 || elapsedMs >= limitMs) app.server.closeAllConnections();
+    else if (elapsedMs >= LINGER_MS) app.connections.endStrangers();
     cancel = timers.after(SWEEP_MS, sweep);
   };
   cancel = timers.after(0, sweep);

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { Connections, connectionLimit } from "../../src/server/connections.js";
+import { Connections, closeGracefully, connectionLimit } from "../../src/server/connections.js";
 import { answerClientError } from "../../src/server/requests/send-errors.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import {
@@ -230,6 +230,43 @@ it("answers an Upgrade like any other request, and closes: Node ignores what cam
   expect(client.statuses).toEqual(["200"]);
 });
 
+const SIGN_IN = STRANGER.replace("GET /healthz", "POST /console/sign-in").replace(
+  "\r\n\r\n",
+  "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8000\r\n\r\na",
+);
+
+it("a stop waits three seconds for what strangers don't finish, and longer for a known client's answer", async () => {
+  let finishCheck = (): void => undefined;
+  const checked = new Promise<void>((resolve) => {
+    finishCheck = resolve;
+  });
+  const open = await listen({
+    async checkEndpoint() {
+      await checked;
+      return { kind: "answered", statusCode: 404, statusMessage: "", body: "" };
+    },
+  });
+  const { app } = service;
+  const [stranger, known] = [open(), open()];
+  const answered = known.gets(CREATION);
+  stranger.socket.write(SIGN_IN);
+  await expect.poll(() => app.connections.inFlight).toBe(2);
+  let elapsedMs = 0;
+  const stopped = closeGracefully(app, { timers: systemTimers, nowMs: () => elapsedMs, limitMs: 60_000 });
+  await expect.poll(() => app.server.listening).toBe(false);
+  elapsedMs = 2999;
+  await nextSweep();
+  expect(stranger.socket.destroyed).toBe(false);
+  elapsedMs = 3000;
+  await expect.poll(() => stranger.socket.destroyed, { timeout: 5000 }).toBe(true);
+  finishCheck();
+  expect(await answered).toEqual(["400"]);
+  await stopped;
+});
+
+/** It is longer than `closeGracefully` takes to look again. */
+const nextSweep = () => new Promise((resolve) => systemTimers.after(150, () => resolve(null)));
+
 const FILL = "y".repeat(16_000);
 
 it.each([
@@ -389,23 +426,36 @@ describe("with every connection in use", () => {
     expect([second, third].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
   });
 
-  it("one on which a known client waits for its answer is never closed", async () => {
-    const checks: (() => void)[] = [];
-    const began = new EventEmitter();
-    const open = await listen({
-      maxConnections: 1,
-      checkEndpoint: () =>
-        new Promise((resolve) => {
-          checks.push(() => resolve({ kind: "answered", statusCode: 404, statusMessage: "", body: "" }));
-          began.emit("check");
-        }),
+  const checks: (() => void)[] = [];
+  const began = new EventEmitter();
+  const checkEndpoint: ServerDeps["checkEndpoint"] = () =>
+    new Promise((resolve) => {
+      checks.push(() => resolve({ kind: "answered", statusCode: 404, statusMessage: "", body: "" }));
+      began.emit("check");
     });
+
+  it("a new one replaces the oldest idle one of a user who has more than half of all", async () => {
+    const open = await listen({ maxConnections: 3, checkEndpoint });
+    const waiting = open();
+    const answered = waiting.gets(CREATION);
+    await once(began, "check");
+    const [idle, other] = [open(), open()];
+    expect([await idle.gets(KNOWN), await other.gets(STRANGER)]).toEqual([["200"], ["200"]]);
+    expect(await open().gets(STRANGER)).toEqual(["200"]);
+    checks.pop()?.();
+    expect(await answered).toEqual(["400"]);
+    await idle.closed;
+    expect(other.socket.destroyed).toBe(false);
+  });
+
+  it("one on which a known client waits for its answer is never closed", async () => {
+    const open = await listen({ maxConnections: 1, checkEndpoint });
     const known = open();
     const answered = known.gets(CREATION);
     await once(began, "check");
     const refused = open();
     expect(await refused.gets(STRANGER)).toEqual([]);
-    checks[0]?.();
+    checks.pop()?.();
     expect(await answered).toEqual(["400"]);
     expect(await open().gets(STRANGER)).toEqual(["200"]);
   });

@@ -3,7 +3,7 @@
  * loopback.
  */
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -239,6 +239,28 @@ describe("a server that asks for the password in clear text", () => {
     expect(await failureOf(url)).toMatchObject(error);
     expect(received().includes(PASSWORD)).toBe(isSent);
   });
+
+  // Only root can give a folder to another user.
+  it.runIf(process.getuid?.() === 0).each([
+    ["of its folder", "shared/theirs"],
+    ["of a folder above it", "shared/theirs/below"],
+    ["of what our own link leads to", "own-link"],
+    ["of a link", "shared/their-link"],
+  ])("doesn't get it over a socket where another user may be the maker %s", async (_, socketFolder) => {
+    const place = mkdtempSync(join(folder, "made-"));
+    const [shared, theirs] = [join(place, "shared"), join(place, "shared/theirs")];
+    for (const made of [shared, theirs, join(theirs, "below"), join(place, "own")]) mkdirSync(made);
+    chmodSync(shared, 0o1777);
+    chownSync(theirs, 12_345, 12_345);
+    symlinkSync(theirs, join(place, "own-link"));
+    symlinkSync(join(place, "own"), join(shared, "their-link"));
+    lchownSync(join(shared, "their-link"), 12_345, 12_345);
+    const path = join(place, socketFolder);
+    const { received } = await startServer({ path: join(path, ".s.PGSQL.5432") });
+    const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(path)}`;
+    expect(await failureOf(url)).toMatchObject(REFUSAL);
+    expect(received()).not.toContain(PASSWORD);
+  });
 });
 
 describe("a server that asks for the password's MD5", () => {
@@ -308,6 +330,23 @@ describe("a server that goes on sending before the login has ended", () => {
     await ended;
     expect(error).toMatchObject(STRANGER);
     expect(sent()).toBeLessThan(20 * MIB);
+  });
+});
+
+describe("a server whose message pg can't read", () => {
+  it.each([
+    ["asks for an unknown login", { request: message("R", Buffer.from([0, 0, 0, 99])) }],
+    ["asks for an unknown login, over TLS", { request: message("R", Buffer.from([0, 0, 0, 99])), tls: true }],
+    ["has a message that is shorter than its length", { request: Buffer.from([0x52, 0, 0, 0, 0]) }],
+    ["sends a key that ends early", { request: message("K", "") }],
+    ["sends a row that nobody asked for", { request: message("D", Buffer.from([0, 1])) }],
+    ["sends a row that ends early, as an answer", { request: READY, answers: [message("D", Buffer.from([0, 1]))] }],
+  ])("is left: it %s", async (_, options) => {
+    const { port, ended } = await startServer(options);
+    const query = "tls" in options ? "?sslmode=no-verify" : "?require_auth=none";
+    const error = await failureOf(urlOf(port, query));
+    await ended;
+    expect(error).toMatchObject(STRANGER);
   });
 });
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Kysely } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { type OpenedPostgres, openPool } from "../postgres/open-postgres.js";
+import { clearTextHost } from "../postgres/postgres-client.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
 import type { Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -29,6 +30,7 @@ export function openNodeStore(url: string, store: OpenedPostgres, clock: Clock, 
     ...limitStore(store.db, clock, cipher),
     ...memberStore(db),
     ...signals,
+    clearTextHost: clearTextHost(url),
     /** Reads the database's clock, in epoch ms. */
     readTime: (): Promise<number> => readDatabaseTime(db),
     async close(): Promise<void> {

@@ -1,9 +1,9 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { type ConnectionOptions, TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { parseUrl, secretMask } from "../../domain/mask.js";
-import { EVERYBODY_WRITES } from "../../platform/files/is-own.js";
+import { EVERYBODY_WRITES, requireNoStrangers } from "../../platform/files/is-own.js";
 
 /** A server's answers up to the end of the login have some kilobytes, and so have those to the queries of a start. */
 const MAX_START_BYTES = 1024 * 1024;
@@ -43,7 +43,10 @@ export class PostgresClient extends pg.Client {
       tls.rejectUnauthorized ??= true;
       Object.assign(this.connection, { ssl: tls });
     }
-    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitStart(isForStart));
+    this.connection.once(this.ssl ? "sslconnect" : "connect", () => {
+      this.#guardParser();
+      this.#limitStart(isForStart);
+    });
     // It is the first listener, so nobody gets the error before.
     this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
     // pg answers them only once it connects, so these listeners come first, and nothing is written to a destroyed connection.
@@ -89,6 +92,20 @@ export class PostgresClient extends pg.Client {
     if (this.#allowed !== null || this.password) throw unprovenError(this.#method);
   }
 
+  /** pg's parser throws for what no PostgreSQL sends, and nobody would catch it. */
+  #guardParser(): void {
+    const { stream } = this.connection;
+    const [parse] = stream.listeners("data");
+    if (parse === undefined) return;
+    stream.removeAllListeners("data").on("data", (bytes: Buffer) => {
+      try {
+        parse.call(stream, bytes);
+      } catch (cause) {
+        stream.destroy(strangerError(cause));
+      }
+    });
+  }
+
   /** pg keeps all of a message until its end, which may never come. */
   #limitStart(isForQueries: boolean): void {
     const { stream } = this.connection;
@@ -117,15 +134,31 @@ export class PostgresClient extends pg.Client {
   }
 }
 
-/** In a folder where everybody may write, another program may make the socket while the server is stopped. */
-function isClosedFolder(host: string): boolean {
-  const folder = host.startsWith("/") ? statSync(host, { throwIfNoEntry: false }) : undefined;
-  return folder !== undefined && (folder.mode & EVERYBODY_WRITES) === 0;
+/**
+ * Returns the database's host, or the folder of its socket, if another program may get in between: it passes the login on to the server,
+ * which proves that it knows the password, and then reads and changes what it likes. Only TLS and a closed folder keep it out.
+ */
+export function clearTextHost(url: string): string | null {
+  const { ssl, host } = new PostgresClient({ connectionString: url });
+  return ssl || isClosedFolder(host) ? null : host;
 }
 
-function strangerError(): WhcbError {
+/** Otherwise another user may make the socket, or a folder or link that leads to it, while the server is stopped. */
+function isClosedFolder(host: string): boolean {
+  if (!host.startsWith("/")) return false;
+  try {
+    const folder = realpathSync(host);
+    for (const path of [host, folder]) requireNoStrangers(path);
+    return (statSync(folder).mode & EVERYBODY_WRITES) === 0;
+  } catch {
+    return false;
+  }
+}
+
+function strangerError(cause?: unknown): WhcbError {
   return new WhcbError("unavailable", "What answers in the database's place isn't PostgreSQL", {
     hint: "Check the host and port of its URL.",
+    cause,
   });
 }
 

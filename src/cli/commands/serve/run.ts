@@ -6,7 +6,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
 import { text } from "../../output/screen-text.js";
-import { warnOfClearText } from "../../settings/clear-text-warning.js";
+import { warnOfClearDatabase, warnOfClearText } from "../../settings/clear-text-warning.js";
 import { databaseName } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
@@ -114,6 +114,7 @@ async function announceApi(
 async function announceStart(invocation: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
   const { screen } = invocation;
   warnOfOpenDatabase(invocation, options.database);
+  warnOfClearDatabase(invocation, service.clearTextHost);
   for (const line of describeStart(service, options, reachableUrl(service.url))) screen.info(line);
   await screen.out(text`Listening on ${service.url}\n`);
 }

@@ -23,6 +23,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       mailDirectory: "",
       users: { removed: [], own: "new" as const },
       databaseId: null,
+      clearTextHost: null,
       sentBefore: {},
       stopped: new Promise<void>(() => {}),
       stop: close("service"),

@@ -14,6 +14,7 @@ const SERVICE: Start[0] = {
   metricsUrl: null,
   users: { removed: [], own: "same" },
   databaseId: null,
+  clearTextHost: null,
   sentBefore: {},
 };
 const OPTIONS: Start[1] = {
