@@ -348,6 +348,11 @@ describe("a server whose message pg can't read", () => {
     await ended;
     expect(error).toMatchObject(STRANGER);
   });
+
+  it("is left, also before anybody listens to the connection", async () => {
+    const { port } = await startServer({ request: Buffer.concat([READY, message("D", Buffer.from([0, 1]))]) });
+    expect(await failureOf(urlOf(port, "?require_auth=none"))).toMatchObject({ code: "unavailable" });
+  });
 });
 
 describe("a server that goes on sending after the login", () => {

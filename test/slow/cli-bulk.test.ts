@@ -475,7 +475,10 @@ describe("reconcile", () => {
     expect([undecided.code, received()]).toEqual([8, 2]);
     expect(JSON.parse(undecided.stdout)).toMatchObject({
       ambiguous: [{ id: call.id }],
-      warnings: [expect.stringContaining("1 ambiguous call, which your system may have: neither marked nor sent")],
+      warnings: [
+        expect.stringContaining("1 ambiguous call, which your system may have: neither marked nor sent"),
+        expect.stringContaining("another content"),
+      ],
       balance: { failed: 3, seen: 0, accepted: 2, ambiguous: 1, missing: 0 },
     });
     expect(undecided.stderr).toContain(call.id);

@@ -43,6 +43,8 @@ export class PostgresClient extends pg.Client {
       tls.rejectUnauthorized ??= true;
       Object.assign(this.connection, { ssl: tls });
     }
+    // Before its user listens, a connection that is lost after the login would end the process. The next statement fails.
+    this.on("error", () => {});
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => {
       this.#guardParser();
       this.#limitStart(isForStart);
