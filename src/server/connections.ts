@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
 import { settleAll } from "../platform/teardown.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
+import { ignoreFurtherRequests } from "../wire/pipelined-requests.js";
 import { ByteBudget } from "./requests/byte-budget.js";
 import { MAX_HEADERS } from "./requests/protocol-fault.js";
 
@@ -289,14 +290,6 @@ class CompactRequest extends IncomingMessage {
     this.#unread = null;
     return true;
   }
-}
-
-/**
- * Node goes on to parse what has already arrived, some 1 200 requests of 64 KiB, and keeps them all for as long as anything
- * holds the socket: a few dozen such clients at once would fill the heap. Node has no public way to stop that.
- */
-function ignoreFurtherRequests(socket: Socket & { readonly parser?: { onIncoming: unknown } | null }): void {
-  if (socket.parser) socket.parser.onIncoming = () => 0;
 }
 
 function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: IncomingMessage): number {

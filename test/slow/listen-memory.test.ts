@@ -69,6 +69,21 @@ it.each([["--hang"], ["--delay", "1h"]])(
   },
 );
 
+it("a temporary endpoint outlives 900 connections with 100 requests of 97 tiny headers each, which it never answers", async () => {
+  const env = { NODE_OPTIONS: "--max-old-space-size=128" };
+  const endpoint = home.start(["listen", "--port", "0", "--hang"], { env });
+  const [, url = ""] = await endpoint.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+  const headers = Array.from({ length: 97 }, (_, index) => `A${index.toString(36)}:b\r\n`).join("");
+  const attack = await pipelineUnread(url, {
+    connections: 900,
+    requests: 100,
+    request: `POST / HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: 0\r\n\r\n`,
+  });
+  await expect.poll(() => attack.open, { timeout: 20_000 }).toBeLessThan(500);
+  await attack.stop();
+  expect((await fetch(url)).status).toBe(200);
+});
+
 it("a temporary endpoint prints a body of many levels as the text that it is", async () => {
   const endpoint = await home.listen(["-o", "ndjson"]);
   const body = `${"[".repeat(6_000)}${"]".repeat(6_000)}`;

@@ -4,6 +4,7 @@ import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
 import { CollectedBytes } from "../../../wire/collected-bytes.js";
+import { ignoreFurtherRequests } from "../../../wire/pipelined-requests.js";
 
 export interface Received {
   readonly receivedAt: number;
@@ -30,6 +31,8 @@ const MAX_BODY_BYTES = 10_485_760;
 const MAX_REQUESTS_BYTES = 3 * MAX_BODY_BYTES;
 /** What is kept of a request without headers or body, and of its answer. */
 const MIN_REQUEST_BYTES = 4_096;
+/** What Node keeps for a header's name or value, besides its text. */
+const HEADER_BYTES = 80;
 /** Node keeps far more for a header, and for a connection, than its bytes. A service has at most some dozens of either. */
 const MAX_HEADERS = 100;
 const MAX_CONNECTIONS = 1_000;
@@ -65,7 +68,10 @@ export async function openEndpoint(
     const connection = connections.get(socket);
     if (connection === undefined) return;
     // A 503 would wait for the answers to the connection's earlier requests.
-    if (arriving.bytes > MAX_REQUESTS_BYTES && connection.unansweredBytes > 0) return void socket.destroy();
+    if (arriving.bytes > MAX_REQUESTS_BYTES && connection.unansweredBytes > 0) {
+      socket.destroy();
+      return ignoreFurtherRequests(socket);
+    }
     const bytes = headBytesOf(request);
     const countUnanswered = (change: number) => {
       connection.unansweredBytes += change;
@@ -168,7 +174,7 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
 }
 
 function headBytesOf({ rawHeaders, url = "" }: IncomingMessage): number {
-  return rawHeaders.reduce((sum, text) => sum + text.length, MIN_REQUEST_BYTES + url.length);
+  return rawHeaders.reduce((sum, text) => sum + HEADER_BYTES + text.length, MIN_REQUEST_BYTES + url.length);
 }
 
 function listenError(port: number, cause: Error): WhcbError {
