@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import { type DeliveryResult, REASON_WORDS, type UnreachableReason } from "../../../domain/attempt.js";
-import { type CallProgress, idKey, isGeneratedId, isHeld } from "../../../domain/call.js";
+import { type CallProgress, isHeld } from "../../../domain/call.js";
 import { type CallFilter, reasonWords } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../../../domain/message-response.js";
@@ -21,10 +21,9 @@ export function FromAndText({ response: { from, responseMessage } }: { response:
   );
 }
 
-/** Of a generated id the end is enough, as its beginning is a time. Those that senders choose differ anywhere. */
+/** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {
-  if (isGeneratedId(idKey(id))) return `…${id.slice(-8)}`;
-  return id.length <= 40 ? id : `${id.slice(0, 20)}…${id.slice(-19)}`;
+  return id.length <= 12 ? id : `…${id.slice(-8)}`;
 }
 
 export function CallBadge({ call }: { call: CallProgress }): VNode {

@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import type { Call, CallProgress } from "../../../domain/call.js";
+import { type Call, type CallProgress, idKey, isGeneratedId } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
@@ -117,7 +117,7 @@ function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
           keyOf={({ id }) => id}
           rows={samples}
           columns={[
-            { title: "Call", cell: ({ id }) => <ShortId id={id} /> },
+            { title: "Call", kind: "text", cell: ({ id }) => <ShortId id={id} /> },
             { title: "Status", cell: (call) => <StatusText call={call} /> },
             {
               title: "From and text",
@@ -131,10 +131,11 @@ function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
   );
 }
 
+/** Ids that senders choose may differ anywhere. */
 function ShortId({ id }: { id: string }): VNode {
   return (
     <span class="monospaced" title={id}>
-      {shortCallId(id)}
+      {isGeneratedId(idKey(id)) ? shortCallId(id) : id}
     </span>
   );
 }
@@ -155,6 +156,7 @@ function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>
           columns={[
             {
               title: "Call",
+              kind: "text",
               cell: ([id]) => <ShortId id={id} />,
             },
             {
