@@ -24,7 +24,7 @@ export function openDisplay({ screen, frame, onKey }: DisplayParts): Display & D
     const size = screen.size();
     screen.draw(linesOf(frame(size), size));
   };
-  // Of a sequence that is no key, such as a report of the mouse or a late answer, Node takes the rest for characters. It comes at once.
+  // Node takes the rest of a sequence that is no key, such as a mouse report, for characters. It comes with the same data.
   let isRest = false;
   const onData = (): void => {
     isRest = false;

@@ -134,12 +134,14 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
 }
 
 function findHeading({ format, headings, ignored, lines }: SeenList, calls: readonly ComparableCall[]): Heading | null {
+  if (headings.length === 0 && format !== "ids") return null;
   const known = new Set(calls.flatMap(({ id, messageIds }) => [idKey(id), ...messageIds]));
   // A sender may have chosen the word as an id.
   const heading = headings.find(({ id }) => mentionsRefusal("", id) || !known.has(idKey(id)));
   if (heading !== undefined || format !== "ids" || ignored.has("id")) return heading ?? null;
   const absent = lines.flatMap(({ line, id }) => (id === null || known.has(idKey(id)) ? [] : [{ line, name: "id", id }]));
-  const isLikeOne = absent.length === 0 ? () => true : idsLike([...known]);
+  if (absent.length === 0) return null;
+  const isLikeOne = idsLike([...known]);
   return absent.find(({ id }) => !isLikeOne(id)) ?? null;
 }
 

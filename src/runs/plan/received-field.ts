@@ -90,7 +90,7 @@ const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
 
 /** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
-  if (WORDS_OF_REFUSAL.test(text) && !isGeneratedId(idKey(text))) return false;
+  if (WORDS_OF_REFUSAL.test(text) && !isGenerated(text)) return false;
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }
 
@@ -98,11 +98,12 @@ export function looksLikeId(text: string): boolean {
  * Returns whether an id that no call has is spelled like one of these, but for its numbers, or like a generated one. Others may be headings.
  */
 export function idsLike(known: readonly string[]): (id: string) => boolean {
-  const [generated, chosen] = [known.filter(isGenerated), known.filter((id) => !isGenerated(id))];
+  const chosen = known.filter((id) => !isGenerated(id));
+  const hasGenerated = chosen.length < known.length;
   const spellings = new Set(chosen.map(spellingOf));
   const kinds = new Set(chosen.flatMap(kindsOf));
   const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
-  return (id) => isGenerated(id) || (generated.length > 0 && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
+  return (id) => isGenerated(id) || (hasGenerated && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
 }
 
 function isGenerated(id: string): boolean {

@@ -104,7 +104,7 @@ export interface Panel {
   readonly output: readonly string[];
   readonly progress: string | null;
   readonly question: { readonly text: string; readonly isSecret: boolean } | null;
-  /** As on a line, what is typed before the question is a part of the answer: the end of a text that isn't meant for it must not be a yes. */
+  /** The answer begins with what is typed before the question, as on a line: the end of a text for another window must not be a yes. */
   readonly typed: string;
   readonly outcome: Outcome | null;
 }
@@ -182,7 +182,7 @@ export function shownGroups({ counted, dimension, filterText }: GroupsLevel): re
   return counted.groups.filter((group) => contains(groupName(group, dimension), filterText));
 }
 
-/** null is all of the group, which a filter hides. */
+/** The row null stands for all of the group. A filter hides it. */
 export function shownParts({ parts, filterText }: GroupLevel): readonly (GroupPart | null)[] {
   if (filterText === "") return [null, ...parts];
   return parts.filter(({ group, dimension }) => contains(groupName(group, dimension), filterText));
