@@ -103,6 +103,8 @@ export class DispatchRun {
   #requests = 0;
   #storeCalls = 0;
   #isFailing = false;
+  /** Bodies that couldn't be read since all was settled. */
+  #unread = 0;
 
   readonly #limits: RunLimits;
 
@@ -273,13 +275,17 @@ export class DispatchRun {
     return checkSettled(store, this.model, { now: clock.now(), isCrowded, isThorough });
   }
 
-  /** If the store has just failed, the dispatcher is about to try again: what lacks memory too, with its next look. */
+  /**
+   * If the store has just failed, the dispatcher is about to try again: what lacks memory too, with its next look, and a body that
+   * couldn't be read after 1 s, then 2 s and so on.
+   */
   async settle(): Promise<void> {
     do {
-      const waitMs = !this.#isFailing ? 0 : this.model.isTight ? 1_000 : 200;
+      const aheadMs = !this.#isFailing ? 0 : this.model.isTight ? 1_000 : 200;
       this.#isFailing = false;
-      await this.sim.runFor(waitMs);
+      await this.sim.runFor(this.#unread === 0 ? aheadMs : 1_000 * 2 ** (this.#unread - 1));
     } while (this.#isFailing);
+    this.#unread = 0;
   }
 
   async onStoreCall(method: string, args: readonly unknown[], work: () => Promise<unknown>): Promise<unknown> {
@@ -296,6 +302,7 @@ export class DispatchRun {
       failure.times -= 1;
       if (failure.times <= 0) this.#failures.shift();
       this.#isFailing = true;
+      if (method === "calls.find") this.#unread += 1;
       throw new StoreFailure("the store failed");
     }
     const result = await work();
