@@ -104,10 +104,11 @@ function checkOutages({ calls }: SharedCallback, outages: readonly CheckedOutage
     const end = endedAt ?? Number.POSITIVE_INFINITY;
     const opening = openedBy(recorded, startedAt);
     if (opening.length === 0) broken.push(`I4 no failed attempt opened the outage ${id}`);
-    // An attempt that began in it and failed after it opens the next one.
-    const isWithin = (other: CheckedOutage) =>
-      other.startedAt >= startedAt && Math.max(...openedBy(recorded, other.startedAt)) < end;
-    const others = outages.filter((other) => other.id !== id && isWithin(other));
+    // Of attempts that began in it, one that failed after it opens the next, and one that failed before it is known has its own.
+    const others = outages.filter((other) => {
+      const opened = openedBy(recorded, other.startedAt);
+      return other.id !== id && Math.min(...opened) >= Math.max(...opening) && Math.max(...opened) < end;
+    });
     if (others.length > 0) broken.push(`I4 ${others.length} outages were opened while ${id} was open`);
     const wasAccepted = recorded.some(
       ({ attempt, isAccepted }) => isAccepted && endOf(attempt) >= startedAt && endOf(attempt) <= end + CLOCKS_APART_MS,
