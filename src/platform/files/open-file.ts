@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 /**
  * Returns whether the process has the file open and the same network as this one. It is null if the system doesn't tell: it isn't Linux, or
@@ -8,27 +8,33 @@ export function hasOpen(pid: number, path: string): boolean | null {
   try {
     const file = statSync(path, { bigint: true });
     if (readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync("/proc/self/ns/net")) return false;
-    return hasDescriptorOf(`/proc/${pid}/fd`, file);
+    return [...openFiles(pid).values()].some((open) => isSame(open, file));
   } catch {
     return null;
   }
 }
 
-/** Returns whether this process has the descriptor's file open by another one, too. Only Linux tells; elsewhere it is null. */
-export function isOpenTwice(descriptor: number): boolean | null {
-  try {
-    return hasDescriptorOf("/proc/self/fd", fstatSync(descriptor, { bigint: true }), String(descriptor));
-  } catch {
-    return null;
-  }
+/** Returns a function that lists the files that this process has opened since. Only Linux tells; elsewhere it returns null. */
+export function watchOpened(): () => readonly BigIntStats[] | null {
+  if (process.platform !== "linux") return () => null;
+  const before = openFiles("self");
+  const isNew = ([descriptor, file]: [string, BigIntStats]) => !isSame(before.get(descriptor), file);
+  return () => [...openFiles("self")].filter(isNew).map(([, file]) => file);
 }
 
-function hasDescriptorOf(folder: string, { dev, ino }: BigIntStats, besides?: string): boolean {
-  return readdirSync(folder).some((descriptor) => {
-    if (descriptor === besides) return false;
-    const open = statSync(`${folder}/${descriptor}`, { bigint: true, throwIfNoEntry: false });
-    return open?.dev === dev && open.ino === ino;
-  });
+/** Returns what the process has open, by the descriptor. */
+function openFiles(pid: number | "self"): ReadonlyMap<string, BigIntStats> {
+  const folder = `/proc/${pid}/fd`;
+  const files = new Map<string, BigIntStats>();
+  for (const descriptor of readdirSync(folder)) {
+    const file = statSync(`${folder}/${descriptor}`, { bigint: true, throwIfNoEntry: false });
+    if (file?.isFile()) files.set(descriptor, file);
+  }
+  return files;
+}
+
+export function isSame(one: BigIntStats | undefined, other: BigIntStats): boolean {
+  return one?.dev === other.dev && one.ino === other.ino;
 }
 
 /** Returns the process that Linux lists as the one that keeps others from this file, or null. Linux may take ten milliseconds for the list. */

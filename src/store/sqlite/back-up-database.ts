@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  type BigIntStats,
   closeSync,
   existsSync,
   fstatSync,
@@ -17,7 +18,7 @@ import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { BackupTarget } from "../../domain/maintenance.js";
 import { flushFolder } from "../../platform/files/durable-folders.js";
-import { isOpenTwice } from "../../platform/files/open-file.js";
+import { isSame, watchOpened } from "../../platform/files/open-file.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -34,14 +35,10 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
       // Only its owner may read it, as it contains people's messages.
       const descriptor = openSync(draft, "wx", 0o600);
       try {
-        await copyPages(database, draft, (done, total) => {
-          // SQLite opens it by its name. No page is written yet at the first call, and no other file gets its inode while it is open here.
-          if (done === 0 && isOpenTwice(descriptor) === false) throw exchanged(draft);
-          onProgress(done, total);
-        });
+        const created = fstatSync(descriptor, { bigint: true });
+        await copyPages(database, { name: draft, created }, onProgress);
         fsyncSync(descriptor);
-        const [written, named] = [fstatSync(descriptor, { bigint: true }), lstatSync(draft, { bigint: true })];
-        if (written.ino !== named.ino || written.dev !== named.dev) throw exchanged(draft);
+        if (!isSame(created, lstatSync(draft, { bigint: true }))) throw exchanged(draft);
       } finally {
         closeSync(descriptor);
       }
@@ -73,14 +70,29 @@ const PAGES_AT_ONCE = 1_000;
  * SQLite's online backup begins again whenever another process has written, so it would never end beside a busy service. A read transaction
  * on its connection keeps one state. (VACUUM INTO has one too, but blocks this process until it is done: no progress, no Ctrl-C.)
  */
-async function copyPages(database: Database.Database, draft: string, onProgress: BackupTarget["onProgress"]): Promise<void> {
+async function copyPages(
+  database: Database.Database,
+  draft: { readonly name: string; readonly created: BigIntStats },
+  onProgress: BackupTarget["onProgress"],
+): Promise<void> {
   database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
-  await database.backup(draft, {
+  const openedSince = watchOpened();
+  await database.backup(draft.name, {
     progress({ totalPages, remainingPages }) {
-      onProgress(totalPages - remainingPages, totalPages);
+      const done = totalPages - remainingPages;
+      // SQLite opens the draft by its name, and has written no page yet at the first call.
+      if (done === 0 && isForeign(openedSince(), draft.created)) throw exchanged(draft.name);
+      onProgress(done, totalPages);
       return PAGES_AT_ONCE;
     },
   });
+}
+
+/** The draft and its journal, which gets the draft's owner and mode, are all that may be opened. */
+function isForeign(opened: readonly BigIntStats[] | null, draft: BigIntStats): boolean {
+  if (opened === null) return false;
+  const isPrivate = opened.every(({ uid, mode }) => uid === draft.uid && mode === draft.mode);
+  return !isPrivate || !opened.some((file) => isSame(file, draft));
 }
 
 const SIDE_FILES = [".key", "-wal", "-shm", "-journal", "-serve.lock"];

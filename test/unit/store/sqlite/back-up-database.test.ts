@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
@@ -110,6 +110,26 @@ it.skipIf(process.platform !== "linux")("writes nothing to a file that another u
   expect([statSync(loot).size, left(target.file)]).toEqual([0, []]);
 });
 
+it.skipIf(process.platform !== "linux")("… nor if SQLite has its own draft open too, as that file's journal", async () => {
+  const { path } = await aLargeDatabase();
+  const target = aTarget();
+  const loot = files.path("loot");
+  new Database(loot).exec("CREATE TABLE things (name TEXT)").close();
+  // A wrong size, and another change counter: SQLite corrects them, and needs a journal for it, before the first page is copied.
+  const bytes = readFileSync(loot);
+  for (const [at, value] of [
+    [24, 9],
+    [28, 77],
+    [92, 3],
+  ] as const)
+    bytes.writeUInt32BE(value, at);
+  writeFileSync(loot, bytes);
+  const backup = backUpDatabase(path, target);
+  exchangeDraft(target.file, loot, (draft) => renameSync(draft, `${loot}-journal`));
+  await expect(backup).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("another user") });
+  expect(statSync(loot).size).toBe(bytes.length);
+});
+
 it.skipIf(process.platform === "win32")("isn't done if another user has exchanged what was written", async () => {
   const { path } = await aLargeDatabase();
   const other = files.path("other");
@@ -125,8 +145,8 @@ it.skipIf(process.platform === "win32")("isn't done if another user has exchange
   expect(left(target.file)).toEqual([]);
 });
 
-function exchangeDraft(file: string, other: string): void {
+function exchangeDraft(file: string, other: string, away: (draft: string) => void = rmSync): void {
   const draft = join(dirname(file), left(file).find((name) => name.endsWith(".partial")) ?? "");
-  rmSync(draft);
+  away(draft);
   symlinkSync(other, draft);
 }
