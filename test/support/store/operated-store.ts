@@ -52,7 +52,10 @@ export class OperatedStore {
       case "request":
         return this.#request(operation);
       case "purge":
-        return [await store.retention.purgeDeleted(operation.limit), await store.retention.purgeExpired(now, operation.limit)];
+        return [
+          await removeAll(() => store.retention.purgeDeleted(operation.limit), operation.limit),
+          await removeAll(() => store.retention.purgeExpired(now, operation.limit), operation.limit),
+        ];
       case "sendMails": {
         const mails = await store.mails.fetchQueued(now, 10);
         for (const { outageId } of mails) await store.mails.recordSent(outageId, now, "file");
@@ -160,4 +163,11 @@ function plainRow(
     if (type === "bigint") return Number(value);
     return type === "json" && typeof value === "string" ? JSON.parse(value) : value;
   });
+}
+
+/** What goes first isn't promised. Resolves to how much was removed each time. */
+async function removeAll(removeChunk: () => Promise<number>, limit: number): Promise<readonly number[]> {
+  const removed = [await removeChunk()];
+  while ((removed.at(-1) ?? 0) >= limit) removed.push(await removeChunk());
+  return removed;
 }
