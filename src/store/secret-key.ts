@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
+import { lstatSync } from "node:fs";
 import { link, open, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { WhcbError } from "../domain/errors.js";
@@ -32,9 +33,11 @@ export function secretKeyPath(dbPath: string): string {
 /** Gives concurrent processes the same key. Throws `config` for a missing or unusable file. */
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
+  // A new database may be another user's for a moment, by its name. No key of his decrypts what is stored in an old one.
+  const databaseOwner = mayCreate ? undefined : lstatSync(dbPath, { throwIfNoEntry: false })?.uid;
   try {
-    requireOwnKey(path, dbPath);
-    const key = (await readKey(path, dbPath)) ?? (mayCreate ? await createKey(path, dbPath) : null);
+    requireOwnKey(path, databaseOwner);
+    const key = (await readKey(path, databaseOwner)) ?? (mayCreate ? await createKey(path) : null);
     if (key === null) {
       throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
         hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
@@ -52,10 +55,10 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
   }
 }
 
-async function readKey(path: string, dbPath: string): Promise<Uint8Array | null> {
+async function readKey(path: string, alsoAllowed?: number): Promise<Uint8Array | null> {
   await using file = await open(path).catch(nullWhen("ENOENT"));
   if (file === null) return null;
-  requireOwnKey(path, dbPath, await file.stat());
+  requireOwnKey(path, alsoAllowed, await file.stat());
   const text = await file.readFile("utf8");
   const key = Buffer.from(text.trim(), "base64");
   if (key.length !== SECRET_KEY_BYTES) {
@@ -67,7 +70,7 @@ async function readKey(path: string, dbPath: string): Promise<Uint8Array | null>
 }
 
 /** Writes the file under another name and then links it, so nobody reads half a key. */
-async function createKey(path: string, dbPath: string): Promise<Uint8Array> {
+async function createKey(path: string): Promise<Uint8Array> {
   const key = randomBytes(SECRET_KEY_BYTES);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
   try {
@@ -76,7 +79,7 @@ async function createKey(path: string, dbPath: string): Promise<Uint8Array> {
   } finally {
     await rm(draft, { force: true });
   }
-  const stored = await readKey(path, dbPath);
+  const stored = await readKey(path);
   if (stored === null) throw new WhcbError("config", `The key file ${path} was deleted while it was being created`);
   return stored;
 }

@@ -28,7 +28,9 @@ const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 /** A group may write to it, which is that of `nobody`. */
 const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
 
-beforeAll(() => {
+beforeAll(async () => {
+  const theirs = join(team, "theirs.db");
+  await (await openStore({ url: theirs, clock: systemClock, secretKey: secretKeySource(theirs) })).close();
   chmodSync(shared, 0o1777);
   for (const end of ["wal.db-wal", "key.db.key", "own.db.key"]) writeFileSync(join(shared, end), `${"A".repeat(43)}=\n`);
   writeFileSync(join(shared, "planted.db"), "");
@@ -36,15 +38,16 @@ beforeAll(() => {
   symlinkSync(join(shared, "theirs.db"), join(shared, "link.db"));
   mkdirSync(join(shared, "folder"));
   chmodSync(team, 0o770);
-  for (const end of ["key.db.key", "own.db.key", "theirs.db.key", "theirs.db"])
-    writeFileSync(join(team, end), end.endsWith(".key") ? `${"A".repeat(43)}=\n` : "");
-  for (const end of ["theirs.db.key", "theirs.db"]) chmodSync(join(team, end), 0o660);
+  for (const end of ["key.db.key", "own.db.key", "new.db.key"]) writeFileSync(join(team, end), `${"A".repeat(43)}=\n`);
+  writeFileSync(join(team, "new.db"), "");
+  for (const end of ["theirs.db.key", "theirs.db", "new.db.key", "new.db"]) chmodSync(join(team, end), 0o660);
   writeFileSync(join(team, "planted"), `${"A".repeat(43)}=\n`);
   chmodSync(join(team, "planted"), 0o666);
   if (!isRoot) return;
   chownSync(team, NOBODY, NOBODY);
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
-  for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "planted"]) chownSync(join(team, end), 12_345, NOBODY);
+  for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "new.db.key", "new.db", "planted"])
+    chownSync(join(team, end), 12_345, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
   for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder"])
     lchownSync(join(shared, end), 12_345, 12_345);
@@ -78,6 +81,14 @@ it.each(["key.db", "own.db", "theirs.db"])(
     else await (await opened).close();
   },
 );
+
+it("takes no secret key of the database's owner while nothing is encrypted yet: it could be a stranger's, for a moment", async () => {
+  const url = join(team, "new.db");
+  const opened = openStore({ url, clock: systemClock, secretKey: secretKeySource(url) });
+  if (isRoot)
+    await expect(opened).rejects.toMatchObject({ code: "config", message: expect.stringContaining("belongs to another user") });
+  else await (await opened).close();
+});
 
 it("takes no secret key that a stranger puts there while one is looked for", async () => {
   const key = secretKeySource(join(team, "raced.db"))({ mayCreate: true });

@@ -1,5 +1,5 @@
 /** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
+import { closeSync, openSync, type Stats } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
@@ -48,11 +48,11 @@ export function createPrivate(path: string): void {
 
 /**
  * Throws `config` if a stranger made the key where a group may write, too: he would know the key of all that is stored with it. A group
- * that shares a database has the key of its owner. `file` is what was opened.
+ * that shares a database has the key of its owner (`alsoAllowed`). `file` is what was opened.
  */
-export function requireOwnKey(path: string, databasePath: string, file?: Stats): void {
+export function requireOwnKey(path: string, alsoAllowed?: number, file?: Stats): void {
   requireNoStrangers(path);
-  requireNoStranger(path, OTHERS_WRITE, lstatSync(databasePath, { throwIfNoEntry: false })?.uid, file);
+  requireNoStranger(path, OTHERS_WRITE, alsoAllowed, file);
 }
 
 /** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */
