@@ -165,8 +165,7 @@ export class DispatchModel implements Watcher {
   }
 
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {
-    // On disk, one whose first failure isn't committed yet is PENDING, so it isn't replayed.
-    if (call.status !== "FAILED" || (call.wasFirst && call.isUncommitted)) return;
+    if (!isFailedOnDisk(call)) return;
     call.owes = "replay";
     call.triedIn = 0;
     callback.endpoint.replayRequested(at);
@@ -463,4 +462,9 @@ export class DispatchModel implements Watcher {
   #require(holds: boolean, otherwise: string): void {
     if (!holds) this.violations.push(otherwise);
   }
+}
+
+/** One whose first failure isn't committed yet is PENDING on disk, so nobody replays it. */
+export function isFailedOnDisk({ status, wasFirst, isUncommitted }: ModelCall): boolean {
+  return status === "FAILED" && !(wasFirst && isUncommitted);
 }

@@ -8,7 +8,7 @@ import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
-import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
+import { DispatchModel, isFailedOnDisk, type ModelCallback } from "./dispatch-model.js";
 import { type Answer, MINUTE, Simulation, StoreFailure, watchStore } from "./simulation.js";
 
 export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choosy";
@@ -441,7 +441,7 @@ export class DispatchRun {
         for (const call of calls) model.replayCancelled(callback, call, now);
         return;
       case "clientReplay": {
-        const sent = calls.filter(({ status }) => status === "FAILED").slice(0, act.count);
+        const sent = calls.filter(isFailedOnDisk).slice(0, act.count);
         if (sent.length === 0 || (callback.acceptsSince === null && !act.isElsewhere)) return;
         await sim.mark(
           settings,
