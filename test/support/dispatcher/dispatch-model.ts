@@ -152,6 +152,8 @@ export class DispatchModel implements Watcher {
 
   marked(call: ModelCall, status: "SUCCESS" | "FAILED", at: number): void {
     if (call.status === status) return;
+    // On disk it hasn't failed yet, and its first failure is that of a SUCCESS call.
+    if (call.status === "FAILED" && !isFailedOnDisk(call)) call.firstFailedAt = null;
     call.markedAt = at;
     call.status = status;
     call.owes = null;
