@@ -152,8 +152,6 @@ export class DispatchModel implements Watcher {
 
   marked(call: ModelCall, status: "SUCCESS" | "FAILED", at: number): void {
     if (call.status === status) return;
-    // On disk it hasn't failed yet, and its first failure is that of a SUCCESS call.
-    if (call.status === "FAILED" && !isFailedOnDisk(call)) call.firstFailedAt = null;
     call.markedAt = at;
     call.status = status;
     call.owes = null;
@@ -237,7 +235,10 @@ export class DispatchModel implements Watcher {
     this.#uncommitted -= attempts.length;
     for (const { callbackId, callId } of attempts) {
       const call = this.callbacks.get(callbackId)?.calls.get(callId);
-      if (call) call.isUncommitted = false;
+      if (call === undefined) continue;
+      call.isUncommitted = false;
+      // A first failure of a call that was marked before isn't kept as one.
+      if (call.wasFirst && call.status === "SUCCESS") call.firstFailedAt = null;
     }
     for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
     for (const { callbackId, endpoint } of endpoints) {
