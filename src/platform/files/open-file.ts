@@ -1,4 +1,4 @@
-import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { type BigIntStats, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 
 /**
  * Returns whether the process has the file open and the same network as this one. It is null if the system doesn't tell: it isn't Linux, or
@@ -14,9 +14,9 @@ export function hasOpen(pid: number, path: string): boolean | null {
   }
 }
 
-/** Returns a function that lists the files that this process has opened since. Only Linux tells; elsewhere it returns null. */
+/** Returns a function that lists the files that this process has opened since, or returns null where the system doesn't tell. */
 export function watchOpened(): () => readonly BigIntStats[] | null {
-  if (process.platform !== "linux") return () => null;
+  if (!existsSync("/proc/self/fd")) return () => null;
   const before = openFiles("self");
   const isNew = ([descriptor, file]: [string, BigIntStats]) => !isSame(before.get(descriptor), file);
   return () => [...openFiles("self")].filter(isNew).map(([, file]) => file);
