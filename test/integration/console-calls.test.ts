@@ -266,11 +266,11 @@ describe("selected calls", () => {
     expect(await statuses()).toEqual({ A: "FAILED" });
   });
 
-  it("are shown with all of the ids that senders chose, which may differ anywhere", async () => {
+  it("are shown with what they say, and all of the ids that senders chose, which may differ anywhere", async () => {
     await accept("order-2026-11-29-000017", "order-2026-11-30-000017");
     await attempt(["order-2026-11-29-000017", "order-2026-11-30-000017"], {});
     const { text } = await visitor.open(`${CONFIRM}?action=success&call=order-2026-11-29-000017&call=order-2026-11-30-000017`);
-    expect(text).toMatch(/ order-2026-11-29-000017 .* order-2026-11-30-000017 /);
+    expect(text).toMatch(/ order-2026-11-29-000017 .* 61400000001 Yes order-2026-11-30-000017 .* 61400000001 Yes /);
   });
 
   it("that are settled already are left out by the confirmation", async () => {
@@ -609,7 +609,7 @@ describe("a replay", () => {
       const { html, text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
       expect(text).toContain("Last attempted 2026-01-01 00:00:00 UTC to 2026-01-02 00:00:00 UTC");
       expect(text).toContain("By reason 503 3 connection refused 1");
-      expect(text).toMatch(/Call Status From and text D failed connection refused: .* 61400000001 Yes /);
+      expect(text).toMatch(/ From and text D 2026-01-02 00:00:00 failed connection refused: .* 61400000001 Yes /);
       // An element has the direction of its own text.
       expect(html).toContain("<span>Yes</span>");
       expect(text).not.toMatch(/ A failed /);

@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { type Call, type CallProgress, idKey, isGeneratedId } from "../../../domain/call.js";
+import { type Call, idKey, isGeneratedId } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
@@ -17,7 +17,7 @@ export interface ConfirmationView {
   readonly formToken: string;
   readonly action: CallAction;
   readonly filter: CallFilter | null;
-  readonly listed: ReadonlyMap<string, CallProgress> | null;
+  readonly listed: readonly Call[] | null;
   readonly counted: CountedCalls;
   readonly shownAt: number;
   /** A replay is sent to this URL, which is masked. */
@@ -111,23 +111,30 @@ function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
   return (
     <>
       <h2>The latest of them</h2>
-      <div class="call-table">
-        <Table
-          caption="The latest of them"
-          keyOf={({ id }) => id}
-          rows={samples}
-          columns={[
-            { title: "Call", kind: "text", cell: ({ id }) => <ShortId id={id} /> },
-            { title: "Status", cell: (call) => <StatusText call={call} /> },
-            {
-              title: "From and text",
-              kind: "wide",
-              cell: ({ response }) => <FromAndText response={response} />,
-            },
-          ]}
-        />
-      </div>
+      <Calls caption="The latest of them" calls={samples} />
     </>
+  );
+}
+
+function Calls({ caption, calls }: { caption: string; calls: readonly Call[] }): VNode {
+  return (
+    <div class="call-table">
+      <Table
+        caption={caption}
+        keyOf={({ id }) => id}
+        rows={calls}
+        columns={[
+          { title: "Call", kind: "text", cell: ({ id }) => <ShortId id={id} /> },
+          {
+            title: "Last attempt",
+            kind: "time",
+            cell: ({ attemptedAt, attemptCount }) => attemptedAt !== null && attemptCount > 0 && <Time at={attemptedAt} />,
+          },
+          { title: "Status", cell: (call) => <StatusText call={call} /> },
+          { title: "From and text", kind: "wide", cell: ({ response }) => <FromAndText response={response} /> },
+        ]}
+      />
+    </div>
   );
 }
 
@@ -140,7 +147,7 @@ function ShortId({ id }: { id: string }): VNode {
   );
 }
 
-function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>; counted: CountedCalls }): VNode {
+function Listed({ listed, counted }: { listed: readonly Call[]; counted: CountedCalls }): VNode {
   const { others, notFound } = counted;
   return (
     <>
@@ -148,26 +155,7 @@ function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>
         <p>{`${count(others, "selected call")} ${others === 1 ? "is" : "are"} left as ${others === 1 ? "it is" : "they are"}.`}</p>
       )}
       {notFound > 0 && <p>{`${count(notFound, "selected call")} can't be found any more.`}</p>}
-      <div class="call-table">
-        <Table
-          caption="Selected calls"
-          keyOf={([id]) => id}
-          rows={[...listed]}
-          columns={[
-            {
-              title: "Call",
-              kind: "text",
-              cell: ([id]) => <ShortId id={id} />,
-            },
-            {
-              title: "Last attempt",
-              kind: "time",
-              cell: ([, { attemptedAt, attemptCount }]) => attemptedAt !== null && attemptCount > 0 && <Time at={attemptedAt} />,
-            },
-            { title: "Status", cell: ([, call]) => <StatusText call={call} /> },
-          ]}
-        />
-      </div>
+      <Calls caption="Selected calls" calls={listed} />
     </>
   );
 }

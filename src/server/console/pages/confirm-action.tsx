@@ -1,6 +1,6 @@
 /** The page at /console/callbacks/:id/confirm says exactly which calls an action is about, and does it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Call, CallProgress } from "../../../domain/call.js";
+import type { Call } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -151,10 +151,10 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     return reply.showPage(callbackPage(callback, record, { title, trail: [], content: <Confirmation {...view} />, status }));
   }
 
-  async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
+  async function readListed(callback: Callback, callIds: readonly string[]): Promise<readonly Call[]> {
     const mask = secretMask(callbackSecrets(callback));
-    const found = await store.calls.findProgress(callback.id, callIds);
-    return new Map([...found].map(([id, call]) => [id, maskOutcome(call, mask)]));
+    const found = await Promise.all(callIds.map((id) => store.calls.find(callback.id, id, MAX_SAMPLE_BYTES)));
+    return found.flatMap((call) => (call === null ? [] : maskOutcome(call, mask)));
   }
 
   async function readSamples(callback: Callback, filter: CallFilter): Promise<readonly Call[]> {
