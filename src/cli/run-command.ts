@@ -7,7 +7,7 @@ import { ParsedArgs } from "./args/flag.js";
 import { isJsonFlag } from "./args/json-flag.js";
 import { findUnknownZone } from "./args/local-zone.js";
 import { parseArgv } from "./args/parse-argv.js";
-import { NO_COLOR, OUTPUT, PROFILE, SERVICE } from "./args/shared-flags.js";
+import { DATABASE, NO_COLOR, OUTPUT, PROFILE, SERVICE } from "./args/shared-flags.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
@@ -78,11 +78,7 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
   const typedFlags = serviceFlagsOf(args.get(PROFILE), args.get(SERVICE));
-  // A line that is printed may be typed in another terminal, where the environment names another service.
-  const fromEnvironment = serviceFlagsOf(
-    args.get(PROFILE) === undefined ? io.env.WHCB_PROFILE : undefined,
-    args.get(SERVICE) === undefined ? serviceOf(io.env) : undefined,
-  );
+  const fromEnvironment = await flagsFromEnvironment(parsed.spec, args, io.env);
   const serviceFlags = [...typedFlags, ...fromEnvironment];
   const networkFlags = [
     ["--allow-network", parsed.raw.allowNetwork],
@@ -114,6 +110,21 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   );
   requireWritten(io.stdout);
   return typeof code === "number" ? code : EXIT_DONE;
+}
+
+/** A line that is printed may be typed in another terminal, where the environment names another service or database. */
+async function flagsFromEnvironment({ flags }: CommandSpec, args: ParsedArgs, env: Io["env"]): Promise<readonly string[]> {
+  const profile = args.get(PROFILE);
+  const service = args.get(SERVICE);
+  if ("database" in flags) {
+    if (args.get(DATABASE) !== undefined) return [];
+    if (env.WHCB_DB && profile === undefined && service === undefined) {
+      const { databaseFile } = await import("./settings/database-path.js");
+      const file = databaseFile(env.WHCB_DB);
+      return file === null ? [] : ["--db", file];
+    }
+  }
+  return serviceFlagsOf(profile === undefined ? env.WHCB_PROFILE : undefined, service === undefined ? serviceOf(env) : undefined);
 }
 
 function serviceFlagsOf(profile: string | undefined, service: string | undefined): readonly string[] {

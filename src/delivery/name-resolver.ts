@@ -147,10 +147,11 @@ export function systemNameSource(
   const hosts = cachedHosts(clock, readHosts);
   return async (name) => {
     const plain = name.toLowerCase().replace(/\.$/, "");
-    // RFC 6761 reserves these names. A server may listen on only one of both addresses.
-    if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
+    // Another program, also of another user, may listen at an address of this machine that the name doesn't have.
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
+    // RFC 6761 reserves these names: no DNS server is asked. A server may listen on only one of both addresses.
+    if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
     const isCompleted = usesSearchDomains && !name.includes(".");
     try {
       return await queryDnsServers(name, openQueries, timers).then(

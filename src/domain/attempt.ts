@@ -67,6 +67,13 @@ export const REASON_WORDS: Readonly<Record<UnreachableReason, string>> = {
   protocol: "invalid HTTP",
 };
 
+const OPEN_ENDS: ReadonlySet<string> = new Set<UnreachableReason>(["response-timeout", "reset", "too-large", "protocol"]);
+
+/** Whether the endpoint may have the request all the same. Other reasons say that it wasn't sent, or where else it should be sent. */
+export function mayHaveBeenTaken(reason: string): boolean {
+  return OPEN_ENDS.has(reason);
+}
+
 export function isAccepted(result: DeliveryResult): boolean {
   return result.kind === "answered" && isAcceptedStatus(result.statusCode);
 }

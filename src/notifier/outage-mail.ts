@@ -1,5 +1,5 @@
 /** The rules for this e-mail are in docs/dispatcher.md, An outage. */
-import { type DeliveryResult, mayBeAboutBody, REASON_WORDS } from "../domain/attempt.js";
+import { type DeliveryResult, mayBeAboutBody, mayHaveBeenTaken, REASON_WORDS } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
@@ -48,7 +48,7 @@ export function composeOutageMail(facts: OutageFacts): OutageMail {
     "Fix the endpoint, then list what failed and replay it:",
     "",
     ...commandLines(facts.callback),
-    ...timeoutLines(facts),
+    ...missingAnswerLines(facts),
     "",
     "THE FIRST RESPONSE THAT FAILED",
     ...callLines(facts.call, mask),
@@ -189,13 +189,13 @@ export function commandLines(callback: { readonly id: string; readonly name: str
   return ["calls list", "replay"].map((command) => `  ${commandLine({ command, ...words })}`);
 }
 
-/** The endpoint may have what it didn't answer in time. */
-function timeoutLines({ callback, result }: OutageFacts): string[] {
-  if (result.kind === "answered" || result.reason !== "response-timeout") return [];
+/** The endpoint may have what it gave no complete answer to. */
+function missingAnswerLines({ callback, result }: OutageFacts): string[] {
+  if (result.kind === "answered" || !mayHaveBeenTaken(result.reason)) return [];
   return [
     "",
-    "The answer came too late or never, so the endpoint may have received what is",
-    "listed as FAILED. With a file of what it has, only the rest is replayed:",
+    "No complete answer came, so the endpoint may have received what is listed as",
+    "FAILED. With a file of what it has, only the rest is replayed:",
     "",
     `  ${commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE"] })}`,
   ];

@@ -21,7 +21,7 @@ import {
   NO_UNUSABLE,
   type UnusableCalls,
 } from "./plan/call-scope.js";
-import { isRetrying, LastAttemptsSum } from "./plan/replay-plan.js";
+import { AnswerTexts, isRetrying, LastAttemptsSum } from "./plan/replay-plan.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
@@ -302,17 +302,21 @@ async function byIds(
 interface GrowingGroup extends MarkGroup {
   readonly callIds: string[];
   readonly delivered: Set<string>;
+  readonly answerTexts: AnswerTexts;
   unsent: number;
   retrying: number;
 }
 
 function newGroup(callback: ListedCallback): GrowingGroup {
-  return { callback, callIds: [], attempts: new LastAttemptsSum(), delivered: new Set(), unsent: 0, retrying: 0 };
+  return {
+    ...{ callback, callIds: [], attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts() },
+    ...{ delivered: new Set(), unsent: 0, retrying: 0 },
+  };
 }
 
 function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
   group.callIds.push(call.id);
-  group.attempts.add(call.statusCode, call.attemptedAt);
+  group.attempts.add(call.statusCode, call.attemptedAt, group.answerTexts.keep(call));
   if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
   if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
   if (isRetrying(call, group.callback, deps)) group.retrying++;

@@ -39,6 +39,12 @@ describe("calls list --group-by", () => {
     expect(table.stderr).toContain("columns that don't fit the terminal: ");
   });
 
+  test.each([["mark-success"], ["replay"]])("%s says what was answered to the calls that --answer chose", async (command) => {
+    const by = (...filter: readonly string[]) => machine.whcb([command, "demo", "--failed", ...filter, "--dry-run"]);
+    expect((await by("--answer", "REHEARSED")).stdout).toContain("(503: 45)\n  45 answered with rehearsed failure\n");
+    expect((await by("--status-code", "503")).stdout).not.toContain("answered with");
+  });
+
   test("writes json, ndjson, csv and tab-separated lines", async () => {
     const { stdout } = await list("demo", "--group-by", "hour,channel", "-o", "json");
     const [group, ...rest] = JSON.parse(stdout);

@@ -1,5 +1,7 @@
 /** The users of a database are managed from the command line. */
+import { relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { storeSettings } from "../support/cli/run-cli.js";
 
@@ -120,6 +122,55 @@ describe("the database", () => {
       code: 4,
       stderr: expect.stringContaining("error: --service names a service, and this command works on a database only"),
     });
+  });
+
+  test("is never WHCB_DB's if WHCB_URL or WHCB_PROFILE names another one", async () => {
+    const other = machine.path("other.db");
+    await (await machine.serve(["--db", other])).stop();
+    const check = (env: Record<string, string>, ...flags: readonly string[]) =>
+      machine.whcb(["db", "check", ...flags], { env: { WHCB_DB: db, ...env } });
+    const isRejected = (variable: string) => ({
+      code: 2,
+      stdout: "",
+      stderr: `error: ${variable} names the database ${other}, and WHCB_DB another one: ${db}\nhint: unset ${variable} or WHCB_DB, or type --db\n`,
+    });
+    expect(await check({ WHCB_URL: other })).toEqual(isRejected("WHCB_URL"));
+    expect(await check({ WHCB_PROFILE: "local-2" })).toEqual(isRejected("WHCB_PROFILE"));
+    const { url } = (await readSettings(machine.world.paths.config)).profiles.get("local-2") ?? { url: "" };
+    expect(await check({ WHCB_PROFILE: "local-2", WHCB_URL: url })).toEqual(isRejected("WHCB_URL"));
+    for (const env of [{ WHCB_URL: db }, { WHCB_PROFILE: "local" }, { WHCB_URL: "http://127.0.0.1:1" }])
+      expect((await check(env)).stdout).toContain(` in ${db}\n`);
+    expect((await check({ WHCB_URL: other }, "--profile", "local")).code).toBe(2);
+    expect((await check({ WHCB_URL: db }, "--db", other)).stdout).toContain(` in ${other}\n`);
+    expect((await check({ WHCB_PROFILE: "local" }, "--service", other)).stdout).toContain(` in ${other}\n`);
+  });
+
+  test("has one name in a command", async () => {
+    for (const flags of [
+      ["--service", db],
+      ["--profile", "local"],
+    ]) {
+      expect(await machine.whcb(["users", "list", "--db", db, ...flags])).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error: ${flags[0]} would be ignored: --db names the database\nhint: leave one of them out\n`,
+      });
+      expect(await machine.whcb(["serve", ...flags])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`error: ${flags[0]} would be ignored: it names the service of other commands\n`),
+      });
+    }
+  });
+
+  test("is named in the line to continue, which may be typed in another terminal", async () => {
+    const other = machine.path("other.db");
+    await (await machine.serve(["--db", other])).stop();
+    const typed = async (env: Record<string, string>, ...flags: readonly string[]) =>
+      /to continue, type: whcb (.*)\n/.exec((await machine.whcb(["users", "remove", "local", ...flags], { env })).stderr)?.[1];
+    expect(await typed({ WHCB_DB: relative(process.cwd(), other) })).toBe(`users remove local --db ${other} --yes`);
+    expect(await typed({ WHCB_PROFILE: "local-2" })).toBe("users remove local --profile local-2 --yes");
+    expect(await typed({ WHCB_PROFILE: "local" }, "--db", other)).toBe(`users remove local --db ${other} --yes`);
+    expect(await typed({ WHCB_DB: db }, "--service", other)).toBe(`users remove local --service ${other} --yes`);
   });
 
   test("must be named for a service elsewhere, and must exist", async () => {

@@ -126,7 +126,7 @@ describe.each([
 it("before calls are sent whose answer came too late, the question says that the endpoint may have them", async () => {
   const callback = { attemptedDate: "24/11/26 09:31", statusMessage: "response-timeout: no answer within 60 s" };
   for (const { fields } of calls.slice(0, 3)) Object.assign(fields, { callback });
-  const warning = `  3 of them failed by response-timeout, so the endpoint may have them: \`whcb reconcile demo --seen FILE --service ${listening.url}\` marks what your system has and sends the rest\n`;
+  const warning = `  3 of them got no complete answer, so the endpoint may have them: \`whcb reconcile demo --seen FILE --service ${listening.url}\` marks what your system has and sends the rest\n`;
   const replay = ["replay", "demo", "--failed"];
   expect((await whcb([...replay, "--dry-run"])).stdout).toContain(`3)\n${warning}`);
   expect((await whcb([...replay, "--dry-run", "--to", endpoint.url])).stdout).not.toContain("reconcile");

@@ -2,6 +2,7 @@ import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import { describePause, endpointHealth, HEALTHS, type Health, type Pause } from "../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../domain/command-line.js";
 import { count } from "../../domain/count.js";
+import type { LastAttempts } from "../../runs/plan/replay-plan.js";
 import type { Palette } from "./screen.js";
 import type { Printable } from "./screen-text.js";
 import { formatInstant } from "./times.js";
@@ -41,16 +42,16 @@ export function describeNotice({ notifiedAt, notifiedBy, mailError }: ListedOuta
   return `its e-mail ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
 }
 
-/** Returns null if no call has timed out. */
-export function describeTimedOut(
-  { timedOut }: { readonly timedOut: number },
+/** Returns null if each call got an answer, or wasn't sent. */
+export function describeOpenEnds(
+  { openEnds }: { readonly openEnds: number },
   callback: { readonly id: string; readonly name: string },
   serviceFlags: readonly string[],
 ): string | null {
-  if (timedOut === 0) return null;
+  if (openEnds === 0) return null;
   const flags = ["--seen", "FILE", ...serviceFlags];
   const command = commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags });
-  return `${timedOut} of them failed by response-timeout, so the endpoint may have them: \`${command}\` marks what your system has and sends the rest`;
+  return `${openEnds} of them got no complete answer, so the endpoint may have them: \`${command}\` marks what your system has and sends the rest`;
 }
 
 /** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */
@@ -77,4 +78,14 @@ export function describeCodes({ statusCodes, unsent }: CodeCounts): string {
     .filter(([, calls]) => calls > 0)
     .map(([code, calls]) => `${code}: ${calls}`)
     .join(", ");
+}
+
+const MOST_ANSWERS = 5;
+
+/** Names the answers of calls that were chosen by a text in them: it may be in the opposite of what was meant, too. */
+export function describeAnswers({ answers = [] }: LastAttempts): readonly string[] {
+  const lines = answers.slice(0, MOST_ANSWERS).map(({ answer, calls }) => `  ${calls} answered with ${answer.trim()}`);
+  const rest = answers.slice(MOST_ANSWERS);
+  const others = rest.reduce((sum, { calls }) => sum + calls, 0);
+  return rest.length === 0 ? lines : [...lines, `  ${others} answered with ${count(rest.length, "other text")}`];
 }

@@ -7,7 +7,8 @@ import type { Invocation } from "../args/command-spec.js";
 import { DATABASE, PROFILE, SERVICE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
 import { warnOfOpenDatabase } from "./open-files.js";
-import { mayHoldPassword } from "./service-address.js";
+import type { ResolvedSettings } from "./resolve-settings.js";
+import { mayHoldPassword, requireTrimmed } from "./service-address.js";
 import { requireDatabaseFile, resolveInvocation } from "./session.js";
 import { readSettings } from "./settings-file.js";
 
@@ -34,26 +35,68 @@ export function maskedDatabase(database: string): string {
 }
 
 /**
- * Takes --db, else WHCB_DB unless a service or profile was typed, else the profile's (or --service's) file, the database of the profile's
- * `serve`, or `serve`'s default.
+ * Takes --db, else the database of a typed --service or --profile, else WHCB_DB, else that of WHCB_URL or the profile, or `serve`'s default.
+ * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same.
  */
 export async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
-  const inEnvironment = deps.io.env.WHCB_DB;
-  const isServiceTyped = args.get(SERVICE) !== undefined || args.get(PROFILE) !== undefined;
-  const given = readDatabase(args.get(DATABASE), isServiceTyped ? undefined : inEnvironment);
-  if (given !== undefined) return given;
-  const { address, profile } = await resolveInvocation(invocation);
-  if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
-  if (address.value.kind === "file") return address.value.path;
-  const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
-  const { profiles } = await readSettings(deps.paths.config);
-  const database = isOfProfile ? profiles.get(profile.value)?.database : undefined;
+  const { WHCB_DB: inEnvironment, WHCB_URL, WHCB_PROFILE } = deps.io.env;
+  const typedService = typedServiceFlag(args);
+  const typed = readDatabase(args.get(DATABASE), undefined);
+  if (typed !== undefined) {
+    if (typedService === null) return typed;
+    throw new WhcbError("usage", `${typedService} would be ignored: --db names the database`, { hint: "leave one of them out" });
+  }
+  const given = typedService === null ? readDatabase(undefined, inEnvironment) : undefined;
+  if (given !== undefined && !WHCB_URL && !WHCB_PROFILE) return given;
+  const settings = await resolveInvocation(invocation);
+  const database = await databaseOf(settings, deps);
+  if (given !== undefined) {
+    if (database !== null && database !== databaseName(given)) throw differentDatabases(settings, database, given);
+    return given;
+  }
   // Only the variable may have its password.
-  if (database !== undefined) return inEnvironment && databaseName(inEnvironment) === database ? inEnvironment : database;
+  if (database !== null) return inEnvironment && databaseName(inEnvironment) === database ? inEnvironment : database;
+  const { address } = settings;
+  if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
   throw new WhcbError("config", `${address.from} names a service, and this command works on a database only`, {
     hint: "on the machine of that service, name its file with --db",
   });
+}
+
+/** Returns "--service", "--profile", or null if neither is typed. */
+export function typedServiceFlag(args: Invocation["args"]): string | null {
+  if (args.get(SERVICE) !== undefined) return "--service";
+  return args.get(PROFILE) === undefined ? null : "--profile";
+}
+
+/** Resolves to a path, or a URL without its password. Only a profile knows the database of a service, if its `serve` wrote it. */
+async function databaseOf(
+  { address, profile, profileService }: ResolvedSettings,
+  { paths }: Invocation["deps"],
+): Promise<string | null> {
+  if (address.value === null) return null;
+  if (address.value.kind === "file") return address.value.path;
+  const isChosen = profile.from === "--profile" || profile.from === "WHCB_PROFILE";
+  const isOfProfile = address.from === `profile ${profile.value}` || (isChosen && address.value.url === profileService);
+  const { profiles } = await readSettings(paths.config);
+  return (isOfProfile && profiles.get(profile.value ?? "")?.database) || null;
+}
+
+function differentDatabases({ address }: ResolvedSettings, database: string, given: string): WhcbError {
+  const other = address.from === "WHCB_URL" ? "WHCB_URL" : "WHCB_PROFILE";
+  const message = `${other} names the database ${database}, and WHCB_DB another one: ${databaseName(given)}`;
+  return new WhcbError("usage", message, { hint: `unset ${other} or WHCB_DB, or type --db` });
+}
+
+/** Returns the file that WHCB_DB names, from any folder. Neither a URL, which may hold a password, nor what is invalid names one. */
+export function databaseFile(inEnvironment: string): string | null {
+  try {
+    const database = readDatabase(undefined, inEnvironment);
+    return database === undefined || isPostgresUrl(database) ? null : database;
+  } catch {
+    return null;
+  }
 }
 
 /** Throws `usage` for a password in the URL, as every user of the machine can read flags. */
@@ -83,8 +126,10 @@ export function databaseName(database: string): string {
  */
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = requireNoPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
-  if (text === undefined || text === ":memory:" || isPostgresUrl(text)) return text;
+  if (text === undefined) return undefined;
   const place = given === undefined ? "WHCB_DB" : "--db";
+  requireTrimmed(text, place);
+  if (text === ":memory:" || isPostgresUrl(text)) return text;
   if (mayHoldPassword(text)) {
     throw new WhcbError("usage", `${place} looks like a URL or connection string with a password, not like a file`, {
       hint: "give a file's path, such as --db ./whcb.db, or a URL that begins with postgres://",
@@ -96,5 +141,5 @@ export function readDatabase(given: string | undefined, inEnvironment: string | 
       hint: "give a file's path, such as --db whcb.db, or a URL that begins with postgres://",
     });
   }
-  return resolve(path);
+  return requireTrimmed(path, place, resolve(path));
 }

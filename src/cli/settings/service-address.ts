@@ -8,7 +8,7 @@ export type ServiceAddress =
   | { readonly kind: "http"; readonly url: string; readonly origin: string }
   | { readonly kind: "file"; readonly path: string };
 
-/** Files end in .db, .sqlite or .sqlite3, have a separator, or start with "file:" or "~". Throws `config`, also for URL credentials. */
+/** Files end in .db, .sqlite or .sqlite3, have a separator, or start with "file:" or "~". Throws `config`, also for URL credentials, and what `requireTrimmed` does. */
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
   if (mayHoldPassword(trimmed)) {
@@ -21,17 +21,28 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
     );
   }
   if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
-  if (/^file:/i.test(trimmed)) return { kind: "file", path: readFileUrl(trimmed, source) };
+  if (/^file:/i.test(trimmed)) return { kind: "file", path: requireTrimmed(text, source, readFileUrl(trimmed, source)) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(trimmed)) {
     throw new WhcbError("config", `${source} is neither an http URL nor a database file`, {
       hint: "for a shared database, start `whcb serve --db …` and give that service's URL",
     });
   }
   if (DATABASE_FILE.test(trimmed) || /[/\\]/.test(trimmed) || trimmed.startsWith("~")) {
-    return { kind: "file", path: resolve(trimmed.replace(/^~(?=$|[/\\])/, homedir())) };
+    return { kind: "file", path: requireTrimmed(text, source, resolve(trimmed.replace(/^~(?=$|[/\\])/, homedir()))) };
   }
   throw new WhcbError("config", `${source}: ${JSON.stringify(trimmed)} is neither a URL nor a database file`, {
     hint: `write https://${trimmed}, or ./${trimmed} for a file`,
+  });
+}
+
+/**
+ * SQLite's driver trims a path, so it would open another file than the one that was checked and locked, and that has the key beside it. `text`
+ * is what was given for `path`. Throws `usage`.
+ */
+export function requireTrimmed(text: string, source: string, path = text): string {
+  if (text.trim() === text && path.trim() === path) return path;
+  throw new WhcbError("usage", `${source} begins or ends with white space`, {
+    hint: "write it without; a file with CRLF line ends leaves a carriage return at the end of each line",
   });
 }
 

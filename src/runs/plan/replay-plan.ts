@@ -1,7 +1,8 @@
 /** A plan has every matching call once, oldest first. It is made before the first send. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import { cutText } from "../../domain/call-filter.js";
 import { readDate } from "../../wire/dates.js";
-import { hasTimedOut, isUnsent } from "../../wire/json/call-json.js";
+import { hasOpenEnd, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { UnmarkedRun } from "../journal/other-runs.js";
 import type { RunDeps } from "../run-deps.js";
@@ -106,15 +107,38 @@ export interface LastAttempts {
   readonly lastAttemptedAt: number | null;
   /** The most frequent one is first. `statusCode` is null without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** The most frequent one is first. It is missing if the calls weren't listed with their answers. */
+  readonly answers?: readonly { readonly answer: string; readonly calls: number }[];
+}
+
+/** So many different answers are told apart. */
+const MOST_ANSWERS = 200;
+const OTHER_ANSWERS = "(another answer)";
+
+/** Keeps the beginnings of answers, equal ones once. */
+export class AnswerTexts {
+  readonly #kept = new Map<string, string>();
+
+  /** Returns undefined if the call has no answer, or wasn't listed with it. */
+  keep({ answer }: ListedCall): string | undefined {
+    if (answer === undefined || answer === null) return undefined;
+    const text = cutText(answer);
+    const kept = this.#kept.get(text) ?? (this.#kept.size < MOST_ANSWERS ? text : OTHER_ANSWERS);
+    if (kept !== OTHER_ANSWERS) this.#kept.set(kept, kept);
+    return kept;
+  }
 }
 
 export class LastAttemptsSum {
   readonly #byCode = new Map<number | null, number>();
+  readonly #byAnswer = new Map<string, number>();
   #first: number | null = null;
   #last: number | null = null;
 
-  add(statusCode: number | null, attemptedAt: number | null): void {
+  /** `answer` is one of AnswerTexts. */
+  add(statusCode: number | null, attemptedAt: number | null, answer?: string): void {
     this.#byCode.set(statusCode, (this.#byCode.get(statusCode) ?? 0) + 1);
+    if (answer !== undefined) this.#byAnswer.set(answer, (this.#byAnswer.get(answer) ?? 0) + 1);
     if (attemptedAt === null) return;
     this.#first = Math.min(this.#first ?? attemptedAt, attemptedAt);
     this.#last = Math.max(this.#last ?? attemptedAt, attemptedAt);
@@ -123,7 +147,10 @@ export class LastAttemptsSum {
   read(): LastAttempts {
     const statusCodes = [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
     statusCodes.sort((one, other) => other.calls - one.calls);
-    return { firstAttemptedAt: this.#first, lastAttemptedAt: this.#last, statusCodes };
+    const answers = [...this.#byAnswer].map(([answer, calls]) => ({ answer, calls }));
+    answers.sort((one, other) => other.calls - one.calls);
+    const last = { firstAttemptedAt: this.#first, lastAttemptedAt: this.#last, statusCodes };
+    return answers.length === 0 ? last : { ...last, answers };
   }
 }
 
@@ -135,8 +162,8 @@ export interface ReplayGroup extends LastAttempts {
   readonly retrying: number;
   /** So many calls without an answer weren't sent. */
   readonly unsent: number;
-  /** The endpoint may have these: its answer didn't come in time. */
-  readonly timedOut: number;
+  /** The endpoint may have these: no complete answer came. */
+  readonly openEnds: number;
 }
 
 export class GroupDraft {
@@ -152,7 +179,9 @@ export class GroupDraft {
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
-  readonly #areTimedOut: boolean[] = [];
+  readonly #haveOpenEnds: boolean[] = [];
+  readonly #answers: (string | undefined)[] = [];
+  readonly #answerTexts = new AnswerTexts();
 
   constructor(callback: ListedCallback, file: SnapshotFile, deps: RunDeps, listed: { readonly isOldestFirst?: boolean } = {}) {
     this.callback = callback;
@@ -179,7 +208,8 @@ export class GroupDraft {
       this.#statusCodes.push(call.statusCode);
       this.#areUnsent.push(isUnsent(call));
       this.#areRetrying.push(this.isRetrying(call));
-      this.#areTimedOut.push(hasTimedOut(call));
+      this.#haveOpenEnds.push(hasOpenEnd(call));
+      this.#answers.push(this.#answerTexts.keep(call));
     }
   }
 
@@ -190,14 +220,14 @@ export class GroupDraft {
   /** Returns the first `limit` calls in sending order, and where they are. */
   select(limit = Number.POSITIVE_INFINITY): readonly [ReplayGroup, CallPlaces] {
     const attempts = new LastAttemptsSum();
-    const sum = { unsent: 0, retrying: 0, timedOut: 0 };
+    const sum = { unsent: 0, retrying: 0, openEnds: 0 };
     const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
     const order = this.#order.indexes().filter(isKept).slice(0, limit);
     for (const index of order) {
-      attempts.add(this.#statusCodes[index] ?? null, this.#order.attemptedAt(index));
+      attempts.add(this.#statusCodes[index] ?? null, this.#order.attemptedAt(index), this.#answers[index]);
       if (this.#areUnsent[index]) sum.unsent++;
       if (this.#areRetrying[index]) sum.retrying++;
-      if (this.#areTimedOut[index]) sum.timedOut++;
+      if (this.#haveOpenEnds[index]) sum.openEnds++;
     }
     const group = { callback: this.callback, calls: order.length, ...sum, ...attempts.read() };
     const offsets = Float64Array.from(order, (index) => this.#offsets[index] ?? 0);

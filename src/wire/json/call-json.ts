@@ -1,11 +1,5 @@
 /** The documents are those of docs/contract.md, Calls. */
-import {
-  type Attempt,
-  type AttemptCause,
-  isAcceptedStatus,
-  resultMessage,
-  type UnreachableReason,
-} from "../../domain/attempt.js";
+import { type Attempt, type AttemptCause, isAcceptedStatus, mayHaveBeenTaken, resultMessage } from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import { reasonText } from "../../domain/call-filter.js";
 import { type Callback, runningPause } from "../../domain/callback.js";
@@ -94,9 +88,9 @@ export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 
-/** The endpoint may have such a call, though its answer didn't come in time. */
-export function hasTimedOut(call: ListedCall): boolean {
-  return call.status === "FAILED" && reasonText(call) === ("response-timeout" satisfies UnreachableReason);
+/** The endpoint may have such a call, though no complete answer came. */
+export function hasOpenEnd(call: ListedCall): boolean {
+  return call.status === "FAILED" && mayHaveBeenTaken(reasonText(call));
 }
 
 export interface ReadCallOptions {

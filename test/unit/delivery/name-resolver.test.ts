@@ -287,6 +287,38 @@ describe("a name", () => {
   });
 });
 
+describe("localhost", () => {
+  const time = new ManualTimers();
+  const asked: string[] = [];
+  const ask = async (): Promise<never> => {
+    asked.push("a DNS server");
+    throw new Error("it must not be asked");
+  };
+  const resolve = async (name: string, hosts: string) => {
+    const source = systemNameSource(
+      { clock: time, timers: time },
+      async () => hosts,
+      () => ({ resolve4: ask, resolve6: ask, cancel() {} }),
+      ask,
+    );
+    return (await source(name)).addresses;
+  };
+
+  test("has the addresses that the hosts file gives it, as another program may listen at the other one", async () => {
+    expect(await resolve("localhost", "127.0.0.1 localhost")).toEqual(["127.0.0.1"]);
+    expect(await resolve("LocalHost.", "::1 localhost")).toEqual(["::1"]);
+    expect(await resolve("localhost", "127.0.0.1 localhost\n::1 localhost")).toEqual(["127.0.0.1", "::1"]);
+    expect(await resolve("hooks.localhost", "127.0.0.1 localhost\n127.0.0.1 hooks.localhost")).toEqual(["127.0.0.1"]);
+    expect(asked).toEqual([]);
+  });
+
+  test("has both addresses of this machine if the hosts file doesn't name it, whatever DNS says", async () => {
+    expect(await resolve("localhost", "")).toEqual(["127.0.0.1", "::1"]);
+    expect(await resolve("hooks.localhost", "127.0.0.1 localhost")).toEqual(["127.0.0.1", "::1"]);
+    expect(asked).toEqual([]);
+  });
+});
+
 test("parses a hosts file as in hosts(5)", () => {
   const text =
     "# comment\n127.0.0.1\tlocalhost Orders.Example # mine\n::1 localhost\r\n\nno-address x\n127.0.0.1 localhost\n10.0.0.1\n";

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { UNREACHABLE_REASONS, type UnreachableReason } from "../../../src/domain/attempt.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
 import {
@@ -39,18 +40,19 @@ function facts(
 }
 
 describe("the e-mail about an outage", () => {
-  test("whose first response timed out says that the endpoint may have it, and names reconcile", () => {
-    const timedOut = (reason: "response-timeout" | "connect-timeout") =>
+  test("whose first response got no complete answer says that the endpoint may have it, and names reconcile", () => {
+    const mailAbout = (reason: UnreachableReason) =>
       composeOutageMail(facts({ result: { kind: "unreachable", reason, detail: "no answer within 60 s" } })).text;
-    expect(timedOut("response-timeout")).toContain(`  whcb replay orders --failed
+    expect(mailAbout("response-timeout")).toContain(`  whcb replay orders --failed
 
-The answer came too late or never, so the endpoint may have received what is
-listed as FAILED. With a file of what it has, only the rest is replayed:
+No complete answer came, so the endpoint may have received what is listed as
+FAILED. With a file of what it has, only the rest is replayed:
 
   whcb reconcile orders --seen FILE
 
 `);
-    expect(timedOut("connect-timeout")).not.toContain("reconcile");
+    const named = UNREACHABLE_REASONS.filter((reason) => mailAbout(reason).includes("whcb reconcile"));
+    expect(named).toEqual(["response-timeout", "reset", "too-large", "protocol"]);
   });
 
   test("that one body may have caused says how many were accepted before it", () => {

@@ -11,18 +11,20 @@ import { openProgress } from "../../output/progress-line.js";
 import { text } from "../../output/screen-text.js";
 import { findDatabase, maskedDatabase } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
+import { requireTrimmed } from "../../settings/service-address.js";
 import { requireDatabaseFile } from "../../settings/session.js";
 import type { DbFlags } from "./command.js";
 
 export async function backUpDatabase(invocation: Invocation<DbFlags["backup"]>): Promise<void> {
   const { args, values, screen } = invocation;
+  const given = args.operand(0);
+  const file = requireTrimmed(given, "the file", resolve(given));
   const [database, maintenance] = await openMaintenance(invocation);
   if (isPostgresUrl(database)) {
     throw new WhcbError("usage", "db backup copies a SQLite file, and this database is PostgreSQL", {
       hint: "use pg_dump, or the backups of its server",
     });
   }
-  const file = resolve(args.operand(0));
   const backup = await withProgress(invocation, { first: `copying ${database}`, left: "nothing was written" }, (show) =>
     maintenance.backUp(database, {
       file,
@@ -77,7 +79,7 @@ export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Pro
   if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
   // It isn't shown, as it may contain a password.
   if (given.includes("://")) throw new WhcbError("usage", "--from must be a SQLite file");
-  const path = resolve(given);
+  const path = requireTrimmed(given, "--from", resolve(given));
   const url = await findDatabase(invocation);
   if (!isPostgresUrl(url)) {
     throw new WhcbError("usage", "db copy writes to a PostgreSQL database", {

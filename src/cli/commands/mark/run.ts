@@ -26,7 +26,7 @@ import {
 } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
-import { countFailed, describeCodes } from "../../output/outage-text.js";
+import { countFailed, describeAnswers, describeCodes } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoCommand, undoWords } from "../../output/run/next-step.js";
@@ -208,7 +208,11 @@ function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[
       const { callback, callIds, unsent } = group;
       const calls = isSuccess ? countFailed(callIds.length, unsent) : count(callIds.length, "call");
       const retrying = isSuccess ? describeRetrying(group, "it sends none that is marked") : [];
-      return [`${calls} of ${callback.name} -> ${plan.status}${describeAttempts(group, options)}`, ...retrying];
+      return [
+        `${calls} of ${callback.name} -> ${plan.status}${describeAttempts(group, options)}`,
+        ...describeAnswers(group.attempts.read()),
+        ...retrying,
+      ];
     }),
     ...describeUnmarked(plan, options),
     ...(!isSuccess && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),

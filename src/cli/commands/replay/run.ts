@@ -25,7 +25,13 @@ import { readReplayOptions } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { followRun, followsService, showListed } from "../../output/run/follow-run.js";
-import { describeLeftOut, describePlan, describeTimeouts, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
+import {
+  describeLeftOut,
+  describeMissingAnswers,
+  describePlan,
+  planJson,
+  warnOfUnusableCalls,
+} from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
@@ -139,7 +145,7 @@ function describeReplay(
   { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
   { renderOptions }: Invocation["screen"],
 ): readonly string[] {
-  return [...describePlan(plan, options, runDeps, renderOptions), ...describeTimeouts(plan, options, renderOptions)];
+  return [...describePlan(plan, options, runDeps, renderOptions), ...describeMissingAnswers(plan, options, renderOptions)];
 }
 
 /** Serves --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */

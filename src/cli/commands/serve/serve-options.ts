@@ -9,19 +9,22 @@ import { withoutUndefined } from "../../../wire/json/json-value.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
-import { DATABASE_NAME, readDatabase, requireNoPassword } from "../../settings/database-path.js";
+import { DATABASE_NAME, readDatabase, requireNoPassword, typedServiceFlag } from "../../settings/database-path.js";
 import { DEFAULT_NOTICE_FORMAT, isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
 import type { ServeFlags } from "./command.js";
 
 const LOOPBACK = "127.0.0.1";
 
 /** Throws `usage`, also for a flag with a password. */
-export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit<ServeOptions, "credentials"> {
+export function readServeOptions({ args, values, deps }: Invocation<ServeFlags>): Omit<ServeOptions, "credentials"> {
   const { env } = deps.io;
   const mailDirectory = values.mailDir;
   if (values.noApi && values.noDispatch) {
     throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
   }
+  const typedService = typedServiceFlag(args);
+  if (typedService !== null)
+    throw ignored(typedService, "it names the service of other commands", "--db names the database to serve");
   const { allowHost: allowHosts = [], trustProxy: trustedProxies = [], publicUrl = null } = values;
   const reach = { host: values.host, trustedProxies, allowHosts, publicUrl };
   requireObeyed(values, isForThisMachineOnly({ ...reach, hasApi: !values.noApi }));

@@ -1,5 +1,6 @@
 /** Reads what `status` shows of a callback. */
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { mayHaveBeenTaken } from "../../../domain/attempt.js";
 import type { FailureReason } from "../../../domain/call-filter.js";
 import { addRetried, type CallGroup, groupOf, HOUR_MS, NONE_RETRIED, type RetriedCalls } from "../../../domain/call-groups.js";
 import type { CodeCounts } from "../../output/outage-text.js";
@@ -23,8 +24,8 @@ export interface CallbackState extends CallFigures {
 /** `CallFigures` count the FAILED calls that were read. */
 export interface CallFigures extends CodeCounts {
   readonly looked: number;
-  /** The endpoint may have these: its answer didn't come in time. */
-  readonly timedOut: number;
+  /** The endpoint may have these: no complete answer came. */
+  readonly openEnds: number;
   /** `byHour` are counted by hour of the last attempt: the last 24 hours of the clock, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
@@ -93,7 +94,7 @@ class CallSummary {
   readonly #byHour: number[] = Array.from({ length: 24 }, () => 0);
   #looked = 0;
   #unsent = 0;
-  #timedOut = 0;
+  #openEnds = 0;
   #oldest: number | null = null;
   #newest: number | null = null;
 
@@ -106,7 +107,7 @@ class CallSummary {
     this.#looked += count;
     this.#byCode.set(statusCode, (this.#byCode.get(statusCode) ?? 0) + count);
     if (statusCode === null && reason === NOT_SENT) this.#unsent += count;
-    if (statusCode === null && reason === TIMED_OUT) this.#timedOut += count;
+    if (statusCode === null && mayHaveBeenTaken(reason ?? "")) this.#openEnds += count;
     if (firstAttemptedAt !== null) this.#oldest = Math.min(this.#oldest ?? firstAttemptedAt, firstAttemptedAt);
     if (lastAttemptedAt !== null) this.#newest = Math.max(this.#newest ?? lastAttemptedAt, lastAttemptedAt);
     if (hour == null) return;
@@ -119,7 +120,7 @@ class CallSummary {
       looked: this.#looked,
       statusCodes: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
       unsent: this.#unsent,
-      timedOut: this.#timedOut,
+      openEnds: this.#openEnds,
       byHour: [...this.#byHour],
       oldestAttemptAt: this.#oldest,
       newestAttemptAt: this.#newest,
@@ -128,4 +129,3 @@ class CallSummary {
 }
 
 const NOT_SENT: FailureReason = "not-sent";
-const TIMED_OUT: FailureReason = "response-timeout";

@@ -10,7 +10,7 @@ import {
   countFailed,
   describeCodes,
   describeNotice,
-  describeTimedOut,
+  describeOpenEnds,
   healthText,
   pauseText,
   reportedHealth,
@@ -145,8 +145,8 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   lines.push(
     text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${countFailed(failed, state.unsent)}`)}${details && ` (${details})`}`,
   );
-  const timedOut = describeTimedOut(state, callback, options.serviceFlags);
-  if (timedOut !== null) lines.push(`  ${timedOut}`);
+  const openEnds = describeOpenEnds(state, callback, options.serviceFlags);
+  if (openEnds !== null) lines.push(`  ${openEnds}`);
   lines.push(text`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
   const words = { operands: [callbackOperand(callback)], flags: ["--failed", ...options.serviceFlags] };

@@ -17,7 +17,7 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
   const { palette } = options;
   const level = topLevel(state);
   const title = text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`;
-  const footer = footerLines(state, options);
+  const footer = footerLines(state, size, options);
   const rows = bodyRows(size.rows, [title, ""], footer);
   const notes = [typedLine(state, level), positionIn(level, rows), asOf(level, options)];
   const header = [
@@ -28,7 +28,7 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
     ),
   ];
   const space = { rows, columns: size.columns };
-  if (state.panel !== null) return { header, body: panelLines(state.panel, space, options), footer };
+  if (state.panel !== null) return { header, body: panelLines(state.panel, size, rows, options), footer };
   if (state.overlay?.kind === "actions") return { header, body: actionLines(state.overlay.cursor, rows, options), footer };
   if (state.overlay?.kind === "commands")
     return { header, body: commandLines(state, state.overlay.cursor, space, options), footer };
@@ -52,11 +52,12 @@ function asOf(level: Level, { palette, utc }: FrameOptions): Printable {
   return palette.dim(`as of ${formatInstant(level.counted.readAt, utc)}`);
 }
 
-function footerLines(state: TriageState, { palette, actions }: FrameOptions): readonly Printable[] {
+function footerLines(state: TriageState, size: ScreenSize, { palette, actions }: FrameOptions): readonly Printable[] {
   const { panel, overlay } = state;
   if (panel !== null) {
     if (panel.outcome !== null) return [palette.dim("Enter or Esc goes back")];
     if (panel.question === null) return [palette.dim("Ctrl-C stops it; a second one ends whcb")];
+    if (!isAskedWhole(panel, size)) return [palette.dim("Esc: no; Enter isn't taken until all of it fits")];
     return [
       palette.dim(
         panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y and Enter: yes, anything else and Enter, or Esc: no",
@@ -112,24 +113,33 @@ function commandLines(
   return lines.slice(0, rows);
 }
 
+/** Returns whether all that the panel asks is on the screen. What isn't seen can't be confirmed. */
+export function isAskedWhole(panel: Panel, { rows, columns }: ScreenSize): boolean {
+  const lines = outputLines(panel, columns).length + (panel.progress === null ? 0 : 1) + questionLines(panel, columns).length;
+  return panel.question === null || lines <= bodyRows(rows, ["", ""], [""]);
+}
+
+function outputLines({ output }: Panel, columns: number): readonly string[] {
+  return output.flatMap((line) => wrapToWidth(line, columns));
+}
+
+function questionLines({ question, typed }: Panel, columns: number): readonly string[] {
+  return question === null ? [] : wrapToWidth(question.text + (question.isSecret ? "•".repeat(typed.length) : typed), columns);
+}
+
 /** Shows the end of its output, and what it asks or does now. */
-function panelLines(
-  { command, output, progress, question, typed, outcome }: Panel,
-  { rows, columns }: ScreenSize,
-  options: FrameOptions,
-): readonly Printable[] {
-  const wrap = (line: string) => wrapToWidth(line, columns);
-  const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(typed.length) : typed));
+function panelLines(panel: Panel, size: ScreenSize, rows: number, options: FrameOptions): readonly Printable[] {
+  const { command, progress, question, outcome } = panel;
+  const { columns } = size;
   const progressing = progress === null ? [] : [options.palette.dim(progress)];
-  const now = outcome === null ? [...progressing, ...asked] : ["", outcomeText(outcome, options)];
-  const said = output.flatMap(wrap);
-  const named = [...wrap(`$ ${shortCommand(command)}`), ""];
+  const now = outcome === null ? [...progressing, ...questionLines(panel, columns)] : ["", outcomeText(outcome, options)];
+  const said = outputLines(panel, columns);
+  const named = [...wrapToWidth(`$ ${shortCommand(command)}`, columns), ""];
   // What a question is about is needed more than the command.
   const head = question !== null && named.length + said.length + now.length > rows ? [] : named;
   const room = Math.max(0, rows - head.length - now.length);
-  const isCut = question !== null && said.length > room;
   const last = (lines: number) => (lines > 0 ? said.slice(-lines) : []);
-  const body = isCut ? [options.palette.warn(TOO_SMALL), ...last(room - 1)] : last(room);
+  const body = isAskedWhole(panel, size) ? last(room) : [options.palette.warn(TOO_SMALL), ...last(room - 1)];
   return [...head, ...body, ...now].slice(0, rows);
 }
 

@@ -33,13 +33,15 @@ export interface Pressed {
 export interface PressContext {
   readonly page: number;
   readonly callRows: number;
+  /** Whether all that a running command asks is on the screen. */
+  readonly isAskedWhole: boolean;
   readonly serviceFlags: readonly string[];
   /** A new level gets it. */
   readonly newId: () => number;
 }
 
 export function press(state: TriageState, key: Key, context: PressContext): Pressed {
-  if (state.panel !== null) return pressInPanel(state, state.panel, key);
+  if (state.panel !== null) return pressInPanel(state, state.panel, key, context);
   if (key.name === "interrupt") return isUnread(state) ? goBack(state) : { state, effect: { do: "quit" } };
   if (state.isTyping) return pressWhileTyping(state, key);
   const known = { ...state, notice: null };
@@ -252,12 +254,18 @@ function pressInOverlay(
   );
 }
 
-function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"]>, key: Key): Pressed {
+function pressInPanel(
+  state: TriageState,
+  panel: NonNullable<TriageState["panel"]>,
+  key: Key,
+  { isAskedWhole }: PressContext,
+): Pressed {
   const { question, typed } = panel;
   const isEnd = key.name === "enter" || key.name === "escape" || key.name === "interrupt";
   // Text may be typed here that is meant for another window.
   if (panel.outcome !== null) return { state: isEnd ? { ...state, panel: null } : state };
   if (question === null && key.name === "interrupt") return { state, effect: { do: "interrupt" } };
+  if (key.name === "enter" && !isAskedWhole) return { state };
   const withTyped = (text: string): TriageState => ({ ...state, panel: { ...panel, typed: text } });
   if (isEnd) {
     const answer = { do: "answer", text: key.name === "enter" ? typed : "" } as const;

@@ -11,7 +11,7 @@ import { LevelLoader, loadFailure } from "./level-loader.js";
 import { callText } from "./level-rows.js";
 import { type PanelRun, startInPanel } from "./run-panel.js";
 import type { Action } from "./triage-actions.js";
-import { triageFrame } from "./triage-frame.js";
+import { isAskedWhole, triageFrame } from "./triage-frame.js";
 import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
 import { callTargetOf, type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
 
@@ -104,12 +104,8 @@ export class TriageProgram {
   }
 
   frame(size: ScreenSize): Frame {
-    const { panel, notice } = this.#state;
-    const state = {
-      ...this.#state,
-      notice: this.#lost?.notice ?? this.#wait ?? notice,
-      panel: panel && { ...panel, progress: this.#wait ?? panel.progress },
-    };
+    const notice = this.#lost?.notice ?? this.#wait ?? this.#state.notice;
+    const state = { ...this.#state, notice, panel: this.#shownPanel() };
     return triageFrame(state, size, { ...this.#renderOptions(), actions: actionsIn(this.#state, this.#pressContext()) });
   }
 
@@ -278,12 +274,20 @@ export class TriageProgram {
     this.#load();
   }
 
+  #shownPanel(): Panel | null {
+    const { panel } = this.#state;
+    return panel && { ...panel, progress: this.#wait ?? panel.progress };
+  }
+
   #pressContext(): PressContext {
-    const { rows, columns } = this.#fullScreen?.size() ?? { rows: 24, columns: 80 };
+    const size = this.#fullScreen?.size() ?? { rows: 24, columns: 80 };
+    const { rows, columns } = size;
+    const panel = this.#shownPanel();
     const level = topLevel(this.#state);
     return {
       page: Math.max(1, rows - HEADER_AND_FOOTER),
       callRows: level.kind === "call" ? callText(level, columns, this.#renderOptions()).length : 0,
+      isAskedWhole: panel === null || isAskedWhole(panel, size),
       serviceFlags: this.#invocation.screen.renderOptions.serviceFlags,
       newId: () => ++this.#lastId,
     };

@@ -8,7 +8,7 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
 import { pauseJson } from "../json-fields.js";
-import { countFailed, describeCodes, describeTimedOut, pauseText } from "../outage-text.js";
+import { countFailed, describeAnswers, describeCodes, describeOpenEnds, pauseText } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
@@ -23,13 +23,13 @@ export function describePlan(
 }
 
 /** Another endpoint than the callback's has none of the calls. */
-export function describeTimeouts(
+export function describeMissingAnswers(
   { groups }: ReplayPlan,
   { to }: ReplayOptions,
   { serviceFlags }: RenderOptions,
 ): readonly string[] {
   if (to !== null) return [];
-  const lines = groups.map((group) => describeTimedOut(group, group.callback, serviceFlags));
+  const lines = groups.map((group) => describeOpenEnds(group, group.callback, serviceFlags));
   return lines.flatMap((line) => (line === null ? [] : [`  ${line}`]));
 }
 
@@ -66,7 +66,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       authParameter: keyParameter(group.callback, options),
       calls: group.calls,
       retrying: group.retrying,
-      timedOut: group.timedOut,
+      timedOut: group.openEnds,
       statusCodes: group.statusCodes,
       paused: pauseJson(group.callback),
     })),
@@ -99,6 +99,7 @@ function describeGroup(
   const codes = describeCodes(group);
   return [
     `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
+    ...describeAnswers(group),
     ...describePaused(group.callback, options, renderOptions.utc),
     ...describeRetrying(group, twice),
   ];

@@ -241,6 +241,25 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
   });
 
   test.each([
+    [["serve"], { WHCB_DB: "x.db\r" }, "WHCB_DB"],
+    [["users", "list"], { WHCB_DB: "postgres://db/whcb\r" }, "WHCB_DB"],
+    [["db", "erase", "--sender", "a@example.com", "--db", "x.db ", "--yes"], {}, "--db"],
+    [["db", "check", "--db", " x.db"], {}, "--db"],
+    [["db", "check", "--db", "x.db\u00a0/"], {}, "--db"],
+    [["db", "check"], { WHCB_URL: "./x.db\r" }, "WHCB_URL"],
+    [["callbacks", "list"], { WHCB_URL: "file:x.db " }, "WHCB_URL"],
+    [["callbacks", "list", "--service", "./x\ufeff"], {}, "--service"],
+    [["db", "backup", "y.db\r"], {}, "the file"],
+    [["db", "copy", "--from", "x.db\n"], { WHCB_DB: "postgres://db/whcb" }, "--from"],
+  ])("a database that SQLite's driver would take for another one is rejected: %j %j", async (argv, env, source) => {
+    expect(await runCli(newCliWorld(), argv, { env })).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: ${source} begins or ends with white space\nhint: write it without; a file with CRLF line ends leaves a carriage return at the end of each line\n`,
+    });
+  });
+
+  test.each([
     [["replay", "demo"], "no calls were selected"],
     [["replay", "demo", "--since", "2h"], "a filter needs --failed"],
     [["mark-success", "demo"], "no calls were selected"],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countFailed, describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
+import { countFailed, describeAnswers, describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
 import { aListedOutage } from "../../../support/cli/listed.js";
 
 test.each([
@@ -37,4 +37,18 @@ test("doesn't count calls that wait for their endpoint as failed", () => {
     "7 failed calls and 5 not sent yet",
     "1 call not sent yet",
   ]);
+});
+
+test("names the answers of calls that one text in them has chosen, the most frequent ones first", () => {
+  const answersOf = (...calls: readonly number[]) =>
+    describeAnswers({
+      ...{ firstAttemptedAt: null, lastAttemptedAt: null, statusCodes: [] },
+      answers: calls.map((number, index) => ({ answer: `answer ${index}\n`, calls: number })),
+    });
+  expect(answersOf(2, 1)).toEqual(["  2 answered with answer 0", "  1 answered with answer 1"]);
+  expect(answersOf(9, 8, 7, 6, 5, 4, 3)).toEqual([
+    ...[9, 8, 7, 6, 5].map((calls, index) => `  ${calls} answered with answer ${index}`),
+    "  7 answered with 2 other texts",
+  ]);
+  expect(describeAnswers({ firstAttemptedAt: null, lastAttemptedAt: null, statusCodes: [] })).toEqual([]);
 });

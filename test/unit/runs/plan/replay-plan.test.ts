@@ -139,11 +139,15 @@ describe("a call", () => {
 
 describe("the plan", () => {
   const timedOut = { statusCode: null, statusMessage: "response-timeout: no complete answer" };
+  const cutOff = { statusCode: null, statusMessage: "reset: the endpoint closed the connection before its answer was complete" };
+  const refused = { statusCode: null, statusMessage: "refused: the endpoint refused the connection" };
   const calls: readonly ListedCall[] = [
     { ...aCall("newest", NOW - 1_000, "24/11/26 09:20"), nextAttemptAt: NOW },
     { ...aCall("oldest", NOW - 700_000, "24/11/26 09:00"), statusCode: 500 },
     { ...aCall("unsent", null, "24/11/26 09:10"), statusCode: null, statusMessage: "not sent", attemptCount: 0 },
     { ...aCall("timed out", NOW - 650_000, "24/11/26 09:05"), ...timedOut },
+    { ...aCall("cut off", NOW - 640_000, "24/11/26 09:06"), ...cutOff },
+    { ...aCall("refused", NOW - 630_000, "24/11/26 09:07"), ...refused },
   ];
 
   it("has the calls of each callback that has some, the oldest first, with what is known of them", async () => {
@@ -160,26 +164,47 @@ describe("the plan", () => {
     if (group === undefined) throw new Error("the plan has one group");
     const { read, callIds, discard, groups, ...rest } = plan;
     expect(rest).toEqual({
-      ...{ runId: "RUN-1", calls: 4, leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 2 },
+      ...{ runId: "RUN-1", calls: 6, leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 2 },
       ...{ missing: ["nope"], skippedRetrying: 0, unmarked: [] },
     });
     expect(groups).toEqual([
       {
-        ...{ callback: CALLBACK, calls: 4, retrying: 1, firstAttemptedAt: NOW - 700_000, lastAttemptedAt: NOW - 1_000 },
+        ...{ callback: CALLBACK, calls: 6, retrying: 1, firstAttemptedAt: NOW - 700_000, lastAttemptedAt: NOW - 1_000 },
         statusCodes: [
-          { statusCode: null, calls: 2 },
+          { statusCode: null, calls: 4 },
           { statusCode: 500, calls: 1 },
           { statusCode: 503, calls: 1 },
         ],
         unsent: 1,
-        timedOut: 1,
+        openEnds: 2,
       },
     ]);
-    const inOrder = ["oldest", "timed out", "unsent", "newest"];
+    const inOrder = ["oldest", "timed out", "cut off", "refused", "unsent", "newest"];
     expect([await idsIn(read(group)), await idsIn(callIds(group))]).toEqual([inOrder, inOrder]);
     expect(await idsIn(read({ ...group }))).toEqual([]);
     await discard();
     await expect(idsIn(read(group))).rejects.toThrow();
+  });
+
+  it("counts the answers of the calls that are sent, if they were listed, and tells no more apart than it has room for", async () => {
+    const { draft, file } = await openDraft();
+    const answered = (id: string, answer: string | null) => ({ ...aCall(id, NOW), answer });
+    await draft.add([answered("1", "not imported"), answered("2", "imported"), answered("3", "imported"), answered("4", null)]);
+    expect(draft.select()[0].answers).toEqual([
+      { answer: "imported", calls: 2 },
+      { answer: "not imported", calls: 1 },
+    ]);
+    draft.keepOnly(new Set(["1", "4"]));
+    expect(draft.select()[0].answers).toEqual([{ answer: "not imported", calls: 1 }]);
+    draft.keepOnly(new Set(["4"]));
+    expect(draft.select()[0]).not.toHaveProperty("answers");
+    await file.close();
+    const many = await openDraft();
+    await many.draft.add(Array.from({ length: 500 }, (_, index) => answered(`call ${index}`, `${index} ${"x".repeat(2_000)}`)));
+    const [{ answers = [] }] = many.draft.select();
+    expect([answers.length, answers[0]]).toEqual([201, { answer: "(another answer)", calls: 300 }]);
+    expect(Math.max(...answers.map(({ answer }) => answer.length))).toBe(256);
+    await many.file.close();
   });
 
   it("has only the oldest calls, or those that are kept, if that is asked for", async () => {

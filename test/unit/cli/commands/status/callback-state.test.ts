@@ -27,7 +27,8 @@ it("has a service that groups count its calls, in whole hours", async () => {
   });
   async function* groupCalls() {
     yield part(503, "Busy", NOON, 50_000);
-    yield part(null, "response-timeout", NOON - 23 * HOUR, 6_000);
+    yield part(null, "response-timeout", NOON - 23 * HOUR, 5_000);
+    yield part(null, "reset", NOON - 23 * HOUR, 1_000);
     yield part(null, "not-sent", NOON - 24 * HOUR, 4_000);
     // These are messages of answers, which a service of an earlier version doesn't quote.
     yield part(502, "not-sent", NOON - 24 * HOUR, 2);
@@ -41,7 +42,7 @@ it("has a service that groups count its calls, in whole hours", async () => {
       { statusCode: null, calls: 10_000 },
       { statusCode: 502, calls: 3 },
     ],
-    ...{ unsent: 4_000, timedOut: 6_000 },
+    ...{ unsent: 4_000, openEnds: 6_000 },
     byHour: [6_000, ...Array(22).fill(0), 50_000],
     oldestAttemptAt: NOON - 24 * HOUR + 1,
     newestAttemptAt: NOON + 2,

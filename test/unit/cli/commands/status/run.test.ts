@@ -23,7 +23,7 @@ const FAILING: CallbackState = {
     { statusCode: null, calls: 10 },
   ],
   unsent: 7,
-  timedOut: 0,
+  openEnds: 0,
   byHour: [...Array.from({ length: 20 }, () => 0), 1, 8, 64, 19_927],
   oldestAttemptAt: NOW - 300 * MINUTE,
   newestAttemptAt: NOW,
@@ -66,9 +66,9 @@ describe("status", () => {
     `);
   });
 
-  test("says that the endpoint may have what failed by response-timeout, and names reconcile", () => {
-    expect(String(renderStatus([{ ...FAILING, timedOut: 3 }], OPTIONS))).toContain(
-      "no answer: 3; of the newest 20000)\n  3 of them failed by response-timeout, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
+  test("says that the endpoint may have what got no complete answer, and names reconcile", () => {
+    expect(String(renderStatus([{ ...FAILING, openEnds: 3 }], OPTIONS))).toContain(
+      "no answer: 3; of the newest 20000)\n  3 of them got no complete answer, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
     );
   });
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
-import { type FrameOptions, shortCommand, triageFrame } from "../../../../../src/cli/commands/triage/triage-frame.js";
+import {
+  type FrameOptions,
+  isAskedWhole,
+  shortCommand,
+  triageFrame,
+} from "../../../../../src/cli/commands/triage/triage-frame.js";
 import {
   callTargetOf,
   type Level,
@@ -184,7 +189,7 @@ describe("the screen of triage", () => {
       line 28
       line 29
       Send 12 calls again? [y/N] hush
-      y and Enter: yes, anything else and Enter, or Esc: no"
+      Esc: no; Enter isn't taken until all of it fits"
     `);
     const fitting = frame({ ...newState(GROUPS), panel: { ...panel, output: output.slice(0, 6) } }, 60, 10);
     expect(fitting).toMatch(/\n *line 0\n(?:.*\n){5}Send 12 calls again/);
@@ -195,6 +200,29 @@ describe("the screen of triage", () => {
     ).toContain("exit code 8");
     const secret = { text: "Auth key of demo: ", isSecret: true };
     expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
+  });
+
+  it("says that Enter is taken only where all that is asked is shown, in a window of any size", () => {
+    const panel = {
+      command: "whcb mark-success demo --failed",
+      output: ["service: http://127.0.0.1:8787", "30 failed calls of demo -> SUCCESS, last attempts from 2026-11-24 12:00:00Z"],
+      progress: null,
+      question: { text: "Mark 30 calls SUCCESS? [y/N] ", isSecret: false },
+      typed: "y",
+      outcome: null,
+    };
+    const words = [...panel.output, panel.question.text, "y"].join(" ").split(/\s+/).join(" ");
+    const outcomes = new Set<string>();
+    for (const columns of [30, 60, 100]) {
+      for (let rows = 1; rows <= 14; rows++) {
+        const shown = frame({ ...newState(GROUPS), panel }, columns, rows);
+        const isShown = shown.split(/\s+/).join(" ").includes(words) && shown.split("\n").length - 1 <= rows;
+        expect([columns, rows, isAskedWhole(panel, { columns, rows })]).toEqual([columns, rows, isShown]);
+        expect([columns, rows, shown.includes("y and Enter: yes")]).toEqual([columns, rows, isShown]);
+        outcomes.add(`${columns} ${isShown}`);
+      }
+    }
+    expect(outcomes.size).toBe(6);
   });
 
   it("lists what is possible and what was run", () => {

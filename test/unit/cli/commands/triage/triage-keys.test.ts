@@ -16,7 +16,7 @@ import type { CallStatus } from "../../../../../src/domain/call.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 
 const callback = aListedCallback();
-const CONTEXT: PressContext = { page: 10, callRows: 0, serviceFlags: [], newId: () => 99 };
+const CONTEXT: PressContext = { page: 10, callRows: 0, isAskedWhole: true, serviceFlags: [], newId: () => 99 };
 
 function keys(text: string): Key[] {
   const named: Readonly<Record<string, Key["name"]>> = {
@@ -278,6 +278,13 @@ describe("a running command", () => {
     // Text that is meant for another window may begin with the key of an action.
     const lines = ["y", "n", "ysql", "kdir my", "xy⌫⌫y"].map((text) => typed(during({ question: asked }), `${text}↵`).effect);
     expect(lines).toEqual(["y", "n", "ysql", "kdir my", "y"].map((text) => ({ do: "answer", text })));
+  });
+
+  it("takes no answer but no while the screen has no room for all that is asked", () => {
+    const question = during({ question: asked, typed: "y" });
+    const pressHere = (key: Key["name"]) => press(question, { name: key } as Key, { ...CONTEXT, isAskedWhole: false });
+    expect(pressHere("enter")).toEqual({ state: question });
+    for (const key of ["escape", "interrupt"] as const) expect(pressHere(key).effect).toEqual({ do: "answer", text: "" });
   });
 
   it("takes what was typed before a question for the beginning of the answer's line, and no line before it", () => {

@@ -1,7 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { CliDeps } from "../../../../../src/cli/cli-deps.js";
 import { groupsLevel } from "../../../../../src/cli/commands/triage/triage-keys.js";
 import { TriageProgram } from "../../../../../src/cli/commands/triage/triage-program.js";
 import { newState } from "../../../../../src/cli/commands/triage/triage-state.js";
+import type { Key } from "../../../../../src/cli/full-screen/frame.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import type { Client } from "../../../../../src/client/client.js";
 import type { GroupPart } from "../../../../../src/client/group-requests.js";
@@ -95,9 +98,7 @@ describe("the groups of triage", () => {
   });
 });
 
-it("an action has the callback's id, whose name may be another callback's by now, and shows the name", async () => {
-  const ran: (readonly string[])[] = [];
-  const runCommand = async (argv: readonly string[]) => ran.push(argv);
+function programThatRuns(runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>): TriageProgram {
   const renderOptions = { palette: PLAIN, utc: true, serviceFlags: ["--profile", "p"] };
   const deps = { clock: new VirtualClock(NOON), io: { env: {} } };
   const invocation = { deps, runCommand, screen: { renderOptions } };
@@ -106,13 +107,37 @@ it("an action has the callback's id, whose name may be another callback's by now
     ...groupsLevel(aListedCallback({ id: "C1", name: "demo" }), 0),
     counted: { readAt: NOON, groups, calls: 30, otherCalls: 0 },
   };
-  const program = new TriageProgram(
+  return new TriageProgram(
     invocation as unknown as ConstructorParameters<typeof TriageProgram>[0],
     {} as Client,
     newState(level as unknown as Parameters<typeof newState>[0]),
     true,
   );
+}
+
+it("an action has the callback's id, whose name may be another callback's by now, and shows the name", async () => {
+  const ran: (readonly string[])[] = [];
+  const program = programThatRuns(async (argv) => ran.push(argv));
   program.press({ name: "character", character: "m" });
   expect(ran).toEqual([["mark-success", "C1", "--failed", "--status-code", "503", "--reason", "x", "--profile", "p"]]);
   expect(program.frame({ rows: 12, columns: 90 }).body.join("\n")).toContain("$ whcb mark-success demo --failed");
+});
+
+it("a yes to what the screen has no room for isn't taken", async () => {
+  const askBehind = async (lines: number, ...keys: readonly Key["name"][]) => {
+    const answers: string[] = [];
+    const program = programThatRuns(async (_argv, { io }) => {
+      io.stderr.write(`${"a line\n".repeat(lines)}Mark 30 calls SUCCESS? [y/N] `);
+      io.stdin.on("data", (text) => answers.push(String(text)));
+      return new Promise(() => undefined);
+    });
+    program.press({ name: "character", character: "m" });
+    program.press({ name: "character", character: "y" });
+    for (const name of keys) program.press({ name } as Key);
+    await setImmediate();
+    return answers;
+  };
+  expect(await askBehind(20, "enter")).toEqual(["y\n"]);
+  expect(await askBehind(21, "enter")).toEqual([]);
+  expect(await askBehind(21, "enter", "escape")).toEqual(["\n"]);
 });
