@@ -17,7 +17,7 @@ import {
   otherMembers,
   readDocument,
 } from "./body-fields.js";
-import { mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
+import { isArrivalDate, mentionsRefusal, readArrival, saysReceived, saysWhetherReceived } from "./received-field.js";
 
 interface Column {
   /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
@@ -39,7 +39,8 @@ export class UncomparedColumns {
   readonly #columns = new Map<string, Column>();
   readonly #lines: number[] = [];
   #ids: Fields = [];
-  #bodyFields: Fields = [];
+  #bodies: Fields[] = [];
+  #arrivals: (readonly number[])[] = [];
   /** The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
@@ -51,12 +52,18 @@ export class UncomparedColumns {
   beginLine(line: number, fields: Fields): void {
     this.#lines.push(line);
     this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
-    this.#bodyFields = [];
+    this.#bodies = [];
+    this.#arrivals = [];
   }
 
-  /** The line's bodies have these fields. They have a message that the line doesn't name itself. */
-  get bodyFields(): Fields {
-    return this.#bodyFields;
+  /** The bodies that the line has, which a call is compared with as with the line itself. */
+  get bodies(): readonly Fields[] {
+    return this.#bodies;
+  }
+
+  /** The line says so often when it arrived, each time at one of these instants. */
+  get arrivals(): readonly (readonly number[])[] {
+    return this.#arrivals;
   }
 
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
@@ -66,8 +73,7 @@ export class UncomparedColumns {
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
     if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
     const isBody = this.#isBodyOfLine(inner);
-    if (isBody && this.#lacksMessage)
-      this.#bodyFields = [...this.#bodyFields, ...fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field))];
+    if (isBody) this.#bodies.push(fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field)));
     if (isBody && !saysThatItIsABody(name)) this.#addValue(name, BODY);
     for (const [member, memberValue] of isBody ? otherMembers(inner) : members)
       this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
@@ -93,13 +99,15 @@ export class UncomparedColumns {
   #addValue(name: string, value: string): void {
     const index = this.#lines.length - 1;
     const firstWithout = this.#received.get(name) ?? 0;
-    if (saysReceived(name, value)) this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
-    else this.#addColumn(name, this.#lines[index] ?? 0, value);
+    if (saysReceived(name, value)) {
+      this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
+      if (isArrivalDate(value)) this.#arrivals.push(readArrival(value));
+    } else this.#addColumn(name, this.#lines[index] ?? 0, value);
   }
 
   #addColumn(name: string, line: number, value: string): void {
     if (this.#columns.get(name)?.mentionsRefusal !== true) {
-      const column = { name, line, value, mentionsRefusal: mentionsRefusal(name, value) };
+      const column = { name, line, value, mentionsRefusal: isId(name) || mentionsRefusal(name, value) };
       if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
     }
   }
@@ -154,6 +162,11 @@ export class UncomparedColumns {
       prefixesOf(name).find((prefix) => !taken.has(prefix) && (numbers.get(prefix) ?? 0) > 1) ?? name;
     return [...new Set(columns.map(shortest))].slice(0, MAX_PROPOSED).join(",");
   }
+}
+
+/** One that isn't the line's is another call's. */
+function isId(name: string): boolean {
+  return ID_COLUMNS.has(name.split(".").at(-1) ?? "");
 }
 
 function saysThatItIsABody(name: string): boolean {

@@ -594,6 +594,92 @@ describe("a line that matches several calls", () => {
     expect(await seenBy({ ...calls["1"], reply: { content: "another" } })).toEqual([[], [], [], []]);
   });
 
+  describe("has a body in a column", () => {
+    const replyOf = (from: Partial<Sender>, minute: number): CallFacts => ({
+      from,
+      reply: { content: `reply ${minute}`, date: `25/11/26 10:0${minute}` },
+    });
+    const calls = { "1": replyOf(ADA, 1), "4": replyOf(BOB, 4) };
+    const flat = { messageid: "A1", mobile: "0400000002", content: "reply 4" };
+    const ofFour = JSON.parse(body(calls["4"]));
+    const quoted = (text: string): string => `"${text.trim().replaceAll('"', '""')}"`;
+
+    it.each<object>([
+      { payload: ofFour },
+      { messageid: "A1", payload: ofFour },
+      { messageid: "A1", request: { body: body(calls["4"]) } },
+      { messageid: "A1", payload: xmlBody(calls["4"]) },
+      { messageid: "A1", payload: flat },
+      { messageid: "A1", payload: { ...flat, messageid: undefined, callid: 1 } },
+      { messageid: "A1", mobile: ADA.mobile, content: "reply 1", payload: ofFour },
+      { messageid: "A1", mobile: BOB.mobile, payload: ofFour },
+      { messageid: "A1", mobile: BOB.mobile, content: "reply 4", payload: JSON.parse(body(calls["1"])) },
+      { messageid: "A1", payload: JSON.parse(body(calls["1"])), request: { body: ofFour } },
+    ])("that is another call's, and so leaves open the one that it names: %j", async (fields) => {
+      const list = `${JSON.stringify({ call_id: 1, ...fields })}\n`;
+      expect(await match(calls, list)).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      expect((await matchList(calls, list)).unlike).toContain("sender");
+    });
+
+    it("that is another call's in a table, whatever it has beside", async () => {
+      for (const text of [body(calls["4"]), xmlBody(calls["4"]), JSON.stringify(flat)]) {
+        const list = rows("call_id,messageid,payload", `1,A1,${quoted(text)}`);
+        expect(await match(calls, list)).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      }
+    });
+
+    it("that has the same as its own columns, each written in its way", async () => {
+      const [header, row] = ["messageid,mobile,content,acknowledged", "A1,0400000002,reply 4,11/25/2026 10:04 AM"];
+      for (const text of [body(calls["4"]), xmlBody(calls["4"])]) {
+        const list = rows(`call_id,${header},received_at,payload`, `4,${row},2026-11-25T10:05:00Z,${quoted(text)}`);
+        expect(await match(calls, list)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+        expect((await matchList(calls, list)).uncompared).toEqual([]);
+        const withoutId = rows(`${header},payload`, `${row},${quoted(text)}`);
+        expect(await match(calls, withoutId)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+      }
+      const log = `${JSON.stringify({ status: 200, request: { body: ofFour } })}\n`;
+      expect(await match(calls, log)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+    });
+
+    it("beside a value that can't be compared", async () => {
+      const list = `${JSON.stringify({ call_id: 4, messageid: "A1", mobile: "rejected", payload: ofFour })}\n`;
+      expect((await matchList(calls, list)).uncompared).toEqual([{ line: 1, name: "mobile", key: "rejected" }]);
+    });
+  });
+
+  it("leaves open a call of its id if one of its times of arrival can't be the call's", async () => {
+    const calls = { "order-1": { reply: { date: "25/11/26 10:00" } } };
+    const [then, before] = ["2026-11-25T10:30:00Z", "2026-09-30T13:00:00Z"];
+    const both = (fields: object) => match(calls, `${JSON.stringify({ callid: "order-1", ...fields })}\n`);
+    for (const fields of [
+      { received_at: then, processed_at: "2038-01-19 03:14:07" },
+      { received_at: then, delivered_at: before },
+      { received_at: then, Received_At: before },
+      { request: { received_at: before } },
+      { received: { at: before } },
+      { received_at: { $date: before } },
+      { response: JSON.stringify({ received_at: before }) },
+    ])
+      expect({ fields, ...(await both(fields)) }).toEqual({ fields, seen: [], ambiguous: ["order-1"], unmatched: 0 });
+    const table = rows("callid,http", `order-1,"{""received_at"":""2038-01-19T03:14:07Z""}"`);
+    expect(await match(calls, table)).toEqual({ seen: [], ambiguous: ["order-1"], unmatched: 0 });
+    for (const fields of [{ received_at: then, processed_at: then }, { request: { received_at: { $date: then } } }])
+      expect({ fields, ...(await both(fields)) }).toEqual({ fields, seen: ["order-1"], ambiguous: [], unmatched: 0 });
+  });
+
+  it("leaves open a call without a time that has a later one in its id", async () => {
+    const id = "019ABCDEF0007ABC8ABC0123456789AB";
+    const made = Number.parseInt(id.slice(0, 12), 16);
+    const outcome = async (before: number) =>
+      (
+        await match(
+          { [id]: { reply: { date: "" } } },
+          rows("callid,received_at", `${id},${new Date(made - before).toISOString()}`),
+        )
+      ).seen;
+    expect([await outcome(25 * 60 * 60 * 1_000), await outcome(60_000)]).toEqual([[], [id]]);
+  });
+
   it("leaves open a call of its id if it arrived a day before the call, or is still to arrive", async () => {
     const calls = { "order-1": { reply: { date: "25/11/26 10:00" } }, "order-2": { reply: { date: "" } } };
     const outcome = async (id: string, receivedAt: string) => {
