@@ -196,6 +196,9 @@ interface DateReading {
   readonly order: DateOrder;
 }
 
+const OTHER_ID_HINT =
+  "a line has one; a webhook-id of another system is ignored by its whole name, as --ignore req.headers.webhookid; nothing was done";
+
 function addGiven(line: SeenLine, part: SeenLine): SeenLine {
   const given = Object.entries(part).filter(([, value]) => value !== null);
   return { ...line, ...Object.fromEntries(given), values: [...line.values, ...part.values] };
@@ -206,7 +209,7 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
     const ids = given.flatMap(([name, value]) => (names.includes(name) && value.trim() !== "" ? [value] : []));
-    if (new Set(ids.map(idKey)).size > 1) throw unreadableLine(line, `it has two different ${what}`);
+    if (new Set(ids.map(idKey)).size > 1) throw unreadableLine(line, `it has two different ${what}`, OTHER_ID_HINT);
     return ids[0] ?? null;
   };
   const callId = id("call ids", ...CALL_IDS);

@@ -66,17 +66,22 @@ export class UncomparedColumns {
     return this.#arrivals;
   }
 
-  /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
-  add(name: string, value: unknown): void {
-    if (this.ignores(name)) return;
+  /** Looks at all levels of the value, also where it is a text that is JSON or XML. What is ignored may have a body of the line all the same. */
+  add(name: string, value: unknown, isIgnored = this.ignores(name)): void {
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
+    if (members.length === 0 && !isIgnored) this.#addValue(name || NAMELESS, textOf(value));
     const isBody = this.#isBodyOfLine(inner);
-    if (isBody) this.#bodies.push(fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field)));
-    if (isBody && !saysThatItIsABody(name)) this.#addValue(name, BODY);
-    for (const [member, memberValue] of isBody ? otherMembers(inner) : members)
-      this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
+    if (isBody && (isDeliveredBody(inner) || saysThatItIsABody(name.split(".").at(-1) ?? "")))
+      this.#bodies.push(fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field)));
+    if (isBody && !isIgnored && !saysThatItIsABody(name)) this.#addValue(name, BODY);
+    for (const [member, memberValue] of isBody ? otherMembers(inner) : members) {
+      const column = isBody ? member : columnName(member);
+      const whole = `${name}.${column}`.slice(-MAX_NAME);
+      // The header has the id of the call that was received.
+      if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
+      this.add(whole, memberValue, isIgnored || this.ignores(whole));
+    }
   }
 
   /** A value of a compared field took no part in the comparison of its line. */

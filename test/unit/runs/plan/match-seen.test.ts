@@ -621,6 +621,33 @@ describe("a line that matches several calls", () => {
       expect((await matchList(calls, list)).unlike).toContain("sender");
     });
 
+    it("that is another call's, though it is ignored", async () => {
+      const odd = { ...ofFour, responseMessage: { ...ofFour.responseMessage, x: 1, y: 2 } };
+      const logs: readonly (readonly [string, object])[] = [
+        ["payload", { payload: odd }],
+        ["payload", { messageid: "A1", payload: JSON.stringify(odd) }],
+        ["req", { req: { body: ofFour, ip: "1", ua: "x" } }],
+        ["req", { req: { [`${"x".repeat(150)}`]: { ["y".repeat(150)]: { body: ofFour } } } }],
+        ["req", { req: { body: { callid: 1, mobile: BOB.mobile } } }],
+      ];
+      for (const [ignored, fields] of logs) {
+        const list = `${JSON.stringify({ call_id: 1, ...fields })}\n`;
+        const found = await match(calls, list, { ...options, ignored: new Set([ignored]) });
+        expect({ list, ...found }).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      }
+      const own = `${JSON.stringify({ call_id: 4, req: { body: ofFour, ip: "1" } })}\n`;
+      expect(await match(calls, own, { ...options, ignored: new Set(["req"]) })).toMatchObject({ seen: ["4"] });
+    });
+
+    it("with its id in a header, at any level, which must be the line's", async () => {
+      const log = (id: string) =>
+        `${JSON.stringify({ call_id: 1, status: 200, req: { headers: { "webhook-id": id, host: "x" } } })}\n`;
+      const ignoring = (...names: readonly string[]) => ({ ...options, ignored: new Set(names) });
+      await expect(match(calls, log("4"), ignoring("req"))).rejects.toThrow("it has two different call ids");
+      expect(await match(calls, log("1"), ignoring("req"))).toMatchObject({ seen: ["1"] });
+      expect(await match(calls, log("4"), ignoring("req", "req.headers.webhookid"))).toMatchObject({ seen: ["1"] });
+    });
+
     it("that is another call's in a table, whatever it has beside", async () => {
       for (const text of [body(calls["4"]), xmlBody(calls["4"]), JSON.stringify(flat)]) {
         const list = rows("call_id,messageid,payload", `1,A1,${quoted(text)}`);

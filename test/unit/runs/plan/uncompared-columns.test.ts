@@ -33,7 +33,7 @@ test.each([
   ["messageid,response_message\nM1,503\n", "responsemessage=503 on line 2"],
   [line({ log: { messageid: MESSAGE, location: "dead-letter" } }), "log.location=dead-letter on line 1"],
   [line({ upstream_status: "502, 200" }), "upstreamstatus=502, 200 on line 1"],
-  [line({ headers: { "webhook-id": "another" } }), "headers.webhookid=another on line 1"],
+  [line({ request: { callid: "another" } }), "request.callid=another on line 1"],
   [line({ payload: { messageid: "another" } }), "payload.messageid=another on line 1"],
 ])("%j may say that a line wasn't received", (text, message) => {
   expect(thrownBy(text)).toMatchObject({
