@@ -9,10 +9,12 @@ import {
   COMPARED_FIELDS,
   columnName,
   columnsOf,
+  emptyColumns,
   type Fields,
   fieldsOfBody,
   ID_COLUMNS,
   isDeliveredBody,
+  lacksValue,
   MAX_NAME,
   otherMembers,
   readDocument,
@@ -41,7 +43,7 @@ export class UncomparedColumns {
   #ids: Fields = [];
   #bodies: Fields[] = [];
   #arrivals: (readonly number[])[] = [];
-  /** The value is the index of the first line that lacks the column. */
+  /** These say that their line was received, or have its body. The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
   constructor(ignored: ReadonlySet<string>) {
@@ -73,7 +75,7 @@ export class UncomparedColumns {
     if (members.length === 0 && !isIgnored) this.#addValue(name || NAMELESS, textOf(value));
     const isBody = this.#isBodyOfLine(inner);
     if (isBody && (isDeliveredBody(inner) || saysThatItIsABody(name.split(".").at(-1) ?? "")))
-      this.#bodies.push(fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field)));
+      this.#addBody(name, objectOf(inner), isIgnored);
     if (isBody && !isIgnored && !saysThatItIsABody(name)) this.#addValue(name, BODY);
     for (const [member, memberValue] of isBody ? otherMembers(inner) : members) {
       const column = isBody ? member : columnName(member);
@@ -82,6 +84,16 @@ export class UncomparedColumns {
       if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
       this.add(whole, memberValue, isIgnored || this.ignores(whole));
     }
+  }
+
+  /** A line that lacks what others have a body in, or an empty value of it, may be one that a join hasn't found. */
+  #addBody(name: string, body: object, isIgnored: boolean): void {
+    const fields = fieldsOfBody(body).filter(([field]) => COMPARED.has(field));
+    this.#bodies.push(fields);
+    if (isIgnored) return;
+    this.#noteReceived(name);
+    for (const column of emptyColumns([body], (field) => COMPARED.has(field)).flat())
+      if (lacksValue(column, fields)) this.#addValue(`${name}.${column}`, "");
   }
 
   /** A value of a compared field took no part in the comparison of its line. */
@@ -102,12 +114,16 @@ export class UncomparedColumns {
   }
 
   #addValue(name: string, value: string): void {
+    if (saysReceived(name, value)) {
+      this.#noteReceived(name);
+      if (isArrivalDate(value)) this.#arrivals.push(readArrival(value));
+    } else this.#addColumn(name, this.#lines.at(-1) ?? 0, value);
+  }
+
+  #noteReceived(name: string): void {
     const index = this.#lines.length - 1;
     const firstWithout = this.#received.get(name) ?? 0;
-    if (saysReceived(name, value)) {
-      this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
-      if (isArrivalDate(value)) this.#arrivals.push(readArrival(value));
-    } else this.#addColumn(name, this.#lines[index] ?? 0, value);
+    this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
   }
 
   #addColumn(name: string, line: number, value: string): void {

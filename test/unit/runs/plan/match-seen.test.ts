@@ -396,7 +396,7 @@ describe("a line that matches one call", () => {
       listed: { responseMessage: { channel: "RCS", acknowledged: "24/11/26 09:30", content } },
     });
     const line = (content: string): string =>
-      JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { content } });
+      JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { channel: "RCS", content } });
     for (const content of [{ type: "button", title: "No" }, {}, []])
       expect(await match({ c1: reply(content) }, line(""))).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
     const tagged = { listed: { responseMessage: { acknowledged: "24/11/26 09:30", content: "", tags: ["x"] } } };

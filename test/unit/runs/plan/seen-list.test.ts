@@ -61,7 +61,7 @@ describe("a list of what the receiver has", () => {
     const other = JSON.stringify({
       MessageId: MESSAGE.toLowerCase(),
       From: { Mobile: "1" },
-      ResponseMessage: { Undeliverable: "" },
+      ResponseMessage: { Channel: "SMS", Undeliverable: "" },
     });
     expect(readSeenList(`\uFEFF${body}\n\n${other}\n`, "UTC")).toMatchObject({
       format: "ndjson",
