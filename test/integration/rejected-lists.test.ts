@@ -250,14 +250,13 @@ describe("a list of ids with a heading", () => {
         expect(stderr).toMatch(/error: line [34] can't be read: no call or message has the id .*, so it may be a heading\n/);
         expect(stderr).toMatch(HINT);
       }
-    const json = (name: string, ...ids: readonly string[]) => ids.map((id) => `${JSON.stringify({ [name]: id })}\n`).join("");
+    const json = (...ids: readonly string[]) => ids.map((callid) => `${JSON.stringify({ callid })}\n`).join("");
     for (const heading of ["not-in-crm2", "dlq2", "20261130", "dead202611300001", "2026113013044501"])
       for (const list of [
         `order-17\n${heading}\norder-18\n`,
         `callid\norder-17\n${heading}\norder-18\n`,
         `webhook_id,received_at\norder-17,2026-11-30\n${heading},2026-11-30\norder-18,2026-11-30\n`,
-        json("id", "order-17", heading, "order-18"),
-        json("callid", "order-17", heading, "order-18"),
+        json("order-17", heading, "order-18"),
       ]) {
         const stderr = await stops(list);
         expect(stderr).toContain(`no call or message has the id ${heading}, so it may be a heading\n`);
@@ -323,6 +322,11 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
   expect(await stops(list)).toMatch(
     /error: the list has the id of a failed call, order-\d+: is it a list of whcb's\?\nhint: if your system stored the webhook-id: --map callid=id; if id means something else: --ignore id; nothing was done\n$/,
   );
+  const ids = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id"]);
+  expect(await stops(ids)).toMatch(
+    /error: line 1 can't be read: it has neither a call id nor a message id, only id\nhint: `whcb calls list` writes such lists; if your system stored the webhook-id there: --map callid=id; nothing was done\n$/,
+  );
+  expect(await reconcile(ids, "--dry-run", "--map", "callid=id")).toMatchObject({ code: 0 });
   for (const flags of [
     ["--map", "callid=id"],
     ["--ignore", "id"],

@@ -113,7 +113,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const callIds: Heading[] = [];
   const otherIds = new Set<string>();
   const named = records.map(({ line, fields, empty }) => {
-    const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
+    const isBareId = format === "ids";
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
     columns.beginLine(line, renamed);
@@ -142,7 +142,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     if (!areBodies) for (const field of fields) requireWhole(line, field);
     const ids = [fields, ...bodies].flat().filter(([name]) => ID_COLUMNS.has(name));
     const parts = [fields, ...bodies].map((part, index) => {
-      const reading = { timezone, order: index === 0 ? order : bodyOrder };
+      const reading = { timezone, order: index === 0 ? order : bodyOrder, areIds: format === "ids" };
       for (const [name, value] of part) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, reading.order));
       return seenLine(line, [...ids, ...part], reading);
     });
@@ -191,11 +191,14 @@ function requireWhole(line: number, [name, value]: Fields[number]): void {
 
 const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";
 
-interface DateReading {
+interface LineReading {
   readonly timezone: string;
   readonly order: DateOrder;
+  readonly areIds: boolean;
 }
 
+const UNNAMED_ID_HINT =
+  "`whcb calls list` writes such lists; if your system stored the webhook-id there: --map callid=id; nothing was done";
 const OTHER_ID_HINT =
   "a line has one; a webhook-id of another system is ignored by its whole name, as --ignore req.headers.webhookid; nothing was done";
 
@@ -204,7 +207,7 @@ function addGiven(line: SeenLine, part: SeenLine): SeenLine {
   return { ...line, ...Object.fromEntries(given), values: [...line.values, ...part.values] };
 }
 
-function seenLine(line: number, given: Fields, { timezone, order }: DateReading): SeenLine {
+function seenLine(line: number, given: Fields, { timezone, order, areIds }: LineReading): SeenLine {
   const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
@@ -214,10 +217,11 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
   };
   const callId = id("call ids", ...CALL_IDS);
   const messageId = id("message ids", "messageid");
-  const bareId = fields.size === 1 ? id("ids", "id") : null;
+  const bareId = areIds ? id("ids", "id") : null;
   if (callId === null && messageId === null && bareId === null) {
     const found = showNames(given.flatMap(([name]) => (name === OTHER_SENDER ? [] : [name])));
-    throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`);
+    const hint = fields.has("id") ? UNNAMED_ID_HINT : undefined;
+    throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`, hint);
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
   const date = text("undeliverable") ?? text("acknowledged");
