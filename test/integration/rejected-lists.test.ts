@@ -227,7 +227,7 @@ test("the error names every such column of the list, and the flag for those that
 });
 
 describe("a list of ids with a heading", () => {
-  const HINT = /\nhint: give only what was received; if it is an id: --ignore (?:id|callid); nothing was done\n$/;
+  const HINT = /\nhint: give only what was received; if it is an id: --ignore (?:id|callid|webhookid); nothing was done\n$/;
   const listsWith = (heading: string) =>
     [
       [`order-17\n\n${heading}\norder-18\n`],
@@ -250,10 +250,22 @@ describe("a list of ids with a heading", () => {
         expect(stderr).toMatch(/error: line [34] can't be read: no call or message has the id .*, so it may be a heading\n/);
         expect(stderr).toMatch(HINT);
       }
-    for (const heading of ["not-in-crm2", "dlq2", "2026-11-30", "20261130"])
-      expect(await stops(`order-17\n${heading}\norder-18\n`)).toContain(
-        `no call or message has the id ${heading}, so it may be a heading\n`,
-      );
+    const json = (...ids: readonly string[]) => ids.map((callid) => `${JSON.stringify({ callid })}\n`).join("");
+    for (const heading of ["not-in-crm2", "dlq2", "20261130", "dead202611300001", "2026113013044501"])
+      for (const list of [
+        `order-17\n${heading}\norder-18\n`,
+        `callid\norder-17\n${heading}\norder-18\n`,
+        `webhook_id,received_at\norder-17,2026-11-30\n${heading},2026-11-30\norder-18,2026-11-30\n`,
+        json("order-17", heading, "order-18"),
+      ]) {
+        const stderr = await stops(list);
+        expect(stderr).toContain(`no call or message has the id ${heading}, so it may be a heading\n`);
+        expect(stderr).toMatch(HINT);
+      }
+    // These are spelled like the id of a message, which bare ids may be, but not beside those of calls only.
+    for (const list of ["order-17\nm-order-20\n", "callid\norder-17\nm-order-20\n"])
+      expect(await stops(list)).toContain("no call or message has the id m-order-20, so it may be a heading\n");
+    expect(await reconcile("m-order-17\nm-order-20\n", "--dry-run")).toMatchObject({ code: 0 });
     for (const comment of ["# rejected", "# the end"])
       expect(await stops(`order-17\n${comment}\norder-18\n`)).toContain("error: line 2 can't be read: ");
     for (const comment of ["# rejected", "# 503", "# not in our database", "# nicht angekommen", "# received"])
@@ -310,6 +322,11 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
   expect(await stops(list)).toMatch(
     /error: the list has the id of a failed call, order-\d+: is it a list of whcb's\?\nhint: if your system stored the webhook-id: --map callid=id; if id means something else: --ignore id; nothing was done\n$/,
   );
+  const ids = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id"]);
+  expect(await stops(ids)).toMatch(
+    /error: line 1 can't be read: it has neither a call id nor a message id, only id\nhint: `whcb calls list` writes such lists; if your system stored the webhook-id there: --map callid=id; nothing was done\n$/,
+  );
+  expect(await reconcile(ids, "--dry-run", "--map", "callid=id")).toMatchObject({ code: 0 });
   for (const flags of [
     ["--map", "callid=id"],
     ["--ignore", "id"],
@@ -450,6 +467,15 @@ describe("a list of ids to mark", () => {
       expect(await mark(`order-17\n${hex}\norder-18\n`)).toMatchObject({
         ...{ code: 2, stderr: expect.stringContaining(`no call has the id ${hex}, so it may be a heading`) },
       });
+    for (const beginning of ["01A22B38", "2026113013044501"]) {
+      const { code, stderr } = await mark(`${generated[0]}\n${beginning}\n${generated[1]}\n`);
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr:
+          `error: stdin: line 2 can't be read: no call has the id ${beginning}, so it may be a heading\n` +
+          `hint: in a file and on stdin, ids are whole: only an argument may be the beginning of one; ${NOTHING_DONE.slice("hint: ".length)}`,
+      });
+    }
     for (const asLong of ["crm-lacks-these-2026-11-29", "THESE-AREN-T-IN-2026-11-29", "missingatcrm29november2026"])
       expect(await mark(`${random[0]}\n${asLong}\n${random[1]}\n`)).toMatchObject({
         ...{ code: 2, stderr: expect.stringContaining(`no call has the id ${asLong}, so it may be a heading`) },
@@ -459,12 +485,28 @@ describe("a list of ids to mark", () => {
   test.each([
     ["order-17", "order-19"],
     ["order-17", "01A22B38-C54A-78C9-AAF7-9753FF812299"],
-    ["01JDQ3V8M2X5R7T9W1Y4Z6A8BC", "01JDQ4A0B3C6D9E2F5G8H1J4K7"],
-  ])("marks %s, though a call beside it was removed: %s", async (id, removed) => {
-    if (!IDS.includes(id)) await sendFailed([id]);
-    const { code, stderr } = await mark(`${id}\n${removed}\n`);
+    ["01JDQ3V8M2X5R7T9W1Y4Z6A8BC", "01JDQ4A0B3C6D9E2F5G8H1J4K7", "01JDQ3V8N7K2P4S6U8V0X1Z3AB"],
+    ["AF48A9EC3F02E43C", "AF4877EC3F02E43D", "0F48A9EC3FA2E43E"],
+  ])("marks %s, though a call beside it was removed: %s", async (id, removed, ...others) => {
+    if (!IDS.includes(id)) await sendFailed([id, ...others]);
+    const { code, stderr } = await mark([id, removed, ...others, ""].join("\n"));
     expect({ code, stderr }).toEqual({ code: 8, stderr: expect.stringContaining(`no such call: ${removed}\n`) });
     expect(await failed()).not.toContain(id);
+  });
+
+  test("stops at a heading that is as long as ids that differ in their numbers only", async () => {
+    const alike = ["crm-2026-11-30-000011", "crm-2026-11-30-000013"];
+    await sendFailed(alike);
+    for (const heading of ["not-in-crm-2026-11-30", "lacking-in-crm-301126"]) {
+      const list = [alike[0], heading, alike[1], ""].join("\n");
+      const problem = `line 2 can't be read: no call has the id ${heading}, so it may be a heading\n`;
+      expect(await mark(list)).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: stdin: ${problem}`) });
+      expect(await mark(`${alike[0]}\n${heading}\n`)).toMatchObject({ code: 2 });
+      expect(await reconcile(list, "--yes")).toMatchObject({
+        ...{ code: 2, stderr: expect.stringContaining(`no call or message has the id ${heading}, so it may be a heading\n`) },
+      });
+    }
+    expect(await failed()).toEqual(expect.arrayContaining(alike));
   });
 
   test("marks the others of an id that no call has, and calls whose ids look like headings beside each other", async () => {

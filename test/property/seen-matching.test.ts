@@ -186,6 +186,7 @@ const lineArb = fc.record({
   otherSender: orNone("whatsapp:1"),
   values: fc.constant([]),
   arrivals: fc.constant([]),
+  parts: fc.constant([]),
 });
 
 const linesArb = fc
@@ -222,6 +223,7 @@ const NOTHING = {
   otherSender: null,
   values: [],
   arrivals: [],
+  parts: [],
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.js";
-import { findIndented, INDENTED, idKey, isGeneratedId, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
+import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
-import { idsLike, looksLikeId, mentionsRefusal, spellingOf } from "../../runs/plan/received-field.js";
+import { countBy, idsLike, looksLikeId, mentionsRefusal, spellingOf } from "../../runs/plan/received-field.js";
 import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
 import { findCallback, type Session } from "../settings/session.js";
@@ -145,11 +145,11 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
   return new WhcbError(
     code,
     `no such ${callIds.length === 1 ? "call" : "calls"}: ${listSome(callIds)}`,
-    callIds.some(isIdPrefix)
-      ? { hint: "in a file and on stdin, ids are whole: only an argument may be the beginning of one" }
-      : {},
+    callIds.some(isIdPrefix) ? { hint: WHOLE_IDS } : {},
   );
 }
+
+const WHOLE_IDS = "in a file and on stdin, ids are whole: only an argument may be the beginning of one";
 
 /**
  * Throws `malformed` for a listed line, and `usage` for a typed word, that may be a heading of other calls: `xargs` types a list. One that
@@ -160,15 +160,17 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
   const named = [...(callIds?.typed ?? []).map((id) => ({ id })), ...(callIds?.listed ?? [])];
   const absent = new Set(missing);
   const ids = new Set(named.map(({ id }) => id));
-  const counts = new Map<string, number>();
-  for (const spelling of [...ids].map(spellingOf)) counts.set(spelling, (counts.get(spelling) ?? 0) + 1);
+  const counts = countBy(ids, spellingOf);
   const isAlone = (id: string) => ids.size > 1 && counts.get(spellingOf(id)) === 1 && mentionsRefusal("", id);
   const isLikeACall = idsLike([...ids].filter((id) => !absent.has(id)));
   const mayBeHeading = (id: string) => (absent.has(id) ? !looksLikeId(id) || !isLikeACall(id) : !looksLikeId(id) && isAlone(id));
-  const heading = named.find(({ id }) => !isGeneratedId(idKey(id)) && mayBeHeading(id));
+  const heading = named.find(({ id }) => mayBeHeading(id));
   if (heading === undefined) return;
   const [reason, hint] = absent.has(heading.id)
-    ? [`no call has the id ${heading.id}, so it may be a heading`, HEADING_HINT]
+    ? [
+        `no call has the id ${heading.id}, so it may be a heading`,
+        isIdPrefix(heading.id) ? `${WHOLE_IDS}; ${HEADING_HINT}` : HEADING_HINT,
+      ]
     : [`the call's id ${heading.id} may be a heading`, "if it isn't, name the call on its own; nothing was done"];
   throw "line" in heading ? unreadableLine(heading, reason, hint) : new WhcbError("usage", reason, { hint });
 }

@@ -90,13 +90,33 @@ export function fieldsOfBody(body: object, isCompared: (column: string) => boole
   return fields;
 }
 
-/** Returns, for each body, its columns without a value, and which compared ones of the others it lacks. A delivered body has what its sender gave. */
+/**
+ * Returns, for each body, its columns without a value, and which compared ones of the others it lacks. A delivered body has what its sender
+ * gave, and only one with other columns, such as a call's id, is one of those others.
+ */
 export function emptyColumns(bodies: readonly object[], isCompared: (column: string) => boolean): readonly (readonly string[])[] {
-  const tables = bodies.map((body) => (isDeliveredBody(body) ? null : new Map(columnsOf(body))));
-  const compared = new Set(tables.flatMap((table) => [...(table?.keys() ?? [])].filter(isCompared)));
-  return tables.map((table) => {
-    if (table === null) return [];
-    return [...new Set([...table.keys(), ...compared])].filter((column) => String(table.get(column) ?? "").trim() === "");
+  const lines = bodies.map((body) => {
+    const isAdded = ([column, value]: Column): boolean =>
+      isCompared(column) && column !== "messageid" && column !== "from" && !(ID_COLUMNS.has(column) && isEmpty(value));
+    const added = columnsOf(body).filter(isAdded);
+    return { columns: new Map(flatColumns(body)), added: isDeliveredBody(body) ? new Map(added) : null };
+  });
+  const others = lines.filter(({ added }) => added?.size !== 0);
+  const compared = new Set(others.flatMap(({ columns }) => [...columns.keys()].filter(isCompared)));
+  return lines.map(({ columns, added }) => {
+    const table = added ?? columns;
+    const names = added === null ? new Set([...columns.keys(), ...compared]) : added.keys();
+    return [...names].filter((column) => isEmpty(table.get(column)));
+  });
+}
+
+function flatColumns(body: object): readonly Column[] {
+  return columnsOf(body).flatMap(([column, value]): readonly Column[] => {
+    const [, names] = Object.entries(PARTS).find(([part]) => part === column) ?? [];
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return names !== undefined && isObject
+      ? columnsOf(value).filter(([member]) => names.some((name) => name === member))
+      : [[column, value]];
   });
 }
 
@@ -128,19 +148,24 @@ export function otherMembers(body: unknown): readonly Column[] {
 
 function isOfBody(column: string, value: unknown): boolean {
   if (column === "customparameters") return typeof value === "object";
-  if (value === null) return COMPARED.has(column) || LOCATIONS.has(column) || column === "responsemessage";
+  if (value === null) return COMPARED.has(column) || LOCATIONS.has(column);
   if (DATE_FIELDS.has(column)) return value === "" || (isText(value) && isArrivalDate(String(value)));
   return COMPARED.has(column) && (isText(value) || (column === "from" && typeof value === "object"));
 }
 
-/** Only a body that a callback receives has such an object. */
+/** Only a body that a callback receives has such an object. One without a value is that of a join that found nothing. */
 export function isDeliveredBody(body: unknown): boolean {
   return isMessage(membersByName(body)?.get("responsemessage"));
 }
 
 function isMessage(value: unknown): boolean {
   const members = membersByName(value);
-  return PARTS.responsemessage.some((name) => members?.has(name));
+  const hasValue = [...MESSAGE_NAMES].some((name) => !isEmpty(members?.get(name)));
+  return hasValue && PARTS.responsemessage.some((name) => members?.has(name));
+}
+
+function isEmpty(value: unknown): boolean {
+  return String(value ?? "").trim() === "";
 }
 
 export function columnsOf(value: unknown): readonly Column[] {

@@ -142,6 +142,7 @@ export interface WantedCall extends ReadSenders {
   readonly line: SeenLine;
   /** The sender is one of these, for a column that says only "from". */
   readonly anySender: readonly string[];
+  readonly parts: readonly WantedCall[];
 }
 
 export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
@@ -155,6 +156,7 @@ export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
     senders,
     doubtful: new Set([...doubtful, ...any.doubtful]),
     anySender: isAddress ? [...mobile, ...email] : mobile,
+    parts: line.parts.map((part) => wantedCall(part, parsePhone)),
   };
 }
 
@@ -263,6 +265,7 @@ export interface UncomparedValue {
 
 /** Returns what a line says beside what it is matched by, and the call doesn't have itself. */
 export function uncomparedValues(wanted: WantedCall, call: ComparableCall): readonly UncomparedValue[] {
+  if (wanted.parts.length > 0) return wanted.parts.flatMap((part) => uncomparedValues(part, call));
   const compared: readonly (Field | undefined)[] = comparedFields(wanted, call) ?? [];
   const { line, values } = wanted.line;
   const isOwn = (key: string, ...names: readonly string[]): boolean =>

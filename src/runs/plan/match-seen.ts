@@ -17,6 +17,7 @@ import {
   type WantedCall,
   wantedCall,
 } from "./comparable-call.js";
+import { timeInId } from "./replay-plan.js";
 import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 
 export interface SeenMatch {
@@ -85,15 +86,18 @@ export async function matchSeen(
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
-      const isOfOther = only !== undefined && !mayHaveArrived(each.line, only, now);
+      const unlikeParts = only === undefined ? [] : each.parts.flatMap((part) => differences(part, only));
+      const isAtOtherTime = only !== undefined && !mayHaveArrived(each.line, only, now);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
       if (near.some(([call]) => differences(each, call).join() === "time")) atOtherTimes += 1;
       else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
-      if (isOfOther && isToSettle(only)) atOtherTimes += 1;
+      if (isAtOtherTime && isToSettle(only)) atOtherTimes += 1;
+      if (only !== undefined && isToSettle(only)) for (const name of unlikeParts) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
-      if (only === undefined || isVague || isOfOther || others.length > 0) take([...matches, ...ofMessage, ...others]);
+      if (only === undefined || isVague || isAtOtherTime || unlikeParts.length > 0 || others.length > 0)
+        take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
         uncompared.push(...uncomparedValues(each, only));
@@ -127,9 +131,10 @@ const MAX_COMPARED = 4;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** An earlier call may have had the same id, and a plan has times to come. Dates without a zone are up to a day off. */
-function mayHaveArrived({ arrivals }: SeenLine, { minutes }: ComparableCall, now: number): boolean {
-  const earliest = Math.min(...minutes) * 60_000 - DAY_MS;
-  return arrivals.length === 0 || arrivals.some((at) => (minutes.length === 0 || at >= earliest) && at <= now + DAY_MS);
+function mayHaveArrived({ arrivals }: SeenLine, { id, minutes }: ComparableCall, now: number): boolean {
+  const since = minutes.length === 0 ? timeInId(id, now) : Math.min(...minutes) * 60_000;
+  const earliest = (since ?? 0) - DAY_MS;
+  return arrivals.every((instants) => instants.some((at) => at >= earliest && at <= now + DAY_MS));
 }
 
 const [ANY_TIME, NO_TIME] = ["any time", "no time"];

@@ -133,16 +133,19 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-function findHeading({ format, headings, ignored, lines }: SeenList, calls: readonly ComparableCall[]): Heading | null {
-  if (headings.length === 0 && format !== "ids") return null;
-  const known = new Set(calls.flatMap(({ id, messageIds }) => [idKey(id), ...messageIds]));
+function findHeading({ format, headings, callIds }: SeenList, calls: readonly ComparableCall[]): Heading | null {
+  if (headings.length === 0 && callIds.length === 0) return null;
+  const ids = new Set(calls.map(({ id }) => idKey(id)));
+  const messages = new Set(calls.flatMap(({ messageIds }) => messageIds));
   // A sender may have chosen the word as an id.
-  const heading = headings.find(({ id }) => mentionsRefusal("", id) || !known.has(idKey(id)));
-  if (heading !== undefined || format !== "ids" || ignored.has("id")) return heading ?? null;
-  const absent = lines.flatMap(({ line, id }) => (id === null || known.has(idKey(id)) ? [] : [{ line, name: "id", id }]));
-  if (absent.length === 0) return null;
-  const isLikeOne = idsLike([...known]);
-  return absent.find(({ id }) => !isLikeOne(id)) ?? null;
+  const isKnown = ({ id }: Heading): boolean => ids.has(idKey(id)) || messages.has(idKey(id));
+  const heading = headings.find((each) => mentionsRefusal("", each.id) || !isKnown(each));
+  if (heading !== undefined) return heading;
+  const absent = callIds.filter(({ id }) => !ids.has(idKey(id)));
+  // Bare ids may be those of messages.
+  const hasMessages = format === "ids" && absent.some(isKnown);
+  const isLikeOne = idsLike([...ids, ...(hasMessages ? messages : [])]);
+  return absent.find((each) => !(hasMessages && isKnown(each)) && !isLikeOne(each.id)) ?? null;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What a field says by its name and its value alone (docs/cli.md, Reconcile). */
-import { idKey, isGeneratedId, isIdPrefix } from "../../domain/call.js";
+import { idKey, isGeneratedId } from "../../domain/call.js";
 import { DATE_ORDERS, readListDate } from "./list-dates.js";
 
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
@@ -46,13 +46,11 @@ export function isArrivalDate(text: string): boolean {
   return readArrival(text).length > 0;
 }
 
-/** Returns the instants that the field may name as that of the line's arrival. None says nothing about it. */
-export function arrivalsOf(name: string, value: string): readonly number[] {
-  return saysWhetherReceived(name) ? readArrival(value.trim()) : [];
-}
-
-/** Programs write "never" as the first or last date that they know, or as that of a century. */
-function readArrival(text: string): readonly number[] {
+/**
+ * Returns the instants that the text may name, or none if it isn't a date. Programs write "never" as the first or last date that they know,
+ * or as that of a century.
+ */
+export function readArrival(text: string): readonly number[] {
   const instants = EPOCH.test(text) ? [epochMs(Number(text))] : DATE_ORDERS.map((order) => readListDate(text, order));
   return instants.filter((at) => at !== null).filter((at) => at >= FIRST && at < LAST);
 }
@@ -95,19 +93,30 @@ export function looksLikeId(text: string): boolean {
 }
 
 /**
- * Returns whether an id that no call has is spelled like one of these, but for its numbers, or like a generated one. Others may be headings.
+ * Returns whether an id that no call has is spelled like one of these, but for its numbers, or is a UUID. Others may be headings. Random ids,
+ * such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters.
  */
 export function idsLike(known: readonly string[]): (id: string) => boolean {
-  const chosen = known.filter((id) => !isGenerated(id));
-  const hasGenerated = chosen.length < known.length;
-  const spellings = new Set(chosen.map(spellingOf));
-  const kinds = new Set(chosen.flatMap(kindsOf));
-  const looksRandom = (id: string) => id.length >= SHORTEST_RANDOM && kindsOf(id).every((kind) => kinds.has(kind));
-  return (id) => isGenerated(id) || (hasGenerated && isIdPrefix(id)) || spellings.has(spellingOf(id)) || looksRandom(id);
+  const spellings = countBy(known, spellingOf);
+  const alone = known.filter((id) => id.length >= SHORTEST_RANDOM && spellings.get(spellingOf(id)) === 1);
+  const lengths = countBy(alone, ({ length }) => length);
+  const random = alone.filter(({ length }) => (lengths.get(length) ?? 0) > 1);
+  const kinds = new Set(random.flatMap(kindsOf));
+  return (id) => isUuid(id) || spellings.has(spellingOf(id)) || kindsOf(id).every((kind) => kinds.has(kind));
+}
+
+export function countBy<Key>(ids: Iterable<string>, keyOf: (id: string) => Key): ReadonlyMap<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const id of ids) counts.set(keyOf(id), (counts.get(keyOf(id)) ?? 0) + 1);
+  return counts;
 }
 
 function isGenerated(id: string): boolean {
   return isGeneratedId(idKey(id));
+}
+
+function isUuid(id: string): boolean {
+  return isGenerated(id) && idKey(id).length === 32;
 }
 
 export function spellingOf(id: string): string {
@@ -116,7 +125,7 @@ export function spellingOf(id: string): string {
 
 const SHORTEST_RANDOM = 16;
 
-/** Random ids, such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters. */
+/** Returns the kinds of characters, each with the length of the id. */
 function kindsOf(id: string): readonly string[] {
   const kinds = id
     .replace(/\p{Ll}/gu, "a")

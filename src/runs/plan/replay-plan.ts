@@ -280,7 +280,7 @@ const EARLIEST = Date.UTC(2020, 0);
 const DAY_MS = 86_400_000;
 
 /** Returns the epoch ms in a UUIDv7 without dashes, or null. */
-function timeInId(id: string, now: number): number | null {
+export function timeInId(id: string, now: number): number | null {
   if (!VERSION_7.test(id)) return null;
   const at = Number.parseInt(id.slice(0, 12), 16);
   return at >= EARLIEST && at <= now + DAY_MS ? at : null;

@@ -14,7 +14,7 @@ import {
   listNames as showNames,
   unreadableLine,
 } from "./list-records.js";
-import { arrivalsOf, looksLikeId, saysWhetherReceived } from "./received-field.js";
+import { looksLikeId, saysWhetherReceived } from "./received-field.js";
 import { UncomparedColumns } from "./uncompared-columns.js";
 
 export interface SeenList {
@@ -24,6 +24,8 @@ export interface SeenList {
   readonly read: number;
   /** These lines may be headings of what follows, or have ids that look so. */
   readonly headings: readonly Heading[];
+  /** The others have these in a column of call ids, or as bare ids. A heading may be spelled like an id, but not like one of a call. */
+  readonly callIds: readonly Heading[];
   /** A table's last column is compared: if its last row is cut off, this tells. */
   readonly endsCompared: boolean;
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
@@ -69,8 +71,10 @@ export interface SeenLine {
   /** A body says this, too, about the sender. It is JSON. */
   readonly otherSender: string | null;
   readonly values: readonly SeenValue[];
-  /** The line says that it arrived at one of these instants, if there are any. */
-  readonly arrivals: readonly number[];
+  /** The line says so often when it arrived, each time at one of these instants. */
+  readonly arrivals: readonly (readonly number[])[];
+  /** A line with bodies has its own fields and those of each body also apart. The whole line has the last value of each. */
+  readonly parts: readonly SeenLine[];
 }
 
 /** A line has these but for its ids. */
@@ -106,31 +110,43 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   columns.requireIgnored(format === "ids" ? ["id"] : names, showNames(names));
   const areBodies = format === "ndjson" || format === "xml";
   const headings: Heading[] = [];
+  const callIds: Heading[] = [];
   const otherIds = new Set<string>();
-  const named: readonly SeenRecord[] = records.map(({ line, fields, empty }) => {
-    const isBareId = fields.length === 1 && fields[0]?.[0] === "id";
+  const named = records.map(({ line, fields, empty }) => {
+    const isBareId = format === "ids";
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
-    const isId = ([name]: Fields[number]): boolean => isBareId || ID_COLUMNS.has(nameField(name));
     const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
     columns.beginLine(line, renamed);
     for (const field of fields) {
       const [name, value] = field;
-      if (isId(field) && !looksLikeId(value) && !columns.ignores(name)) headings.push({ line, name, id: value });
+      const isCallId = isBareId || CALL_IDS.has(nameField(name));
+      const isId = isCallId || nameField(name) === "messageid";
+      if (isId && !columns.ignores(name)) {
+        if (!looksLikeId(value)) headings.push({ line, name, id: value });
+        else if (isCallId) callIds.push({ line, name, id: value });
+      }
       // Its value is compared with the ids of the FAILED calls.
       if (name === "id" && !isCompared(field) && /\d/.test(value) && !columns.ignores(name)) otherIds.add(idKey(value));
       else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);
     }
     for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
-    return { line, fields: [...renamed, ...columns.bodyFields], empty };
+    return { line, fields: renamed, bodies: columns.bodies, arrivals: columns.arrivals };
   });
   const order = dateOrder ?? requireOrder(named, areBodies);
+  // The dates of bodies are written as they were delivered.
+  const bodies = named.flatMap(({ line, bodies }) => bodies.map((fields) => ({ line, fields })));
+  const bodyOrder = requireOrder(bodies, true, dateOrder);
   const distinct = new Map<string, SeenLine>();
   const zones = new Set<boolean | null>();
-  for (const { line, fields } of named) {
+  for (const { line, fields, bodies, arrivals } of named) {
     if (!areBodies) for (const field of fields) requireWhole(line, field);
-    for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, order));
-    const arrivals = fields.flatMap(([name, value]) => (columns.ignores(name) ? [] : arrivalsOf(name, value)));
-    const seen = { ...seenLine(line, fields, { timezone, order }), arrivals };
+    const ids = [fields, ...bodies].flat().filter(([name]) => ID_COLUMNS.has(name));
+    const parts = [fields, ...bodies].map((part, index) => {
+      const reading = { timezone, order: index === 0 ? order : bodyOrder, areIds: format === "ids" };
+      for (const [name, value] of part) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, reading.order));
+      return seenLine(line, [...ids, ...part], reading);
+    });
+    const seen = { ...parts.reduce(addGiven), arrivals, parts: bodies.length === 0 ? [] : parts };
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
@@ -138,7 +154,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const lines = [...distinct.values()];
   const listNames = new Map([...fieldNames].map(([listed, ours]) => [ours, listed]));
-  return { format, lines, read: records.length, headings, endsCompared, otherIds, zones, listNames, ignored };
+  return { format, lines, read: records.length, headings, callIds, endsCompared, otherIds, zones, listNames, ignored };
 }
 
 function requireNames(wanted: Iterable<string>, names: readonly string[]): void {
@@ -148,18 +164,20 @@ function requireNames(wanted: Iterable<string>, names: readonly string[]): void 
     throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${showNames(names)}` });
 }
 
-/** Throws if it can't be told whether the day or the month comes first. */
-function requireOrder(records: readonly SeenRecord[], areBodies: boolean): DateOrder {
+/** Throws if neither the dates nor the flag tell whether the day or the month comes first. */
+function requireOrder(records: readonly Pick<SeenRecord, "line" | "fields">[], areBodies: boolean, flag?: DateOrder): DateOrder {
   const dates = records.flatMap(({ line, fields }) =>
     fields.flatMap(([name, text]) => (DATE_FIELDS.has(name) ? [{ line, text }] : [])),
   );
   const order = findDateOrder(dates, areBodies);
   if (typeof order === "string") return order;
+  if (flag !== undefined) return flag;
   throw unreadableLine(order.line, `${JSON.stringify(order.text)} may have the day or the month first`, ORDER_HINT);
 }
 
 const ORDER_HINT = "--date-order dmy or mdy says which comes first; nothing was done";
 
+const CALL_IDS: ReadonlySet<string> = new Set(["callid", "webhookid"]);
 const MAY_BE_NUMBERS: ReadonlySet<string> = new Set([...ID_COLUMNS, "id", "from", "mobile", "voice", "mri"]);
 
 /** Throws if a spreadsheet has shortened a long number, as 6.14587E+10 or 6,14587E+10. */
@@ -173,25 +191,37 @@ function requireWhole(line: number, [name, value]: Fields[number]): void {
 
 const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";
 
-interface DateReading {
+interface LineReading {
   readonly timezone: string;
   readonly order: DateOrder;
+  readonly areIds: boolean;
 }
 
-function seenLine(line: number, given: Fields, { timezone, order }: DateReading): Omit<SeenLine, "arrivals"> {
+const UNNAMED_ID_HINT =
+  "`whcb calls list` writes such lists; if your system stored the webhook-id there: --map callid=id; nothing was done";
+const OTHER_ID_HINT =
+  "a line has one; a webhook-id of another system is ignored by its whole name, as --ignore req.headers.webhookid; nothing was done";
+
+function addGiven(line: SeenLine, part: SeenLine): SeenLine {
+  const given = Object.entries(part).filter(([, value]) => value !== null);
+  return { ...line, ...Object.fromEntries(given), values: [...line.values, ...part.values] };
+}
+
+function seenLine(line: number, given: Fields, { timezone, order, areIds }: LineReading): SeenLine {
   const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
     const ids = given.flatMap(([name, value]) => (names.includes(name) && value.trim() !== "" ? [value] : []));
-    if (new Set(ids.map(idKey)).size > 1) throw unreadableLine(line, `it has two different ${what}`);
+    if (new Set(ids.map(idKey)).size > 1) throw unreadableLine(line, `it has two different ${what}`, OTHER_ID_HINT);
     return ids[0] ?? null;
   };
-  const callId = id("call ids", "callid", "webhookid");
+  const callId = id("call ids", ...CALL_IDS);
   const messageId = id("message ids", "messageid");
-  const bareId = fields.size === 1 ? id("ids", "id") : null;
+  const bareId = areIds ? id("ids", "id") : null;
   if (callId === null && messageId === null && bareId === null) {
     const found = showNames(given.flatMap(([name]) => (name === OTHER_SENDER ? [] : [name])));
-    throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`);
+    const hint = fields.has("id") ? UNNAMED_ID_HINT : undefined;
+    throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`, hint);
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
   const date = text("undeliverable") ?? text("acknowledged");
@@ -219,6 +249,8 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
     from: text("from"),
     otherSender: text(OTHER_SENDER),
     values: values.map((field) => ({ name: field[0], key: valueKey(...field), isCompared: isUsed(field) })),
+    arrivals: [],
+    parts: [],
   };
 }
 

@@ -9,15 +9,17 @@ import {
   COMPARED_FIELDS,
   columnName,
   columnsOf,
+  emptyColumns,
   type Fields,
   fieldsOfBody,
   ID_COLUMNS,
   isDeliveredBody,
+  lacksValue,
   MAX_NAME,
   otherMembers,
   readDocument,
 } from "./body-fields.js";
-import { mentionsRefusal, saysReceived, saysWhetherReceived } from "./received-field.js";
+import { isArrivalDate, mentionsRefusal, readArrival, saysReceived, saysWhetherReceived } from "./received-field.js";
 
 interface Column {
   /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
@@ -39,8 +41,9 @@ export class UncomparedColumns {
   readonly #columns = new Map<string, Column>();
   readonly #lines: number[] = [];
   #ids: Fields = [];
-  #bodyFields: Fields = [];
-  /** The value is the index of the first line that lacks the column. */
+  #bodies: Fields[] = [];
+  #arrivals: (readonly number[])[] = [];
+  /** These say that their line was received, or have its body. The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
   constructor(ignored: ReadonlySet<string>) {
@@ -51,26 +54,46 @@ export class UncomparedColumns {
   beginLine(line: number, fields: Fields): void {
     this.#lines.push(line);
     this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
-    this.#bodyFields = [];
+    this.#bodies = [];
+    this.#arrivals = [];
   }
 
-  /** The line's bodies have these fields. They have a message that the line doesn't name itself. */
-  get bodyFields(): Fields {
-    return this.#bodyFields;
+  /** The bodies that the line has, which a call is compared with as with the line itself. */
+  get bodies(): readonly Fields[] {
+    return this.#bodies;
   }
 
-  /** Looks at all levels of the value, also where it is a text that is JSON or XML. */
-  add(name: string, value: unknown): void {
-    if (this.ignores(name)) return;
+  /** The line says so often when it arrived, each time at one of these instants. */
+  get arrivals(): readonly (readonly number[])[] {
+    return this.#arrivals;
+  }
+
+  /** Looks at all levels of the value, also where it is a text that is JSON or XML. What is ignored may have a body of the line all the same. */
+  add(name: string, value: unknown, isIgnored = this.ignores(name)): void {
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0) this.#addValue(name || NAMELESS, textOf(value));
+    if (members.length === 0 && !isIgnored) this.#addValue(name || NAMELESS, textOf(value));
     const isBody = this.#isBodyOfLine(inner);
-    if (isBody && this.#lacksMessage)
-      this.#bodyFields = [...this.#bodyFields, ...fieldsOfBody(objectOf(inner)).filter(([field]) => COMPARED.has(field))];
-    if (isBody && !saysThatItIsABody(name)) this.#addValue(name, BODY);
-    for (const [member, memberValue] of isBody ? otherMembers(inner) : members)
-      this.add(`${name}.${isBody ? member : columnName(member)}`.slice(-MAX_NAME), memberValue);
+    if (isBody && (isDeliveredBody(inner) || saysThatItIsABody(name.split(".").at(-1) ?? "")))
+      this.#addBody(name, objectOf(inner), isIgnored);
+    if (isBody && !isIgnored && !saysThatItIsABody(name)) this.#addValue(name, BODY);
+    for (const [member, memberValue] of isBody ? otherMembers(inner) : members) {
+      const column = isBody ? member : columnName(member);
+      const whole = `${name}.${column}`.slice(-MAX_NAME);
+      // The header has the id of the call that was received.
+      if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
+      this.add(whole, memberValue, isIgnored || this.ignores(whole));
+    }
+  }
+
+  /** A line that lacks what others have a body in, or an empty value of it, may be one that a join hasn't found. */
+  #addBody(name: string, body: object, isIgnored: boolean): void {
+    const fields = fieldsOfBody(body).filter(([field]) => COMPARED.has(field));
+    this.#bodies.push(fields);
+    if (isIgnored) return;
+    this.#noteReceived(name);
+    for (const column of emptyColumns([body], (field) => COMPARED.has(field)).flat())
+      if (lacksValue(column, fields)) this.#addValue(`${name}.${column}`, "");
   }
 
   /** A value of a compared field took no part in the comparison of its line. */
@@ -91,15 +114,21 @@ export class UncomparedColumns {
   }
 
   #addValue(name: string, value: string): void {
+    if (saysReceived(name, value)) {
+      this.#noteReceived(name);
+      if (isArrivalDate(value)) this.#arrivals.push(readArrival(value));
+    } else this.#addColumn(name, this.#lines.at(-1) ?? 0, value);
+  }
+
+  #noteReceived(name: string): void {
     const index = this.#lines.length - 1;
     const firstWithout = this.#received.get(name) ?? 0;
-    if (saysReceived(name, value)) this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
-    else this.#addColumn(name, this.#lines[index] ?? 0, value);
+    this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
   }
 
   #addColumn(name: string, line: number, value: string): void {
     if (this.#columns.get(name)?.mentionsRefusal !== true) {
-      const column = { name, line, value, mentionsRefusal: mentionsRefusal(name, value) };
+      const column = { name, line, value, mentionsRefusal: isId(name) || mentionsRefusal(name, value) };
       if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
     }
   }
@@ -154,6 +183,11 @@ export class UncomparedColumns {
       prefixesOf(name).find((prefix) => !taken.has(prefix) && (numbers.get(prefix) ?? 0) > 1) ?? name;
     return [...new Set(columns.map(shortest))].slice(0, MAX_PROPOSED).join(",");
   }
+}
+
+/** One that isn't the line's is another call's. */
+function isId(name: string): boolean {
+  return ID_COLUMNS.has(name.split(".").at(-1) ?? "");
 }
 
 function saysThatItIsABody(name: string): boolean {

@@ -396,7 +396,7 @@ describe("a line that matches one call", () => {
       listed: { responseMessage: { channel: "RCS", acknowledged: "24/11/26 09:30", content } },
     });
     const line = (content: string): string =>
-      JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { content } });
+      JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { channel: "RCS", content } });
     for (const content of [{ type: "button", title: "No" }, {}, []])
       expect(await match({ c1: reply(content) }, line(""))).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
     const tagged = { listed: { responseMessage: { acknowledged: "24/11/26 09:30", content: "", tags: ["x"] } } };
@@ -592,6 +592,119 @@ describe("a line that matches several calls", () => {
     expect(await seenBy(calls["1"])).toEqual([["1"], ["1"], ["1"], ["1"]]);
     expect(await seenBy(calls["4"])).toEqual([[], [], [], []]);
     expect(await seenBy({ ...calls["1"], reply: { content: "another" } })).toEqual([[], [], [], []]);
+  });
+
+  describe("has a body in a column", () => {
+    const replyOf = (from: Partial<Sender>, minute: number): CallFacts => ({
+      from,
+      reply: { content: `reply ${minute}`, date: `25/11/26 10:0${minute}` },
+    });
+    const calls = { "1": replyOf(ADA, 1), "4": replyOf(BOB, 4) };
+    const flat = { messageid: "A1", mobile: "0400000002", content: "reply 4" };
+    const ofFour = JSON.parse(body(calls["4"]));
+    const quoted = (text: string): string => `"${text.trim().replaceAll('"', '""')}"`;
+
+    it.each<object>([
+      { payload: ofFour },
+      { messageid: "A1", payload: ofFour },
+      { messageid: "A1", request: { body: body(calls["4"]) } },
+      { messageid: "A1", payload: xmlBody(calls["4"]) },
+      { messageid: "A1", payload: flat },
+      { messageid: "A1", payload: { ...flat, messageid: undefined, callid: 1 } },
+      { messageid: "A1", mobile: ADA.mobile, content: "reply 1", payload: ofFour },
+      { messageid: "A1", mobile: BOB.mobile, payload: ofFour },
+      { messageid: "A1", mobile: BOB.mobile, content: "reply 4", payload: JSON.parse(body(calls["1"])) },
+      { messageid: "A1", payload: JSON.parse(body(calls["1"])), request: { body: ofFour } },
+    ])("that is another call's, and so leaves open the one that it names: %j", async (fields) => {
+      const list = `${JSON.stringify({ call_id: 1, ...fields })}\n`;
+      expect(await match(calls, list)).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      expect((await matchList(calls, list)).unlike).toContain("sender");
+    });
+
+    it("that is another call's, though it is ignored", async () => {
+      const odd = { ...ofFour, responseMessage: { ...ofFour.responseMessage, x: 1, y: 2 } };
+      const logs: readonly (readonly [string, object])[] = [
+        ["payload", { payload: odd }],
+        ["payload", { messageid: "A1", payload: JSON.stringify(odd) }],
+        ["req", { req: { body: ofFour, ip: "1", ua: "x" } }],
+        ["req", { req: { [`${"x".repeat(150)}`]: { ["y".repeat(150)]: { body: ofFour } } } }],
+        ["req", { req: { body: { callid: 1, mobile: BOB.mobile } } }],
+      ];
+      for (const [ignored, fields] of logs) {
+        const list = `${JSON.stringify({ call_id: 1, ...fields })}\n`;
+        const found = await match(calls, list, { ...options, ignored: new Set([ignored]) });
+        expect({ list, ...found }).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      }
+      const own = `${JSON.stringify({ call_id: 4, req: { body: ofFour, ip: "1" } })}\n`;
+      expect(await match(calls, own, { ...options, ignored: new Set(["req"]) })).toMatchObject({ seen: ["4"] });
+    });
+
+    it("with its id in a header, at any level, which must be the line's", async () => {
+      const log = (id: string) =>
+        `${JSON.stringify({ call_id: 1, status: 200, req: { headers: { "webhook-id": id, host: "x" } } })}\n`;
+      const ignoring = (...names: readonly string[]) => ({ ...options, ignored: new Set(names) });
+      await expect(match(calls, log("4"), ignoring("req"))).rejects.toThrow("it has two different call ids");
+      expect(await match(calls, log("1"), ignoring("req"))).toMatchObject({ seen: ["1"] });
+      expect(await match(calls, log("4"), ignoring("req", "req.headers.webhookid"))).toMatchObject({ seen: ["1"] });
+    });
+
+    it("that is another call's in a table, whatever it has beside", async () => {
+      for (const text of [body(calls["4"]), xmlBody(calls["4"]), JSON.stringify(flat)]) {
+        const list = rows("call_id,messageid,payload", `1,A1,${quoted(text)}`);
+        expect(await match(calls, list)).toMatchObject({ seen: [], ambiguous: expect.arrayContaining(["1"]) });
+      }
+    });
+
+    it("that has the same as its own columns, each written in its way", async () => {
+      const [header, row] = ["messageid,mobile,content,acknowledged", "A1,0400000002,reply 4,11/25/2026 10:04 AM"];
+      for (const text of [body(calls["4"]), xmlBody(calls["4"])]) {
+        const list = rows(`call_id,${header},received_at,payload`, `4,${row},2026-11-25T10:05:00Z,${quoted(text)}`);
+        expect(await match(calls, list)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+        expect((await matchList(calls, list)).uncompared).toEqual([]);
+        const withoutId = rows(`${header},payload`, `${row},${quoted(text)}`);
+        expect(await match(calls, withoutId)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+      }
+      const log = `${JSON.stringify({ status: 200, request: { body: ofFour } })}\n`;
+      expect(await match(calls, log)).toEqual({ seen: ["4"], ambiguous: [], unmatched: 0 });
+    });
+
+    it("beside a value that can't be compared", async () => {
+      const list = `${JSON.stringify({ call_id: 4, messageid: "A1", mobile: "rejected", payload: ofFour })}\n`;
+      expect((await matchList(calls, list)).uncompared).toEqual([{ line: 1, name: "mobile", key: "rejected" }]);
+    });
+  });
+
+  it("leaves open a call of its id if one of its times of arrival can't be the call's", async () => {
+    const calls = { "order-1": { reply: { date: "25/11/26 10:00" } } };
+    const [then, before] = ["2026-11-25T10:30:00Z", "2026-09-30T13:00:00Z"];
+    const both = (fields: object) => match(calls, `${JSON.stringify({ callid: "order-1", ...fields })}\n`);
+    for (const fields of [
+      { received_at: then, processed_at: "2038-01-19 03:14:07" },
+      { received_at: then, delivered_at: before },
+      { received_at: then, Received_At: before },
+      { request: { received_at: before } },
+      { received: { at: before } },
+      { received_at: { $date: before } },
+      { response: JSON.stringify({ received_at: before }) },
+    ])
+      expect({ fields, ...(await both(fields)) }).toEqual({ fields, seen: [], ambiguous: ["order-1"], unmatched: 0 });
+    const table = rows("callid,http", `order-1,"{""received_at"":""2038-01-19T03:14:07Z""}"`);
+    expect(await match(calls, table)).toEqual({ seen: [], ambiguous: ["order-1"], unmatched: 0 });
+    for (const fields of [{ received_at: then, processed_at: then }, { request: { received_at: { $date: then } } }])
+      expect({ fields, ...(await both(fields)) }).toEqual({ fields, seen: ["order-1"], ambiguous: [], unmatched: 0 });
+  });
+
+  it("leaves open a call without a time that has a later one in its id", async () => {
+    const id = "019ABCDEF0007ABC8ABC0123456789AB";
+    const made = Number.parseInt(id.slice(0, 12), 16);
+    const outcome = async (before: number) =>
+      (
+        await match(
+          { [id]: { reply: { date: "" } } },
+          rows("callid,received_at", `${id},${new Date(made - before).toISOString()}`),
+        )
+      ).seen;
+    expect([await outcome(25 * 60 * 60 * 1_000), await outcome(60_000)]).toEqual([[], [id]]);
   });
 
   it("leaves open a call of its id if it arrived a day before the call, or is still to arrive", async () => {

@@ -33,6 +33,8 @@ test.each([
   ["messageid,response_message\nM1,503\n", "responsemessage=503 on line 2"],
   [line({ log: { messageid: MESSAGE, location: "dead-letter" } }), "log.location=dead-letter on line 1"],
   [line({ upstream_status: "502, 200" }), "upstreamstatus=502, 200 on line 1"],
+  [line({ request: { callid: "another" } }), "request.callid=another on line 1"],
+  [line({ payload: { messageid: "another" } }), "payload.messageid=another on line 1"],
 ])("%j may say that a line wasn't received", (text, message) => {
   expect(thrownBy(text)).toMatchObject({
     code: "malformed",
@@ -115,7 +117,7 @@ describe("beside a body or in it,", () => {
     { ...FIELDS, body: { ...BODY, messageid: MESSAGE.toLowerCase() } },
     { callId: "c-1", req: { body: BODY } },
     { callId: "c-1", httpRequest: { rawBody: JSON.stringify(BODY) } },
-    { callId: "c-1", jsonPayload: { callId: "c-1", content: "failed", acknowledged: null } },
+    { callId: "c-1", jsonPayload: { callId: "c-1", content: "failed", acknowledged: null, undeliverable: "29/11/26 18:18" } },
     { ...FIELDS, email: null, voice: "", from: { whatsapp: "1" } },
     reply({ Acknowledged: "29/11/26 18:18", undeliverable: null }),
   ])("%j has none", (fields) => {
@@ -181,6 +183,47 @@ describe("an empty value of a column that is compared", () => {
     '{"messageId":"M1","from":null,"callId":null,"responseMessage":{"content":"","undeliverable":"29/11/26 18:18"}}\n',
   ])("doesn't if another is in its place, or the body came so: %j", (text) => {
     expect(read(text).read).toBe(1);
+  });
+});
+
+describe("an empty or missing value one level down", () => {
+  const found = '{"callid":"c-2","responsemessage":{"acknowledged":"30/11/26 15:12","content":"reply 2"}}\n';
+  const logged = '{"callid":"c-2","payload":{"messageid":"M2","responsemessage":{"content":"reply 2"}}}\n';
+
+  test.each([
+    [`${found}{"callid":"c-1","responsemessage":null}\n`, "responsemessage=(empty) on line 2"],
+    [`${found}{"callid":"c-1"}\n`, "content=(empty) on line 2"],
+    [`${found}{"callid":"c-1","responsemessage":{"acknowledged":null,"content":null}}\n`, "content=(empty) on line 2"],
+    ['{"callid":"c-1","responsemessage":{"acknowledged":"","undeliverable":""}}\n', "acknowledged=(empty) on line 1"],
+    ['{"callid":"c-1","from":{"mobile":null}}\n', "mobile=(empty) on line 1"],
+    ['{"callid":"c-2","from":{"mobile":"1"}}\n{"callid":"c-1"}\n', "mobile=(empty) on line 2"],
+    ['{"callid":"c-1","acknowledged":null,"responsemessage":{"content":"reply 1"}}\n', "acknowledged=(empty) on line 1"],
+    [`${logged}{"callid":"c-1"}\n`, "payload=(missing) on line 2"],
+    [
+      `${logged}{"callid":"c-1","payload":{"messageid":null,"responsemessage":{"content":null}}}\n`,
+      "payload.messageid=(empty) on line 2",
+    ],
+    ['{"callid":"c-1","data":{"callid":"c-1","acknowledged":null}}\n', "data.acknowledged=(empty) on line 1"],
+    ['{"callid":"c-1","payload":{"callid":"c-1","content":null}}\n', "payload.content=(empty) on line 1"],
+    [
+      'callid,payload\nc-1,"{""messageid"":null,""responsemessage"":{""content"":null}}"\n',
+      "payload.responsemessage.content=(empty) on line 2",
+    ],
+    [
+      "callid,payload\nc-1,<deliveryResponse><messageid/><responseMessage><content></content></responseMessage></deliveryResponse>\n",
+      "payload.responsemessage.content=(empty) on line 2",
+    ],
+  ])("may say that its line wasn't received: %j", (text, message) => {
+    expect(thrownBy(text).message).toContain(message);
+    expect(thrownBy(text).message).toContain(" may say that the line wasn't received");
+  });
+
+  test.each([
+    `${JSON.stringify(BODY)}\n{"webhook-id":"c-1"}\n`,
+    `${found}{"callid":"c-1","responsemessage":{"undeliverable":"30/11/26 15:12"}}\n`,
+    `${logged}{"callid":"c-1","payload":{"messageid":"M2","responsemessage":{"undeliverable":"30/11/26 15:12","content":""}}}\n`,
+  ])("doesn't in a body as it was delivered, or if the others have no id of a call: %j", (text) => {
+    expect(read(text).read).toBe(2);
   });
 });
 
