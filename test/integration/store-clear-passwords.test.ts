@@ -254,6 +254,7 @@ describe("a server that asks for the password in clear text", () => {
     ["of a folder above it", "shared/theirs/below"],
     ["of what our own link leads to", "own-link"],
     ["of a link", "shared/their-link"],
+    ["of a link that our own link leads to", "link-to-link"],
   ])("doesn't get it over a socket where another user may be the maker %s", async (_, socketFolder) => {
     const place = mkdtempSync(join(folder, "made-"));
     const [shared, theirs] = [join(place, "shared"), join(place, "shared/theirs")];
@@ -263,6 +264,7 @@ describe("a server that asks for the password in clear text", () => {
     symlinkSync(theirs, join(place, "own-link"));
     symlinkSync(join(place, "own"), join(shared, "their-link"));
     lchownSync(join(shared, "their-link"), 12_345, 12_345);
+    symlinkSync("shared/their-link", join(place, "link-to-link"));
     const path = join(place, socketFolder);
     const { received } = await startServer({ path: join(path, ".s.PGSQL.5432") });
     const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(path)}`;

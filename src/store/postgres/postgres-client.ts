@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { type ConnectionOptions, TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
@@ -145,9 +145,8 @@ export function clearTextHost(url: string): string | null {
 function isClosedFolder(host: string): boolean {
   if (!host.startsWith("/")) return false;
   try {
-    const folder = realpathSync(host);
-    for (const path of [host, folder]) requireNoStrangers(path);
-    return (statSync(folder).mode & EVERYBODY_WRITES) === 0;
+    requireNoStrangers(host);
+    return (statSync(host).mode & EVERYBODY_WRITES) === 0;
   } catch {
     return false;
   }
