@@ -230,6 +230,34 @@ describe("a server that asks for the password in clear text", () => {
     expect(received()).toContain(PASSWORD);
   });
 
+  it.each([
+    "sslmode=require",
+    "sslmode=require&uselibpqcompat=true",
+    "sslmode=no-verify&sslmode=require&uselibpqcompat=true",
+    "sslmode=prefer&uselibpqcompat=true",
+    "sslmode=verify-ca&uselibpqcompat=true",
+    "ssl=true",
+  ])("doesn't get it with another certificate, with %s, and pg prints no advice", async (query) => {
+    const { port, received } = await startServer({ tls: true });
+    const home = new Home();
+    closing.push(() => home.leave());
+    const { code, stderr } = await home.whcb(["users", "list"], { env: { WHCB_DB: urlOf(port, `?${query}`) } });
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringMatching(/^error: The certificate of the database's server isn't trusted\n/),
+    ]);
+    expect(received()).not.toContain(PASSWORD);
+  });
+
+  it.each(["require", "verify-ca"])("doesn't get it with a certificate for another host, with sslmode=%s", async (mode) => {
+    const { port, received } = await startServer({ tls: true });
+    const query = `?sslmode=${mode}&sslrootcert=${join(folder, "ca.pem")}&uselibpqcompat=true`;
+    expect(await failureOf(urlOf(port, query, "127.0.0.1"))).toMatchObject({
+      message: "The certificate of the database's server is for another host",
+    });
+    expect(received()).not.toContain(PASSWORD);
+  });
+
   it("gets it at the port of this machine if the URL allows that", async () => {
     const { port, received } = await startServer();
     expect(await failureOf(urlOf(port, "?require_auth=password,scram-sha-256", "127.0.0.1"))).toMatchObject(REJECTED_USER);

@@ -35,8 +35,8 @@ export class PostgresClient extends pg.Client {
   #maxBytes = MAX_LOGIN_BYTES;
 
   constructor(config: PostgresClientConfig = {}) {
-    super(config);
     const { searchPath, isForStart = false, connectionString = "" } = config;
+    super({ ...config, connectionString: withFullCheck(connectionString) });
     this.#allowed = parseUrl(connectionString)?.searchParams.get("require_auth")?.split(",") ?? null;
     this.#isForStart = isForStart;
     if (searchPath !== undefined) {
@@ -130,6 +130,16 @@ export class PostgresClient extends pg.Client {
     if (this.#allowed !== null) return this.#allowed.includes(this.#method);
     return this.#method === "scram-sha-256" || this.connection.stream instanceof TLSSocket || isClosedFolder(this.host);
   }
+}
+
+/** With `uselibpqcompat` pg checks no certificate for some modes, and without it advises to set it. They mean verify-full here. */
+function withFullCheck(connectionString: string): string {
+  const url = parseUrl(connectionString);
+  const mode = url?.searchParams.getAll("sslmode").at(-1);
+  if (url === null || mode === undefined) return connectionString;
+  url.searchParams.delete("uselibpqcompat");
+  if (["prefer", "require", "verify-ca"].includes(mode)) url.searchParams.set("sslmode", "verify-full");
+  return url.href;
 }
 
 /**
