@@ -166,10 +166,15 @@ async function createProxyTransport(
     async send(message) {
       const { method, path, headers, body } = message;
       const timeout = new AbortController();
+      const { signal } = timeout;
+      // undici aborts no request that waits for its connection.
+      const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       const cancel = startTimeout(message, (failure) => timeout.abort(failure));
       try {
-        const { signal } = timeout;
-        const answer = await request(origin + path, { dispatcher: agent, method, headers, body, signal });
+        const answer = await Promise.race([
+          request(origin + path, { dispatcher: agent, method, headers, body, signal }),
+          aborted,
+        ]);
         const collected = new CollectedBytes();
         for await (const chunk of answer.body) collected.add(chunk);
         return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), ...textOf(collected.bytes()) };
@@ -179,7 +184,7 @@ async function createProxyTransport(
         cancel();
       }
     },
-    close: () => agent.close(),
+    close: () => agent.destroy(),
   };
 }
 

@@ -60,8 +60,10 @@ interface Connection {
   answering: Exchange | null;
   /** The body of the request being answered has to be complete then. */
   bodyDueAtMs: number;
-  /** Its client has sent this user's credentials. */
+  /** Its client has sent this user's credentials, at least once. A proxy is everybody's client. */
   user: string | null;
+  /** The request being answered has a user's credentials. */
+  isUsersRequest: boolean;
   requests: number;
   readonly waiting: WaitingExchange[];
 }
@@ -127,7 +129,7 @@ export class Connections {
   /** Its connection is the last to be closed for want of room, unless the user has more than half of all. */
   markKnown({ socket }: IncomingMessage, user: string): void {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.user = user;
+    if (connection !== undefined) Object.assign(connection, { user, isUsersRequest: true });
   }
 
   /** Closes the connection if the body is incomplete at its deadline. */
@@ -164,14 +166,18 @@ export class Connections {
   #addConnection(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
     const waiting: WaitingExchange[] = [];
-    this.#open.set(socket, { answering: null, bodyDueAtMs: Number.POSITIVE_INFINITY, user: null, requests: 0, waiting });
+    const unasked = { answering: null, bodyDueAtMs: Number.POSITIVE_INFINITY, requests: 0, waiting };
+    this.#open.set(socket, { ...unasked, user: null, isUsersRequest: false });
     socket.once("close", () => {
       this.#open.delete(socket);
       for (const { release } of waiting.splice(0)) release();
     });
   }
 
-  /** Closes one of a user who has more than half of all, the oldest idle one first, else a stranger's oldest, else the oldest idle one. */
+  /**
+   * Closes the oldest idle one of a user who has more than half of all, else a stranger's oldest, else that user's oldest, else the oldest
+   * idle one.
+   */
   #makeRoom(): boolean {
     let stranger: Socket | undefined;
     let idle: Socket | undefined;
@@ -189,13 +195,13 @@ export class Connections {
       }
     }
     const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2));
-    const closed = greedy?.oldestIdle ?? greedy?.oldest ?? stranger ?? idle;
+    const closed = greedy?.oldestIdle ?? stranger ?? greedy?.oldest ?? idle;
     return closed !== undefined && this.#disconnect(closed);
   }
 
-  /** Closes the connections of all clients that aren't known. */
+  /** Closes all connections but those on which a user waits for an answer. */
   endStrangers(): void {
-    for (const [socket, { user }] of this.#open) if (user === null) socket.destroy();
+    for (const [socket, { isUsersRequest }] of this.#open) if (!isUsersRequest) socket.destroy();
   }
 
   #disconnect(socket: Socket): true {
@@ -238,6 +244,7 @@ export class Connections {
     // The client has taken the answer, or is gone.
     response.once("close", () => {
       connection.answering = null;
+      connection.isUsersRequest = false;
       this.#inFlight -= 1;
       if (request.socket.destroyed) return;
       if (!request.complete) this.#endUnread(request);

@@ -283,6 +283,20 @@ describe("a proxy", () => {
     expect(await send({ url, timeoutMs, proxy: { httpProxy: proxy.url } })).toMatchObject({ status: 200, body: "here" });
   });
 
+  it.each(["http", "https"])("has the same deadline if it never answers CONNECT, for an %s URL", async (scheme) => {
+    const silent = `http://127.0.0.1:${await listen(createHttpServer().on("connect", () => undefined))}`;
+    const transport = await createHttpTransport({
+      url: `${scheme}://service.invalid`,
+      timeoutMs: 300,
+      proxy: { httpProxy: silent, httpsProxy: silent },
+      timers: systemTimers,
+    });
+    await expect(transport.send(GET)).rejects.toMatchObject({ reason: "timeout" });
+    const giveUp = AbortSignal.abort();
+    await expect(transport.send({ ...GET, timeLimitMs: 60_000, giveUp })).rejects.toMatchObject({ reason: "timeout" });
+    await transport.close();
+  });
+
   it.each(["http://u:hunter2@[bad", "u:hunter2@proxy.invalid", "proxy.invalid:3128"])(
     "at %s is an error that shows no password",
     async (proxy) => {

@@ -75,6 +75,19 @@ describe("a session's cookie", () => {
     expect(finds).toBeGreaterThan(0);
   });
 
+  it("is found behind others of its name, which another server of the domain has set for a longer path", async () => {
+    const former = new Visitor(service.app);
+    await signIn(former, LOGIN);
+    const ended = former.cookies.get("whcb-session");
+    const visitor = new Visitor(service.app);
+    visitor.cookies.set("planted", `x; whcb-session=made-up; whcb-session=${ended}`);
+    await former.send("/console", "/console/sign-out");
+    await signIn(visitor, LOGIN);
+    expect(await isSignedIn(visitor)).toBe(true);
+    await visitor.send("/console", "/console/sign-out");
+    expect(await isSignedIn(visitor)).toBe(false);
+  });
+
   it("ends the session that it replaces", async () => {
     const visitor = await new Visitor(service.app).signIn();
     const old = new Visitor(service.app);

@@ -247,18 +247,20 @@ it("a stop waits three seconds for what strangers don't finish, and longer for a
     },
   });
   const { app } = service;
-  const [stranger, known] = [open(), open()];
+  const [stranger, proxied, known] = [open(), open(), open()];
   const answered = known.gets(CREATION);
-  stranger.socket.write(SIGN_IN);
-  await expect.poll(() => app.connections.inFlight).toBe(2);
+  // A proxy sends requests of others on the connection that a user's came on.
+  expect(await proxied.gets(KNOWN)).toEqual(["200"]);
+  for (const { socket } of [stranger, proxied]) socket.write(SIGN_IN);
+  await expect.poll(() => app.connections.inFlight).toBe(3);
   let elapsedMs = 0;
   const stopped = closeGracefully(app, { timers: systemTimers, nowMs: () => elapsedMs, limitMs: 60_000 });
   await expect.poll(() => app.server.listening).toBe(false);
   elapsedMs = 2999;
   await nextSweep();
-  expect(stranger.socket.destroyed).toBe(false);
+  expect([stranger, proxied].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
   elapsedMs = 3000;
-  await expect.poll(() => stranger.socket.destroyed, { timeout: 5000 }).toBe(true);
+  await expect.poll(() => [stranger, proxied].map(({ socket }) => socket.destroyed), { timeout: 5000 }).toEqual([true, true]);
   finishCheck();
   expect(await answered).toEqual(["400"]);
   await stopped;
@@ -353,7 +355,12 @@ it("closes a known client's connection whose requests wait, once those of its us
 
 it.each([
   ["closes the oldest one of a user who has more than half of all", ["eva", "eva", "ada"], [true, false, false], false],
-  ["closes that user's oldest one rather than a stranger's", [null, "eva", "eva", "eva"], [false, true, false, false], false],
+  [
+    "closes a stranger's rather than one on which that user waits",
+    ["eva", null, "eva", "eva"],
+    [false, true, false, false],
+    false,
+  ],
   ["closes none of users with half each, but the new one", ["eva", "ada", "ada", "eva"], [false, false, false, false], true],
 ] as const)("with all connections in use %s", async (_, users, closed, isNewClosed) => {
   const connections = new Connections({ limit: users.length, timers: systemTimers });

@@ -23,6 +23,7 @@ const MD5 = Buffer.from([0x52, 0, 0, 0, 12, 0, 0, 0, 5, 1, 2, 3, 4]);
 const SSL_REQUEST = 80_877_103;
 /** The login is right without a password, and a query may come. */
 const READY = Buffer.from([...message("R", Buffer.alloc(4)), ...message("Z", "I")]);
+const SASL = message("R", Buffer.from([0, 0, 0, 10, ...Buffer.from("SCRAM-SHA-256\0\0")]));
 const REJECTED = message("E", "SFATAL\0VFATAL\0C28P01\0Mno\0\0");
 /** It is the beginning of an error of 2 GiB. */
 const ENDLESS = Buffer.from([0x45, 0x7f, 0xff, 0xff, 0xff]);
@@ -43,6 +44,13 @@ function rowOf(values: Readonly<Record<string, string>>): Buffer {
   const messages = [message("T", Buffer.from([...count, ...columns])), message("D", Buffer.from([...count, ...row]))];
   return Buffer.concat([...messages, message("C", "SELECT 1\0"), message("Z", "I")]);
 }
+
+const ROW_WITHOUT_VALUES = Buffer.concat([
+  message("T", Buffer.from([0, 1, ...Buffer.from("schema\0"), ...new Array<number>(18).fill(0)])),
+  message("D", Buffer.alloc(2)),
+  message("C", "SELECT 1\0"),
+  message("Z", "I"),
+]);
 
 let folder: string;
 let certificate: ReturnType<typeof selfSignedCertificate>;
@@ -222,6 +230,34 @@ describe("a server that asks for the password in clear text", () => {
     expect(received()).toContain(PASSWORD);
   });
 
+  it.each([
+    "sslmode=require",
+    "sslmode=require&uselibpqcompat=true",
+    "sslmode=no-verify&sslmode=require&uselibpqcompat=true",
+    "sslmode=prefer&uselibpqcompat=true",
+    "sslmode=verify-ca&uselibpqcompat=true",
+    "ssl=true",
+  ])("doesn't get it with another certificate, with %s, and pg prints no advice", async (query) => {
+    const { port, received } = await startServer({ tls: true });
+    const home = new Home();
+    closing.push(() => home.leave());
+    const { code, stderr } = await home.whcb(["users", "list"], { env: { WHCB_DB: urlOf(port, `?${query}`) } });
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringMatching(/^error: The certificate of the database's server isn't trusted\n/),
+    ]);
+    expect(received()).not.toContain(PASSWORD);
+  });
+
+  it.each(["require", "verify-ca"])("doesn't get it with a certificate for another host, with sslmode=%s", async (mode) => {
+    const { port, received } = await startServer({ tls: true });
+    const query = `?sslmode=${mode}&sslrootcert=${join(folder, "ca.pem")}&uselibpqcompat=true`;
+    expect(await failureOf(urlOf(port, query, "127.0.0.1"))).toMatchObject({
+      message: "The certificate of the database's server is for another host",
+    });
+    expect(received()).not.toContain(PASSWORD);
+  });
+
   it("gets it at the port of this machine if the URL allows that", async () => {
     const { port, received } = await startServer();
     expect(await failureOf(urlOf(port, "?require_auth=password,scram-sha-256", "127.0.0.1"))).toMatchObject(REJECTED_USER);
@@ -246,6 +282,7 @@ describe("a server that asks for the password in clear text", () => {
     ["of a folder above it", "shared/theirs/below"],
     ["of what our own link leads to", "own-link"],
     ["of a link", "shared/their-link"],
+    ["of a link that our own link leads to", "link-to-link"],
   ])("doesn't get it over a socket where another user may be the maker %s", async (_, socketFolder) => {
     const place = mkdtempSync(join(folder, "made-"));
     const [shared, theirs] = [join(place, "shared"), join(place, "shared/theirs")];
@@ -255,6 +292,7 @@ describe("a server that asks for the password in clear text", () => {
     symlinkSync(theirs, join(place, "own-link"));
     symlinkSync(join(place, "own"), join(shared, "their-link"));
     lchownSync(join(shared, "their-link"), 12_345, 12_345);
+    symlinkSync("shared/their-link", join(place, "link-to-link"));
     const path = join(place, socketFolder);
     const { received } = await startServer({ path: join(path, ".s.PGSQL.5432") });
     const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(path)}`;
@@ -279,7 +317,6 @@ describe("a server that asks for the password's MD5", () => {
 });
 
 describe("a server that lets us in without a proof", () => {
-  const SASL = message("R", Buffer.from([0, 0, 0, 10, ...Buffer.from("SCRAM-SHA-256\0\0")]));
   const FINAL = message("R", Buffer.from([0, 0, 0, 12, ...Buffer.from("v=AAAA")]));
   /** It would be asked for its tables otherwise. */
   const asked = (received: string) => received.includes("current_schema");
@@ -341,6 +378,8 @@ describe("a server whose message pg can't read", () => {
     ["sends a key that ends early", { request: message("K", "") }],
     ["sends a row that nobody asked for", { request: message("D", Buffer.from([0, 1])) }],
     ["sends a row that ends early, as an answer", { request: READY, answers: [message("D", Buffer.from([0, 1]))] }],
+    ["sends a row without values, which would have all columns", { request: READY, answers: [ROW_WITHOUT_VALUES] }],
+    ["asks for several proofs at once", { request: Buffer.concat([SASL, SASL]) }],
   ])("is left: it %s", async (_, options) => {
     const { port, ended } = await startServer(options);
     const query = "tls" in options ? "?sslmode=no-verify" : "?require_auth=none";
@@ -348,6 +387,17 @@ describe("a server whose message pg can't read", () => {
     await ended;
     expect(error).toMatchObject(STRANGER);
   });
+
+  it.each(["E", "N"])(
+    "is left by a command, which pg's parser would keep busy: it sends fields without an end (%s)",
+    async (type) => {
+      const { port } = await startServer({ request: message(type, "SAAAAA") });
+      const home = new Home();
+      closing.push(() => home.leave());
+      const { code, stderr } = await home.whcb(["users", "list"], { env: { WHCB_DB: urlOf(port) } });
+      expect([code, stderr]).toEqual([5, expect.stringContaining(STRANGER.message)]);
+    },
+  );
 
   it("is left, also before anybody listens to the connection", async () => {
     const { port } = await startServer({ request: Buffer.concat([READY, message("D", Buffer.from([0, 1]))]) });

@@ -2,6 +2,7 @@
 import { commandLine } from "../../domain/command-line.js";
 import { advise, errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
+import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
@@ -130,10 +131,22 @@ function portLockOf(used: NamedProfile | undefined, profiles: Settings["profiles
   // If the URL was changed since, the lock is still for the address of the credentials.
   const originOfLock = ({ url, credentialsOrigin }: Profile) => credentialsOrigin ?? originOf(url);
   const locked = [...profiles.values()].filter(
-    (profile) => profile.portLock !== undefined && address?.kind === "http" && originOfLock(profile) === address.origin,
+    (profile) =>
+      profile.portLock !== undefined &&
+      address?.kind === "http" &&
+      listenerOf(originOfLock(profile)) === listenerOf(address.origin),
   );
   const isSameDatabase = ({ databaseId }: Profile) => databaseId !== undefined && databaseId === used?.[1].databaseId;
-  return (locked.find((profile) => profile === used?.[1]) ?? locked.find(isSameDatabase))?.portLock ?? null;
+  // An address that is spelled in another way than the profile's is no profile's.
+  const isOfLock = (profile: Profile) => used === undefined || isSameDatabase(profile);
+  return (locked.find((profile) => profile === used?.[1]) ?? locked.find(isOfLock))?.portLock ?? null;
+}
+
+/** A `serve` on loopback listens at each address of loopback, so all its names lead there. */
+function listenerOf(origin: string | null): string | null {
+  const url = parseUrl(origin ?? "");
+  if (url === null || !(isThisMachine(url.hostname) || isUnspecifiedHost(url.hostname))) return origin;
+  return `${url.protocol}//this machine:${url.port}`;
 }
 
 function isOther(variable: string | undefined, stored: string | undefined): boolean {

@@ -1,5 +1,5 @@
-import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 
 export const EVERYBODY_WRITES = 0o002;
@@ -33,11 +33,25 @@ export function requireOwnFolder(folder: string): string {
   return path;
 }
 
-/** Throws `config` if a stranger made the file, or a folder above it, in a folder where everybody may write. */
+/** The system follows no more of them on one path. */
+const MAX_LINKS = 40;
+
+/** Throws `config` if a stranger made the file, or a folder or link on the way to it, in a folder where everybody may write. */
 export function requireNoStrangers(path: string): void {
-  const at = resolve(path);
-  requireNoStranger(at, EVERYBODY_WRITES);
-  if (at !== dirname(at)) requireNoStrangers(dirname(at));
+  if (process.getuid === undefined) return;
+  const left = (isAbsolute(path) ? path : `${process.cwd()}/${path}`).split("/");
+  let at = "/";
+  for (let links = 0; left.length > 0 && links <= MAX_LINKS; ) {
+    at = join(at, left.shift() ?? "");
+    const file = lstatSync(at, { throwIfNoEntry: false });
+    if (file === undefined) return;
+    requireNoStranger(at, EVERYBODY_WRITES, undefined, file);
+    if (!file.isSymbolicLink()) continue;
+    const target = readlinkSync(at);
+    left.unshift(...target.split("/"));
+    at = isAbsolute(target) ? "/" : dirname(at);
+    links++;
+  }
 }
 
 /**

@@ -63,24 +63,26 @@ export class Sessions {
   /** If the visitor did something (`isActive`), the session stays for another hour. */
   async findVisitor(request: FastifyRequest, isActive: boolean): Promise<Visitor> {
     const { store, clock } = this.#deps;
-    const token = this.#sessionToken(request);
-    const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
-    if (token === "" || this.#isOfEarlierStart(token, request)) return visit;
-    const tokenHash = hashToken(token, request.host);
     const now = clock.now();
-    const found = await store.sessions.find(tokenHash, limitsAt(now));
-    if (found === null) return visit;
-    if (isActive && now - found.session.usedAt >= TOUCH_MS) await store.sessions.recordUse(tokenHash, now);
-    return { credential: found.credential, token };
+    for (const token of this.#sessionTokens(request)) {
+      if (this.#isOfEarlierStart(token, request)) continue;
+      const tokenHash = hashToken(token, request.host);
+      const found = await store.sessions.find(tokenHash, limitsAt(now));
+      if (found === null) continue;
+      if (isActive && now - found.session.usedAt >= TOUCH_MS) await store.sessions.recordUse(tokenHash, now);
+      return { credential: found.credential, token };
+    }
+    return { credential: null, token: cookiesOf(request, "visit")[0] ?? "" };
   }
 
   /** Returns the user of a session that has ended by itself or by a restart. It is null after a sign-out, a new password and a day. */
   async findFormerUser(request: FastifyRequest): Promise<string | null> {
     const { store, clock } = this.#deps;
-    const token = this.#sessionToken(request);
-    if (token === "") return null;
-    const found = await store.sessions.find(hashToken(token, request.host), keptAt(clock.now()));
-    return found?.session.username ?? null;
+    for (const token of this.#sessionTokens(request)) {
+      const found = await store.sessions.find(hashToken(token, request.host), keptAt(clock.now()));
+      if (found !== null) return found.session.username;
+    }
+    return null;
   }
 
   /**
@@ -124,14 +126,12 @@ export class Sessions {
   }
 
   async #end(request: FastifyRequest): Promise<void> {
-    const token = this.#sessionToken(request);
-    if (token !== "") await this.#deps.store.sessions.end(hashToken(token, request.host));
+    for (const token of this.#sessionTokens(request)) await this.#deps.store.sessions.end(hashToken(token, request.host));
   }
 
-  /** Returns "" for what a stranger has made up. */
-  #sessionToken(request: FastifyRequest): string {
-    const token = cookieOf(request, "session");
-    return isOurToken(this.#deps.store, token) ? token : "";
+  /** Leaves out what a stranger has made up. */
+  #sessionTokens(request: FastifyRequest): readonly string[] {
+    return cookiesOf(request, "session").filter((token) => isOurToken(this.#deps.store, token));
   }
 
   /** People sign in at an address that they know, not at the host of a session that has ended. Returns null if the request's is known. */
@@ -169,8 +169,8 @@ export class Sessions {
   }
 
   takeNotice(request: FastifyRequest, reply: FastifyReply): Notice | null {
-    const value = cookieOf(request, "notice");
-    if (value === "") return null;
+    const [value] = cookiesOf(request, "notice");
+    if (value === undefined) return null;
     setCookie(request, reply, "notice", "", 0);
     const [text = "", signature = ""] = value.split(".");
     if (!isSameSecret(Buffer.from(signature), Buffer.from(this.#signatureOf(text, request)))) return null;
@@ -267,10 +267,13 @@ function portSuffixOf({ host }: FastifyRequest): string {
   return /:\d+$/.exec(host)?.[0] ?? "";
 }
 
-/** The others, of which a visitor may send thousands, aren't parsed. */
-function cookieOf(request: FastifyRequest, name: CookieName): string {
-  const cookie = new RegExp(`(?:^|; *)${cookieName(request, name)}=([\\w.-]{1,2000})(?:;|$)`);
-  return cookie.exec(request.headers.cookie ?? "")?.[1] ?? "";
+/**
+ * Another server of the same domain may set cookies of this name, which come first if they are for a longer path. Cookies of other names, of
+ * which a visitor may send thousands, aren't parsed.
+ */
+function cookiesOf(request: FastifyRequest, name: CookieName): readonly string[] {
+  const cookie = new RegExp(`(?:^|; *)${cookieName(request, name)}=([\\w.-]{1,2000})(?=;|$)`, "g");
+  return [...(request.headers.cookie ?? "").matchAll(cookie)].map(([, value = ""]) => value);
 }
 
 function setCookie(request: FastifyRequest, reply: FastifyReply, name: CookieName, value: string, maxAge: number): void {

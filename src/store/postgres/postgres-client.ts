@@ -1,11 +1,14 @@
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { type ConnectionOptions, TLSSocket } from "node:tls";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { parseUrl, secretMask } from "../../domain/mask.js";
 import { EVERYBODY_WRITES, requireNoStrangers } from "../../platform/files/is-own.js";
+import { ServerMessages } from "./server-messages.js";
 
-/** A server's answers up to the end of the login have some kilobytes, and so have those to the queries of a start. */
+/** A server's answers up to the end of the login have some kilobytes. */
+const MAX_LOGIN_BYTES = 64 * 1024;
+/** With those to the queries of a start they have some kilobytes more. */
 const MAX_START_BYTES = 1024 * 1024;
 
 export interface PostgresClientConfig extends pg.ClientConfig {
@@ -27,12 +30,15 @@ export class PostgresClient extends pg.Client {
 
   /** The methods that the URL allows. It is null if it doesn't say. */
   readonly #allowed: readonly string[] | null;
+  readonly #isForStart: boolean;
   #method: LoginMethod = "none";
+  #maxBytes = MAX_LOGIN_BYTES;
 
   constructor(config: PostgresClientConfig = {}) {
-    super(config);
     const { searchPath, isForStart = false, connectionString = "" } = config;
+    super({ ...config, connectionString: withFullCheck(connectionString) });
     this.#allowed = parseUrl(connectionString)?.searchParams.get("require_auth")?.split(",") ?? null;
+    this.#isForStart = isForStart;
     if (searchPath !== undefined) {
       const added = `-c search_path=${searchPath.replace(/[\\\s]/g, "\\$&")}`;
       this.connectionParameters.options = `${this.connectionParameters.options ?? ""} ${added}`;
@@ -45,10 +51,7 @@ export class PostgresClient extends pg.Client {
     }
     // Before its user listens, a connection that is lost after the login would end the process. The next statement fails.
     this.on("error", () => {});
-    this.connection.once(this.ssl ? "sslconnect" : "connect", () => {
-      this.#guardParser();
-      this.#limitStart(isForStart);
-    });
+    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#guardParser());
     // It is the first listener, so nobody gets the error before.
     this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
     // pg answers them only once it connects, so these listeners come first, and nothing is written to a destroyed connection.
@@ -75,6 +78,7 @@ export class PostgresClient extends pg.Client {
     try {
       await super.connect();
       if (!this.#isAllowed()) await this.#requireNoPassword();
+      this.#maxBytes = this.#isForStart ? MAX_START_BYTES : Infinity;
       return this;
     } catch (error) {
       // pg leaves a connection open whose login it can't finish, which would keep this process alive.
@@ -94,30 +98,22 @@ export class PostgresClient extends pg.Client {
     if (this.#allowed !== null || this.password) throw unprovenError(this.#method);
   }
 
-  /** pg's parser throws for what no PostgreSQL sends, and nobody would catch it. */
+  /** Nobody would catch what pg's parser throws, and it keeps all of a message until its end, which may never come. */
   #guardParser(): void {
     const { stream } = this.connection;
     const [parse] = stream.listeners("data");
     if (parse === undefined) return;
+    const messages = new ServerMessages();
+    let received = 0;
     stream.removeAllListeners("data").on("data", (bytes: Buffer) => {
       try {
-        parse.call(stream, bytes);
+        received += bytes.length;
+        if (received > this.#maxBytes) throw new Error(`it has sent ${received} bytes`);
+        for (const message of messages.take(bytes)) parse.call(stream, message);
       } catch (cause) {
         stream.destroy(strangerError(cause));
       }
     });
-  }
-
-  /** pg keeps all of a message until its end, which may never come. */
-  #limitStart(isForQueries: boolean): void {
-    const { stream } = this.connection;
-    let received = 0;
-    const count = (bytes: Buffer): void => {
-      received += bytes.length;
-      if (received > MAX_START_BYTES) stream.destroy(strangerError());
-    };
-    stream.on("data", count);
-    if (!isForQueries) this.once("connect", () => stream.off("data", count));
   }
 
   /** A server that gets the password in clear text may repeat it. */
@@ -136,6 +132,16 @@ export class PostgresClient extends pg.Client {
   }
 }
 
+/** With `uselibpqcompat` pg checks no certificate for some modes, and without it advises to set it. They mean verify-full here. */
+function withFullCheck(connectionString: string): string {
+  const url = parseUrl(connectionString);
+  const mode = url?.searchParams.getAll("sslmode").at(-1);
+  if (url === null || mode === undefined) return connectionString;
+  url.searchParams.delete("uselibpqcompat");
+  if (["prefer", "require", "verify-ca"].includes(mode)) url.searchParams.set("sslmode", "verify-full");
+  return url.href;
+}
+
 /**
  * Returns the database's host, or the folder of its socket, if another program may get in between: it passes the login on to the server,
  * which proves that it knows the password, and then reads and changes what it likes. Only TLS and a closed folder keep it out.
@@ -149,15 +155,14 @@ export function clearTextHost(url: string): string | null {
 function isClosedFolder(host: string): boolean {
   if (!host.startsWith("/")) return false;
   try {
-    const folder = realpathSync(host);
-    for (const path of [host, folder]) requireNoStrangers(path);
-    return (statSync(folder).mode & EVERYBODY_WRITES) === 0;
+    requireNoStrangers(host);
+    return (statSync(host).mode & EVERYBODY_WRITES) === 0;
   } catch {
     return false;
   }
 }
 
-function strangerError(cause?: unknown): WhcbError {
+function strangerError(cause: unknown): WhcbError {
   return new WhcbError("unavailable", "What answers in the database's place isn't PostgreSQL", {
     hint: "Check the host and port of its URL.",
     cause,

@@ -91,6 +91,12 @@ describe("the settings in force", () => {
     expect(lockWith(served, { service: `${LOCAL.url}/below` })).toBe(lock);
     expect(lockWith({ url, databaseId, portLock }, { service: url, env })).toBe(lock);
     expect(lockWith(served, {})).toBeUndefined();
+    const { port } = new URL(url);
+    for (const host of ["localhost", "[::1]", "127.0.0.1", "0.0.0.0", "[::]", "a.localhost"])
+      expect(lockWith(served, { service: `http://${host}:${port}`, env })).toBe(lock);
+    for (const other of [`http://[::1]:${Number(port) + 1}`, `http://service.example:${port}`, `https://127.0.0.1:${port}`])
+      expect(lockWith(served, { service: other, env })).toBeUndefined();
+    expect(lockWith({ url: "postgres://a/b", portLock }, { service: url, env })).toBeUndefined();
     const moved = { ...served, url: "http://127.0.0.1:1", credentialsOrigin: LOCAL.url };
     expect([lockWith(moved, { service: url }), lockWith(moved, { profile: "local", env })]).toEqual([lock, undefined]);
     const ada = { ...LOCAL, username: "ada" };

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readSettings } from "../../../../src/cli/settings/settings-file.js";
@@ -237,5 +237,33 @@ describe("settings where everybody may write", () => {
     const refused = `${join(folder, expected)} belongs to another user, and others may write to its folder`;
     if (isRoot && expected !== "taken") expect(settings).toBe(refused);
     else expect(settings).toMatchObject({ current: null });
+  });
+
+  // A link in "own" leads to what a stranger made in "shared". It is relative, or leads through a folder's "..".
+  test.runIf(isRoot).each([
+    ["shared/config", "shared/config"],
+    ["shared/link", "shared/link"],
+    ["../shared/link", "shared/link"],
+    ["own/folder/../../shared/link", "shared/link"],
+    ["own/link-of-own", "shared/link"],
+    ["own/link-to-below/../config", "shared/config"],
+  ])("a link that leads to %s is refused for %s", async (target, expected) => {
+    const folder = newTemporaryFolder("whcb-strangers-");
+    const [own, shared] = [join(folder, "own"), join(folder, "shared")];
+    for (const made of [own, join(own, "folder"), shared, join(shared, "config"), join(shared, "below")]) mkdirSync(made);
+    for (const made of ["own/folder", "shared/config"]) writeFileSync(join(folder, made, "config.json"), "{}");
+    symlinkSync(join(own, "folder"), join(shared, "link"));
+    symlinkSync("../shared/link", join(own, "link-of-own"));
+    symlinkSync(join(shared, "below"), join(own, "link-to-below"));
+    symlinkSync(target.startsWith("..") ? target : `${folder}/${target}`, join(own, "config"));
+    chmodSync(shared, 0o1777);
+    for (const made of ["config", "link"]) lchownSync(join(shared, made), 12_345, 12_345);
+    await expect(readSettings(join(own, "config"))).rejects.toThrow(`${join(folder, expected)} belongs to another user`);
+  });
+
+  test.runIf(isRoot)("through more links than the system follows are refused", async () => {
+    const folder = newTemporaryFolder("whcb-strangers-");
+    symlinkSync(join(folder, "config"), join(folder, "config"));
+    await expect(readSettings(join(folder, "config"))).rejects.toThrow("can't be used");
   });
 });
