@@ -43,8 +43,7 @@ const OPTIONS = {
   jsxImportSource: "preact",
   logLevel: "warning",
   alias: { commander: CONTAINED },
-  define: { "import.meta.url": "ownUrl" },
-  banner: { js: 'const ownUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.filename": "__filename", "import.meta.dirname": "__dirname" },
 };
 
 const { metafile } = await build({ ...OPTIONS, entryPoints: [MAIN], outdir: "dist", write: false, metafile: true });

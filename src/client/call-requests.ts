@@ -1,4 +1,4 @@
-import { idKey, type MarkedBy } from "../domain/call.js";
+import { INVISIBLE, idKey, type MarkedBy } from "../domain/call.js";
 import { type CallFilter, filterParameters, matchesFilter } from "../domain/call-filter.js";
 import type { RunLease } from "../domain/callback.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
@@ -300,7 +300,8 @@ function areSameIds(answered: readonly unknown[], callIds: readonly string[]): b
 
 /** A service may take another id for several, or for that of another call. */
 function isUsable(id: string): boolean {
-  return id !== "" && !/,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) && id.normalize() === id;
+  if (/^[\w-]*$/.test(id)) return id !== "";
+  return !new RegExp(`,|^\\s|\\s$|[\\p{Surrogate}${INVISIBLE}]`, "u").test(id) && id.normalize() === id;
 }
 
 /** Throws `invalid` for an id that isn't usable. */

@@ -91,12 +91,16 @@ export function isGeneratedId(id: string): boolean {
   return /^(?:[\da-f]{16}){1,2}$/i.test(id);
 }
 
+/** In a literal, such classes would be built whenever the file is loaded (docs/adr/0007). */
+export const INVISIBLE = "\\p{Cc}\\p{Cf}";
+
 /**
  * A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. Dots alone would
  * be another path.
  */
 export function isOneId(text: string): boolean {
-  return !/[\s,\p{Cc}\p{Cf}\ufffd]|^\.{1,2}$/u.test(text) && text.length <= 128;
+  if (text.length > 128) return false;
+  return /^[\w-]*$/.test(text) || !new RegExp(`[\\s,${INVISIBLE}\ufffd]|^\\.{1,2}$`, "u").test(text);
 }
 
 /**

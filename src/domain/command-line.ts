@@ -53,13 +53,16 @@ function shellLine(argv: readonly string[]): string {
   return ["whcb", ...words].join(" ");
 }
 
+/** In a literal, such classes would be built whenever the file is loaded (docs/adr/0007). */
+const LETTER_OR_DIGIT = "\\p{L}\\p{N}";
+const UNSHOWABLE = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}";
+
 /** Such a name would be taken for the id of a callback or a call. */
 const LIKE_AN_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i;
 
 /** Returns the operand that names a callback: its id unless the name is plain. */
 export function callbackOperand({ id, name }: { readonly id: string; readonly name: string }): string {
-  // Unicode's classes take a millisecond, so they are created only when needed, here and below.
-  const isPlain = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} .,_@+&()/:-]*$/u.test(name);
+  const isPlain = new RegExp(`^[${LETTER_OR_DIGIT}][${LETTER_OR_DIGIT}\\p{M} .,_@+&()/:-]*$`, "u").test(name);
   return isPlain && !LIKE_AN_ID.test(name) ? name : id;
 }
 
@@ -76,8 +79,8 @@ export function shellQuote(word: string): string {
  * fish rejects it, and no shell finds the end of the quotes elsewhere.
  */
 export function quoteWord(text: string): string {
-  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return singleQuote(text);
-  return `$'${text.replace(/[\\'\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, byNumber)}'`;
+  if (!new RegExp(`[${UNSHOWABLE}]`, "u").test(text)) return singleQuote(text);
+  return `$'${text.replace(new RegExp(`[\\\\'${UNSHOWABLE}]`, "gu"), byNumber)}'`;
 }
 
 /**

@@ -281,24 +281,29 @@ function unitOf(hexDigits: string): string {
 }
 
 /** HTML's names for the characters of Latin-1 from U+00A0 on, in their order. */
-const LATIN_1 =
-  `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm
-   raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH
+const LATIN_1 = `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro
+   para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH
    Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig
    ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml
-   yacute thorn yuml`.split(/\s+/);
+   yacute thorn yuml`;
 
-/** `ENTITIES` are HTML's names for the punctuation of ASCII, and those of Latin-1. */
-const ENTITIES = new Map([
-  ...`excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
-   commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`
-    .split(/\s+/)
-    .map((entity) => [entity.slice(0, -1), entity.slice(-1)] as const),
-  ...LATIN_1.map((name, at) => [name, bytesOf(String.fromCharCode(0xa0 + at))] as const),
-]);
+/** HTML's names for the punctuation of ASCII, each with its character. */
+const PUNCTUATION = `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
+   commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`;
+
+/** `entities` is null until one is decoded, as every command loads this file. */
+let entities: ReadonlyMap<string, string> | null = null;
+
+function readEntities(): ReadonlyMap<string, string> {
+  return new Map([
+    ...PUNCTUATION.split(/\s+/).map((entity) => [entity.slice(0, -1), entity.slice(-1)] as const),
+    ...LATIN_1.split(/\s+/).map((name, at) => [name, bytesOf(String.fromCharCode(0xa0 + at))] as const),
+  ]);
+}
 
 function decodeEntity(name: string): string | undefined {
-  if (!name.startsWith("#")) return ENTITIES.get(name) ?? ENTITIES.get(name.toLowerCase());
+  entities ??= readEntities();
+  if (!name.startsWith("#")) return entities.get(name) ?? entities.get(name.toLowerCase());
   const code = Number(name.toLowerCase().replace("#x", "0x").replace("#", ""));
   return code > 0x10ffff ? undefined : bytesOf(String.fromCodePoint(code));
 }

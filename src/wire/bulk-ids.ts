@@ -13,5 +13,5 @@ export async function* chunkIds(ids: Iterable<string> | AsyncIterable<string>): 
 
 /** An id that a service gives may have half a character, which no URL can have. */
 export function idInUrl(id: string): string {
-  return encodeURIComponent(id.replace(/\p{Cs}/gu, "\ufffd"));
+  return encodeURIComponent(id.toWellFormed());
 }

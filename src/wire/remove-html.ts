@@ -10,7 +10,7 @@ const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 let htmlParser: typeof HtmlParser | null = null;
 
 export function loadHtmlParser(): typeof HtmlParser {
-  htmlParser ??= createRequire(import.meta.url)("htmlparser2") as typeof HtmlParser;
+  htmlParser ??= createRequire(import.meta.filename)("htmlparser2") as typeof HtmlParser;
   return htmlParser;
 }
 

@@ -75,9 +75,16 @@ export async function parseArgv(
     throw new WhcbError("usage", message, advise`see ${help}`);
   }
   const behind = words.includes("--") ? words.length - words.indexOf("--") - 1 : 0;
-  const dashed = typed.slice(0, Math.max(0, typed.length - behind)).find((operand) => /^(?!-)[\p{Pd}\u2212]/u.test(operand));
+  const dashed = typed.slice(0, Math.max(0, typed.length - behind)).find(hasLongDash);
   if (dashed !== undefined) throw (await import("./unknown-words.js")).longDash(dashed, { words, path, spec: typedSpec });
   return parsed ?? { kind: "incomplete", text: printed };
+}
+
+/** In a literal, such a class would be built whenever the file is loaded (docs/adr/0007). */
+const LONG_DASH = "\\p{Pd}\u2212";
+
+function hasLongDash(operand: string): boolean {
+  return !/^[!-~]/.test(operand) && new RegExp(`^[${LONG_DASH}]`, "u").test(operand);
 }
 
 interface FoundCommand {

@@ -1,6 +1,6 @@
 /** The console's files are named by their content, so browsers keep them. */
 import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { readBuiltFile } from "../../platform/files/built-file.js";
@@ -28,7 +28,7 @@ export type AssetPaths = Readonly<typeof ASSETS>;
 
 function loadAsset(name: string, type: string): string {
   // The folder is beside this file, and beside the built one.
-  const file = fileURLToPath(new URL(`./assets/${name}`, import.meta.url));
+  const file = join(import.meta.dirname, "assets", name);
   const content = readBuiltFile(file);
   if (content === null) throw new Error(`${file} is missing`);
   const compressed = (["br", "gzip"] as const).flatMap((coding) => {

@@ -3,7 +3,6 @@ import { closeSync, openSync, type Stats } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
-import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
 import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
@@ -22,7 +21,7 @@ const NEEDED =
         rebuild: "npm rebuild better-sqlite3",
       };
 
-const require = createRequire(import.meta.url);
+const require = createRequire(import.meta.filename);
 type Driver = (path: string, options: Database.Options) => Database.Database;
 
 let driver: Driver | null = null;
@@ -57,7 +56,7 @@ export function requireOwnKey(path: string, alsoAllowed?: number, file?: Stats):
 
 /** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */
 function containedDriver(): Driver {
-  const Contained = createRequire(import.meta.url)("better-sqlite3") as typeof Database;
+  const Contained = createRequire(import.meta.filename)("better-sqlite3") as typeof Database;
   const content = readBuiltFile("better_sqlite3.node");
   if (content === null) throw new Error("the executable has no better_sqlite3.node");
   // The option also takes what the binary exports, which its type leaves out.
@@ -106,7 +105,7 @@ function parentFolder(manifest: string): string {
 
 /** Returns whcb's own folder: the built code is in its dist. */
 function packageFolder(): string {
-  return dirname(dirname(fileURLToPath(import.meta.url)));
+  return dirname(import.meta.dirname);
 }
 
 /** npm would also install the development packages of a package that is installed itself. */
