@@ -147,7 +147,7 @@ describe("calls that match by message id, sender and content", () => {
     `${JSON.stringify({ messageid: `m-${id}`, from: { mobile: "61491570100" }, responseMessage: { content: id } })}\n`;
   const list = `${bodyOf("order-17")}{"webhook-id":"order-171"}\n${bodyOf("order-171")}`;
   const problem =
-    "error: --yes marks only what the list names by the call's id: 1 call matched by message id, sender, content or time\n";
+    "error: --yes marks only what the list names by the call's id; it has 1 call by message id, sender, content or time\n";
   const asked = (stdin: string) => machine.whcb(["reconcile", "demo", "--seen", machine.path("list")], { stdin, canAsk: true });
 
   beforeEach(() => writeFileSync(machine.path("list"), list));
@@ -155,11 +155,25 @@ describe("calls that match by message id, sender and content", () => {
   test("are neither marked nor sent with --yes, nor where nobody can be asked", async () => {
     expect(await stops(list)).toContain(problem);
     expect(await stops(list, "-o", "json")).toContain(problem.trim().slice("error: ".length));
-    expect(await stops(bodyOf("order-17") + bodyOf("order-18"), "--ambiguous", "send")).toContain(": 2 calls matched by ");
+    expect(await stops(bodyOf("order-17") + bodyOf("order-18"), "--ambiguous", "send")).toContain("; it has 2 calls by ");
     const piped = await machine.whcb(["reconcile", "demo", "--seen", "-"], { stdin: list, canAsk: true });
     expect(await reconcile(list)).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(problem) });
     expect(piped).toMatchObject({ code: 2, stdout: "" });
     expect([await failed(), received()]).toEqual([IDS, 0]);
+  });
+
+  test("or by an id that a sender chose, in a line that is ignored in part, too, unless it is the header's or the sender agrees", async () => {
+    const from = { mobile: "61491570100" };
+    const payload = { from, responseMessage: { channel: "SMS", content: "order-18" } };
+    const line = (call: object) => `${JSON.stringify({ ...call, messageId: "m-order-17", payload })}\n`;
+    expect(await stops(line({ callId: "order-17" }), "--ignore", "payload")).toContain(
+      "error: --yes marks only what the list names by the call's id; it has 1 call by an id that a sender chose, beside what --ignore names\n",
+    );
+    for (const sure of [{ "webhook-id": "order-17" }, { callId: "order-17", from }])
+      expect(await reconcile(line(sure), "--yes", "--ignore", "payload", "--dry-run", "-o", "ids")).toMatchObject({
+        code: 0,
+        stdout: "order-17\n",
+      });
   });
 
   test("are marked by name, in the callback that was named and its service", async () => {
@@ -169,7 +183,7 @@ describe("calls that match by message id, sender and content", () => {
   });
 
   test("are marked after a question, which says so", async () => {
-    const question = "it has 1 by the call's id, 1 by message id, sender, content or time\n";
+    const question = "it has 1 by the call's id, 1 call by message id, sender, content or time\n";
     expect(await asked("n\n")).toMatchObject({ stderr: expect.stringContaining(question) });
     expect([await failed(), received()]).toEqual([IDS, 0]);
     expect(await asked("y\n")).toMatchObject({ code: 0, stderr: expect.stringContaining(question) });

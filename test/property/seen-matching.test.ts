@@ -187,6 +187,7 @@ const lineArb = fc.record({
   values: fc.constant([]),
   arrivals: fc.constant([]),
   parts: fc.constant([]),
+  hasWebhookId: fc.constant(false),
 });
 
 const linesArb = fc
@@ -224,6 +225,7 @@ const NOTHING = {
   values: [],
   arrivals: [],
   parts: [],
+  hasWebhookId: false,
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };

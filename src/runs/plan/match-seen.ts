@@ -17,6 +17,7 @@ import {
   type WantedCall,
   wantedCall,
 } from "./comparable-call.js";
+import { isUuid } from "./received-field.js";
 import { timeInId } from "./replay-plan.js";
 import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 
@@ -25,6 +26,8 @@ export interface SeenMatch {
   readonly seen: readonly ComparableCall[];
   /** So many of them have their id in a line. */
   readonly seenById: number;
+  /** So many more have it in a line that may number something else (`isConfirmed`). */
+  readonly unconfirmed: number;
   /** The lines by which they are seen have these values, which took no part. */
   readonly uncompared: readonly UncomparedValue[];
   readonly ambiguous: readonly ComparableCall[];
@@ -40,11 +43,18 @@ export interface SeenMatch {
   readonly waiting: number;
 }
 
+export interface MatchOptions {
+  readonly parsePhone: ParsePhone;
+  readonly clock: Clock;
+  /** What was ignored of the lines may contradict their calls. */
+  readonly hasIgnored?: boolean;
+}
+
 /** The time grows with the lines and the calls, not with their product. */
 export async function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
-  { parsePhone, clock }: { readonly parsePhone: ParsePhone; readonly clock: Clock },
+  { parsePhone, clock, hasIgnored = false }: MatchOptions,
 ): Promise<SeenMatch> {
   const index = new CallIndex();
   await inTurns(calls, clock, (call) => index.add(call));
@@ -53,6 +63,7 @@ export async function matchSeen(
   const now = clock.now();
   const hasMessageIds = wanted.some(({ line }) => index.isOnlyMessage(line));
   const named = new Set<ComparableCall>();
+  const confirmed = new Set<ComparableCall>();
   const waiting = new Set<ComparableCall>();
   const uncompared: UncomparedValue[] = [];
   const possible = new Set<ComparableCall>();
@@ -100,6 +111,7 @@ export async function matchSeen(
         take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
+        if (!hasIgnored || isConfirmed(each, only)) confirmed.add(only);
         uncompared.push(...uncomparedValues(each, only));
       } else if (isToSettle(only)) unnamed.push({ line: each, call: only });
     });
@@ -114,7 +126,8 @@ export async function matchSeen(
   });
   return {
     seen: calls.filter((call) => seen.has(call)),
-    seenById: named.size,
+    seenById: confirmed.size,
+    unconfirmed: named.size - confirmed.size,
     uncompared,
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
@@ -149,6 +162,11 @@ function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
   const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
   const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
   return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
+}
+
+/** A receiver may number what it gets, too, and its number be an id that a sender chose for another call, unless the sender agrees. */
+function isConfirmed(wanted: WantedCall, call: ComparableCall): boolean {
+  return isUuid(call.id) || wanted.line.hasWebhookId || comparedFields(wanted, call)?.some(isOfSender) === true;
 }
 
 /**

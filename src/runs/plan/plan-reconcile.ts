@@ -30,6 +30,8 @@ export interface ReconcilePlan {
   readonly seen: readonly string[];
   /** The list has the ids of so many of them. The others match by less, so a user has to look. */
   readonly seenById: number;
+  /** So many of them have an id that a sender chose in a line that was ignored in part, and whose sender wasn't compared. */
+  readonly unconfirmed: number;
   /** The lines by which calls are seen have these values, which took no part. */
   readonly uncompared: readonly UncomparedValue[];
   /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
@@ -95,7 +97,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
-    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
+    const hasIgnored = seen.ignored.size > 0;
+    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasIgnored });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));
@@ -104,6 +107,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       callback,
       seen: match.seen.map(({ id }) => id),
       seenById: match.seenById,
+      unconfirmed: match.unconfirmed,
       uncompared: match.uncompared,
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),

@@ -52,6 +52,8 @@ export interface SeenLine {
   readonly line: number;
   /** The id is kept as it is spelled. */
   readonly callId: string | null;
+  /** It is that of the request's header. */
+  readonly hasWebhookId: boolean;
   /** `messageId` is the id's key (`idKey`). */
   readonly messageId: string | null;
   /** The id may be a call's or a message's, and is kept as it is spelled. */
@@ -235,6 +237,7 @@ function seenLine(line: number, given: Fields, { timezone, order, areIds }: Line
   return {
     line,
     callId,
+    hasWebhookId: (fields.get("webhookid") ?? "").trim() !== "",
     messageId: messageId && idKey(messageId),
     id: bareId,
     kind,

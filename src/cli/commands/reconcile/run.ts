@@ -213,17 +213,26 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
   columns.requireNone();
 }
 
-/** Throws `usage` if nobody is asked about calls that match by less than their ids. */
-function requireNamed({ seen, seenById }: ReconcilePlan, callback: ListedCallback, invocation: Invocation<ReconcileFlags>): void {
-  const others = seen.length - seenById;
-  if (others === 0 || (!invocation.values.yes && canAsk(invocation))) return;
+/** Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids alone of lines that are ignored in part. */
+function requireNamed(plan: ReconcilePlan, callback: ListedCallback, invocation: Invocation<ReconcileFlags>): void {
+  const others = otherMatches(plan);
+  if (others.length === 0 || (!invocation.values.yes && canAsk(invocation))) return;
   const flags = ["--file", "ids.txt", "--yes", ...invocation.screen.renderOptions.serviceFlags];
   const command = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
   throw new WhcbError(
     "usage",
-    `--yes marks only what the list names by the call's id: ${count(others, "call")} matched by message id, sender, content or time`,
+    `--yes marks only what the list names by the call's id; it has ${others.join(", ")}`,
     advise`answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, and mark these by name: ${{ command, when: "for those that you have looked at" }}; nothing was done`,
   );
+}
+
+/** Says how many calls were matched by less than their ids, and how many by ids that nothing confirms. */
+function otherMatches({ seen, seenById, unconfirmed }: ReconcilePlan): readonly string[] {
+  const byOthers = seen.length - seenById - unconfirmed;
+  return [
+    ...(byOthers === 0 ? [] : [`${count(byOthers, "call")} by message id, sender, content or time`]),
+    ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that a sender chose, beside what --ignore names`]),
+  ];
 }
 
 const RECORDS = {
@@ -303,10 +312,14 @@ function warningsJson(warnings: Warnings): readonly string[] {
 
 function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {
   const { callback, failed, seen, seenById, ambiguous } = plan;
+  const others = otherMatches(plan);
   const divided = `your system has ${seen.length}, ${ambiguous.length} ambiguous, ${plan.replay.calls} to send`;
-  const byOthers = seen.length - seenById;
-  const matched = `it has ${seenById} by the call's id, ${byOthers} by message id, sender, content or time`;
-  return [`${count(failed, "failed call")} of ${callback.name}: ${divided}`, ...(byOthers === 0 ? [] : [matched]), ...replay];
+  const matched = `it has ${[`${seenById} by the call's id`, ...others].join(", ")}`;
+  return [
+    `${count(failed, "failed call")} of ${callback.name}: ${divided}`,
+    ...(others.length === 0 ? [] : [matched]),
+    ...replay,
+  ];
 }
 
 interface ShownPlan {

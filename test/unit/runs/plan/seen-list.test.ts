@@ -24,6 +24,7 @@ function aLine(over: Partial<SeenLine>): SeenLine {
     values: expect.any(Array),
     arrivals: expect.any(Array),
     parts: [],
+    hasWebhookId: expect.any(Boolean),
     ...over,
   };
 }
