@@ -162,15 +162,25 @@ describe("calls that match by message id, sender and content", () => {
     expect([await failed(), received()]).toEqual([IDS, 0]);
   });
 
-  test("or by an id that a sender chose, in a line that is ignored in part, too, unless it is the header's or the sender agrees", async () => {
+  test("or by an id that a sender chose in a list of more than ids, too, unless it is the header's or the sender agrees", async () => {
     const from = { mobile: "61491570100" };
     const payload = { from, responseMessage: { channel: "SMS", content: "order-18" } };
+    const flags = ["--ignore", "payload"];
     const line = (call: object) => `${JSON.stringify({ ...call, messageId: "m-order-17", payload })}\n`;
-    expect(await stops(line({ callId: "order-17" }), "--ignore", "payload")).toContain(
-      "error: --yes marks only what the list names by the call's id; it has 1 call by an id that a sender chose, beside what --ignore names\n",
-    );
-    for (const sure of [{ "webhook-id": "order-17" }, { callId: "order-17", from }])
-      expect(await reconcile(line(sure), "--yes", "--ignore", "payload", "--dry-run", "-o", "ids")).toMatchObject({
+    for (const [given, ...ignored] of [
+      [line({ callId: "order-17" }), ...flags],
+      ["callid,received_at\norder-17,2026-11-30\n"],
+      ["callid,content\norder-17,order-17\n"],
+    ] as const)
+      expect(await stops(given, ...ignored)).toContain(
+        "error: --yes marks only what the list names by the call's id; it has 1 call by an id that a sender chose, beside other columns\n",
+      );
+    for (const [given, ...ignored] of [
+      [line({ "webhook-id": "order-17" }), ...flags],
+      [line({ callId: "order-17", from }), ...flags],
+      ["callid,messageid\norder-17,m-order-17\n"],
+    ] as const)
+      expect(await reconcile(given, "--yes", ...ignored, "--dry-run", "-o", "ids")).toMatchObject({
         code: 0,
         stdout: "order-17\n",
       });
@@ -326,7 +336,7 @@ test("a list that matches no call, unless that is allowed", async () => {
 });
 
 test("a line with a call's id, but another content, which may be cut off", async () => {
-  const { code, stderr } = await reconcile("callid,content\norder-17,order-1\norder-171,order-171\n", "--yes");
+  const { code, stderr } = await reconcile("webhook-id,content\norder-17,order-1\norder-171,order-171\n", "--yes");
   expect({ code, failed: await failed(), received: received() }).toEqual({ code: 8, failed: ["order-17"], received: 1 });
   expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
 });

@@ -30,7 +30,7 @@ export interface ReconcilePlan {
   readonly seen: readonly string[];
   /** The list has the ids of so many of them. The others match by less, so a user has to look. */
   readonly seenById: number;
-  /** So many of them have an id that a sender chose in a line that was ignored in part, and whose sender wasn't compared. */
+  /** So many of them have an id that a sender chose in a list of more than ids, and their sender wasn't compared. */
   readonly unconfirmed: number;
   /** The lines by which calls are seen have these values, which took no part. */
   readonly uncompared: readonly UncomparedValue[];
@@ -97,8 +97,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
-    const hasIgnored = seen.ignored.size > 0;
-    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasIgnored });
+    const hasMore = !seen.hasOnlyIds;
+    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasMore });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));

@@ -26,6 +26,8 @@ export interface SeenList {
   readonly headings: readonly Heading[];
   /** The others have these in a column of call ids, or as bare ids. A heading may be spelled like an id, but not like one of a call. */
   readonly callIds: readonly Heading[];
+  /** Its lines say nothing but which calls and messages they are of. */
+  readonly hasOnlyIds: boolean;
   /** A table's last column is compared: if its last row is cut off, this tells. */
   readonly endsCompared: boolean;
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
@@ -156,7 +158,20 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const lines = [...distinct.values()];
   const listNames = new Map([...fieldNames].map(([listed, ours]) => [ours, listed]));
-  return { format, lines, read: records.length, headings, callIds, endsCompared, otherIds, zones, listNames, ignored };
+  const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
+  return {
+    format,
+    lines,
+    read: records.length,
+    headings,
+    callIds,
+    hasOnlyIds,
+    endsCompared,
+    otherIds,
+    zones,
+    listNames,
+    ignored,
+  };
 }
 
 function requireNames(wanted: Iterable<string>, names: readonly string[]): void {

@@ -213,7 +213,7 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
   columns.requireNone();
 }
 
-/** Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids alone of lines that are ignored in part. */
+/** Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids that nothing confirms. */
 function requireNamed(plan: ReconcilePlan, callback: ListedCallback, invocation: Invocation<ReconcileFlags>): void {
   const others = otherMatches(plan);
   if (others.length === 0 || (!invocation.values.yes && canAsk(invocation))) return;
@@ -231,7 +231,7 @@ function otherMatches({ seen, seenById, unconfirmed }: ReconcilePlan): readonly 
   const byOthers = seen.length - seenById - unconfirmed;
   return [
     ...(byOthers === 0 ? [] : [`${count(byOthers, "call")} by message id, sender, content or time`]),
-    ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that a sender chose, beside what --ignore names`]),
+    ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that a sender chose, beside other columns`]),
   ];
 }
 
