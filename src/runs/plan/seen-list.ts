@@ -116,7 +116,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const headings: Heading[] = [];
   const callIds: Heading[] = [];
   const otherIds = new Set<string>();
-  const named = records.map(({ line, fields, empty }) => {
+  const read = records.map(({ line, fields, empty }) => {
     const isBareId = format === "ids";
     const isCompared = ([name]: Fields[number]): boolean => isBareId || COMPARED.has(nameField(name));
     const renamed = fields.map(([name, value]): Fields[number] => [nameField(name), value]);
@@ -136,13 +136,13 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
     return { line, fields: renamed, bodies: columns.bodies, arrivals: columns.arrivals };
   });
-  const order = dateOrder ?? requireOrder(named, areBodies);
+  const order = dateOrder ?? requireOrder(read, areBodies);
   // The dates of bodies are written as they were delivered.
-  const bodies = named.flatMap(({ line, bodies }) => bodies.map((fields) => ({ line, fields })));
+  const bodies = read.flatMap(({ line, bodies }) => bodies.map((fields) => ({ line, fields })));
   const bodyOrder = requireOrder(bodies, true, dateOrder);
   const distinct = new Map<string, SeenLine>();
   const zones = new Set<boolean | null>();
-  for (const { line, fields, bodies, arrivals } of named) {
+  for (const { line, fields, bodies, arrivals } of read) {
     if (!areBodies) for (const field of fields) requireWhole(line, field);
     const ids = [fields, ...bodies].flat().filter(([name]) => ID_COLUMNS.has(name));
     const parts = [fields, ...bodies].map((part, index) => {
@@ -154,10 +154,14 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  columns.requireNone();
-  const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const lines = [...distinct.values()];
   const listNames = new Map([...fieldNames].map(([listed, ours]) => [ours, listed]));
+  // A join that found no row leaves out what the others say, at whatever level.
+  const named = lines.filter(({ callId }) => callId !== null);
+  const silent = named.some(saysWhat) ? named.find((line) => !saysWhat(line)) : undefined;
+  if (silent !== undefined) columns.addMissing(listNames.get("content") ?? "content", silent.line);
+  columns.requireNone();
+  const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
   return {
     format,
@@ -172,6 +176,10 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     listNames,
     ignored,
   };
+}
+
+function saysWhat({ content, minute }: SeenLine): boolean {
+  return content !== null || minute !== null;
 }
 
 function requireNames(wanted: Iterable<string>, names: readonly string[]): void {

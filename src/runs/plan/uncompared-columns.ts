@@ -96,6 +96,10 @@ export class UncomparedColumns {
       if (lacksValue(column, fields)) this.#addValue(`${name}.${column}`, "");
   }
 
+  addMissing(name: string, line: number): void {
+    this.addUnused(name, line, MISSING);
+  }
+
   /** A value of a compared field took no part in the comparison of its line. */
   addUnused(name: string, line: number, value: string): void {
     if (!this.ignores(name)) this.#addColumn(name, line, value);

@@ -203,6 +203,15 @@ describe("an empty or missing value one level down", () => {
       `${logged}{"callid":"c-1","payload":{"messageid":null,"responsemessage":{"content":null}}}\n`,
       "payload.messageid=(empty) on line 2",
     ],
+    [
+      '{"callid":"c-2","data":{"callid":"c-2","content":"reply 2"}}\n{"callid":"c-1","data":{"callid":"c-1"}}\n',
+      "content=(missing) on line 2",
+    ],
+    [`${logged}{"callid":"c-1","messageid":"M1","payload":{"messageid":"M1"}}\n`, "content=(missing) on line 2"],
+    [
+      `${found}{"callid":"c-1","responsemessage":{"channel":"SMS","acknowledged":null,"content":null}}\n`,
+      "content=(missing) on line 2",
+    ],
     ['{"callid":"c-1","data":{"callid":"c-1","acknowledged":null}}\n', "data.acknowledged=(empty) on line 1"],
     ['{"callid":"c-1","payload":{"callid":"c-1","content":null}}\n', "payload.content=(empty) on line 1"],
     [
