@@ -262,7 +262,7 @@ async function byFilter(
   deps: RunDeps,
   onEvent: RunListener,
 ): Promise<FoundCalls> {
-  const groups = callbacks.map(newGroup);
+  const groups = callbacks.map((callback) => newGroup(callback, filter.answer));
   const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
     for (const call of calls) addCall(group, call, deps);
   });
@@ -283,7 +283,7 @@ async function byIds(
   deps: RunDeps,
   { staysSuccess, isListedLate }: UndoChecks = NO_CALL_STAYS,
 ): Promise<FoundCalls> {
-  const groups = callbacks.map(newGroup);
+  const groups = callbacks.map((callback) => newGroup(callback));
   let already = 0;
   let delivered = 0;
   let waiting = 0;
@@ -307,9 +307,9 @@ interface GrowingGroup extends MarkGroup {
   retrying: number;
 }
 
-function newGroup(callback: ListedCallback): GrowingGroup {
+function newGroup(callback: ListedCallback, answer?: string): GrowingGroup {
   return {
-    ...{ callback, callIds: [], attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts() },
+    ...{ callback, callIds: [], attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
     ...{ delivered: new Set(), unsent: 0, retrying: 0 },
   };
 }

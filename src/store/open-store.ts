@@ -149,7 +149,15 @@ export interface Store extends ReturnType<typeof makeStore> {
 }
 
 async function readDatabaseId(url: string, db: Db): Promise<string | null> {
-  const place = isPostgresUrl(url) ? await (await loadPostgres()).readPlace(db) : placeOfFile(url);
+  return idOfPlace(isPostgresUrl(url) ? await (await loadPostgres()).readPlace(db) : placeOfFile(url));
+}
+
+/** Returns the `databaseId` of PostgreSQL's database, and changes nothing in it. Throws as `openStore` does. */
+export async function findDatabaseId(url: string): Promise<string | null> {
+  return idOfPlace(await (await loadPostgres()).readPlaceAt(url));
+}
+
+function idOfPlace(place: string | null): string | null {
   return place === null ? null : createHash("sha256").update(place).digest("hex").slice(0, 32);
 }
 

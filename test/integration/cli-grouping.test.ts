@@ -1,4 +1,5 @@
 /** `calls list --group-by` runs in this process. */
+import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 
@@ -43,6 +44,30 @@ describe("calls list --group-by", () => {
     const by = (...filter: readonly string[]) => machine.whcb([command, "demo", "--failed", ...filter, "--dry-run"]);
     expect((await by("--answer", "REHEARSED")).stdout).toContain("(503: 45)\n  45 answered with rehearsed failure\n");
     expect((await by("--status-code", "503")).stdout).not.toContain("answered with");
+  });
+
+  test.each([["mark-success"], ["replay"]])("%s shows where in a long answer --answer found its text", async (command) => {
+    const name = `long-${command}`;
+    const server = createServer(({ method, headers }, answer) => {
+      answer.statusCode = method === "GET" ? 200 : 422;
+      const result = headers["webhook-id"] === `${name}-1` ? "already imported" : "not already imported";
+      answer.end(JSON.stringify({ trace: "t".repeat(700), result }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const url = `http://127.0.0.1:${port}/hook`;
+    await machine.works(["callbacks", "create", "--name", name, "--url", url, "--email", "ops@example.com"]);
+    const calls = [1, 2, 3]
+      .map((number) => `${name}-${number}`)
+      .map((id) => JSON.stringify({ id, messageId: "m", responseMessage: { content: id } }));
+    await machine.works(["trigger", name, "--file", "-"], { stdin: calls.join("\n") });
+    await machine.settled(name);
+    server.close();
+    const { stdout } = await machine.whcb([command, name, "--failed", "--answer", "already imported", "--dry-run"]);
+    expect(stdout.match(/\d answered with .*/g)).toEqual([
+      expect.stringMatching(/^2 answered with …t{50,}","result":"not already imported"\}$/),
+      expect.stringMatching(/^1 answered with …t{50,}","result":"already imported"\}$/),
+    ]);
   });
 
   test("writes json, ndjson, csv and tab-separated lines", async () => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, expect, it } from "vitest";
 import type { Transport } from "../../src/client/transport.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { openStore, type Store } from "../../src/store/open-store.js";
+import { findDatabaseId, openStore, type Store } from "../../src/store/open-store.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -84,3 +84,12 @@ it.each(Object.entries(OPEN))(
     ]);
   },
 );
+
+it("a database of PostgreSQL, and a schema in it, is known by its id without being opened", async () => {
+  const urls = [0, 1, 2].map((at) => databases[at]?.url ?? "");
+  const ids = await Promise.all([...urls, `${urls[2]}?options=-c%20search_path%3Dstaging`].map(findDatabaseId));
+  expect(new Set(ids).size).toBe(4);
+  const store = await OPEN.PostgreSQL(0);
+  closing.push(() => store.close());
+  expect(store.databaseId).toBe(ids[0]);
+});

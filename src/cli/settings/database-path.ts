@@ -36,7 +36,8 @@ export function maskedDatabase(database: string): string {
 
 /**
  * Takes --db, else the database of a typed --service or --profile, else WHCB_DB, else that of WHCB_URL or the profile, or `serve`'s default.
- * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same.
+ * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same, and `config` if a profile's
+ * URL leads to another one than its own.
  */
 export async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
@@ -50,13 +51,16 @@ export async function findDatabase(invocation: Invocation): Promise<string> {
   const given = typedService === null ? readDatabase(undefined, inEnvironment) : undefined;
   if (given !== undefined && !WHCB_URL && !WHCB_PROFILE) return given;
   const settings = await resolveInvocation(invocation);
-  const database = await databaseOf(settings, deps);
-  if (given !== undefined) {
-    if (database !== null && database !== databaseName(given)) throw differentDatabases(settings, database, given);
-    return given;
+  const known = await databaseOf(settings, deps);
+  if (known !== null) {
+    const { name } = known;
+    if (given !== undefined && name !== databaseName(given)) throw differentDatabases(settings, name, given);
+    // Only the variable may have its password.
+    const database = given ?? (inEnvironment && databaseName(inEnvironment) === name ? inEnvironment : name);
+    await requireSameDatabase(database, known, deps);
+    return database;
   }
-  // Only the variable may have its password.
-  if (database !== null) return inEnvironment && databaseName(inEnvironment) === database ? inEnvironment : database;
+  if (given !== undefined) return given;
   const { address } = settings;
   if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
   throw new WhcbError("config", `${address.from} names a service, and this command works on a database only`, {
@@ -70,17 +74,39 @@ export function typedServiceFlag(args: Invocation["args"]): string | null {
   return args.get(PROFILE) === undefined ? null : "--profile";
 }
 
-/** Resolves to a path, or a URL without its password. Only a profile knows the database of a service, if its `serve` wrote it. */
+interface KnownDatabase {
+  /** The name is a path, or a URL without its password (`databaseName`). */
+  readonly name: string;
+  readonly profile?: string | null;
+  readonly id?: string | undefined;
+}
+
+/** Only a profile knows the database of a service, if its `serve` wrote it. */
 async function databaseOf(
   { address, profile, profileService }: ResolvedSettings,
   { paths }: Invocation["deps"],
-): Promise<string | null> {
+): Promise<KnownDatabase | null> {
   if (address.value === null) return null;
-  if (address.value.kind === "file") return address.value.path;
+  if (address.value.kind === "file") return { name: address.value.path };
   const isChosen = profile.from === "--profile" || profile.from === "WHCB_PROFILE";
   const isOfProfile = address.from === `profile ${profile.value}` || (isChosen && address.value.url === profileService);
   const { profiles } = await readSettings(paths.config);
-  return (isOfProfile && profiles.get(profile.value ?? "")?.database) || null;
+  const { database, databaseId: id } = profiles.get(profile.value ?? "") ?? {};
+  return isOfProfile && database ? { name: database, profile: profile.value, id } : null;
+}
+
+/** What a URL of PostgreSQL leaves out comes from the environment and from names' addresses, which may have changed. */
+async function requireSameDatabase(
+  database: string,
+  { name, profile, id }: KnownDatabase,
+  deps: Invocation["deps"],
+): Promise<void> {
+  if (id === undefined || !isPostgresUrl(database)) return;
+  const found = await (await deps.loadMaintenance()).findId(database);
+  if (found === null || found === id) return;
+  throw new WhcbError("config", `another database than that of profile ${profile} is at ${name}`, {
+    hint: "look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done",
+  });
 }
 
 function differentDatabases({ address }: ResolvedSettings, database: string, given: string): WhcbError {
@@ -111,12 +137,16 @@ export function requireNoPassword(text: string | undefined, flag: string, variab
   return text;
 }
 
-/** Returns the path, or the URL without its password and parameters. */
+/** With these parameters, a URL leads to another server, database or schema than without. */
+const PLACE_PARAMETERS: ReadonlySet<string> = new Set(["host", "port", "user", "options"]);
+
+/** Returns the path, or the URL without its password and the parameters that don't say which database it is. */
 export function databaseName(database: string): string {
   const url = isPostgresUrl(database) ? parseUrl(database) : null;
   if (url === null) return database;
+  const parameters = url.search.slice(1).split("&");
   url.password = "";
-  url.search = "";
+  url.search = parameters.filter((parameter) => PLACE_PARAMETERS.has(parameter.split("=", 1)[0] ?? "")).join("&");
   return url.href;
 }
 

@@ -141,7 +141,9 @@ export function otherMembers(body: unknown): readonly Column[] {
   const isDelivered = isDeliveredBody(body);
   return columnsOf(body).flatMap(([column, value]): readonly Column[] => {
     if (column === "responsemessage" && isMessage(value))
-      return columnsOf(value).flatMap(([name, member]) => (MESSAGE_NAMES.has(name) ? [] : [[`${column}.${name}`, member]]));
+      return columnsOf(value).flatMap(([name, member]) =>
+        MESSAGE_NAMES.has(name) && (member === null || isText(member)) ? [] : [[`${column}.${name}`, member]],
+      );
     return isOfBody(column, value) || (LOCATIONS.has(column) && isDelivered) ? [] : [[column, value]];
   });
 }

@@ -70,9 +70,7 @@ export async function matchSeen(
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
-  let unmatched = 0;
-  let vague = 0;
-  let atOtherTimes = 0;
+  let [unmatched, vague, atOtherTimes] = [0, 0, 0];
   const unlike = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";

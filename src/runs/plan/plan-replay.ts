@@ -29,7 +29,8 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { notFailed: 0, skippedRetrying: 0 };
-  const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps));
+  const answer = "filter" in scope.calls ? scope.calls.filter.answer : undefined;
+  const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps, { answer }));
   let missing: readonly string[] = [];
   let unusable = NO_UNUSABLE;
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {

@@ -1,6 +1,6 @@
 /** A plan has every matching call once, oldest first. It is made before the first send. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
-import { cutText } from "../../domain/call-filter.js";
+import { MAX_REASON_TEXT } from "../../domain/call-filter.js";
 import { readDate } from "../../wire/dates.js";
 import { hasOpenEnd, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
@@ -115,18 +115,35 @@ export interface LastAttempts {
 const MOST_ANSWERS = 200;
 const OTHER_ANSWERS = "(another answer)";
 
-/** Keeps the beginnings of answers, equal ones once. */
+/** Of a long answer, so much before the wanted text is kept, and after it. */
+const MOST_AROUND = 100;
+
+/** Keeps, of answers, the part with the wanted text, equal ones once. */
 export class AnswerTexts {
+  readonly #wanted: string;
   readonly #kept = new Map<string, string>();
+
+  constructor(wanted = "") {
+    this.#wanted = wanted;
+  }
 
   /** Returns undefined if the call has no answer, or wasn't listed with it. */
   keep({ answer }: ListedCall): string | undefined {
     if (answer === undefined || answer === null) return undefined;
-    const text = cutText(answer);
+    const text = partWith(this.#wanted, answer);
     const kept = this.#kept.get(text) ?? (this.#kept.size < MOST_ANSWERS ? text : OTHER_ANSWERS);
     if (kept !== OTHER_ANSWERS) this.#kept.set(kept, kept);
     return kept;
   }
+}
+
+/** Returns a copy, because V8 would keep the whole text of a slice. */
+function partWith(wanted: string, text: string): string {
+  const at = Math.max(text.toLowerCase().indexOf(wanted.toLowerCase()), 0);
+  const start = text.length <= MAX_REASON_TEXT ? 0 : Math.max(at - MOST_AROUND, 0);
+  const end = Math.max(start + MAX_REASON_TEXT, at + wanted.length + MOST_AROUND);
+  const part = text.slice(start, end).toWellFormed();
+  return [start > 0 ? "…" : "", ...part, end < text.length ? "…" : ""].join("");
 }
 
 export class LastAttemptsSum {
@@ -166,6 +183,12 @@ export interface ReplayGroup extends LastAttempts {
   readonly openEnds: number;
 }
 
+interface Listed {
+  readonly isOldestFirst?: boolean;
+  /** The calls were chosen by this text in their answers. */
+  readonly answer?: string | undefined;
+}
+
 export class GroupDraft {
   readonly callback: ListedCallback;
   readonly #ids: string[] = [];
@@ -181,11 +204,12 @@ export class GroupDraft {
   readonly #areRetrying: boolean[] = [];
   readonly #haveOpenEnds: boolean[] = [];
   readonly #answers: (string | undefined)[] = [];
-  readonly #answerTexts = new AnswerTexts();
+  readonly #answerTexts: AnswerTexts;
 
-  constructor(callback: ListedCallback, file: SnapshotFile, deps: RunDeps, listed: { readonly isOldestFirst?: boolean } = {}) {
+  constructor(callback: ListedCallback, file: SnapshotFile, deps: RunDeps, listed: Listed = {}) {
     this.callback = callback;
     this.#order = new SendOrder(listed);
+    this.#answerTexts = new AnswerTexts(listed.answer);
     this.#file = file;
     this.#deps = deps;
   }

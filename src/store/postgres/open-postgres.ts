@@ -147,6 +147,11 @@ export async function readPlace(db: Db): Promise<string | null> {
   return rows[0]?.place ?? null;
 }
 
+/** Returns what `readPlace` does, whatever version the tables have. Throws as `openPostgres` does. */
+export async function readPlaceAt(url: string): Promise<string | null> {
+  return askOnce(url, { searchPath: await findSearchPath(url) }, readPlace);
+}
+
 export interface PoolOptions extends Pick<PostgresClientConfig, "searchPath" | "isForStart"> {
   readonly maxConnections?: number;
   /** The time for a free connection has this limit too. */

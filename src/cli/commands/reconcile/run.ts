@@ -32,6 +32,7 @@ import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import type { ReconcileFlags } from "./command.js";
+import { describeWarnings, type Warnings, waitingText } from "./plan-warnings.js";
 
 export async function run(invocation: Invocation<ReconcileFlags>): Promise<void> {
   const { args, values } = invocation;
@@ -114,7 +115,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
     requireReceived(plan, job, invocation);
-    const warnings = describeWarnings(plan, job);
+    const warnings = describeWarnings(plan, job.settings);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     requireCompared(plan, job.seen);
     const description = describeReconcile(plan, describePlan(plan.replay, options, runDeps, screen.renderOptions));
@@ -264,46 +265,6 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: 
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
     hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error; whcb mark-success marks those that your system has",
   });
-}
-
-const MAX_LISTED = 20;
-const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
-const OF_FAILED =
-  "the list has the ids of all failed calls, and of no delivered one: is it a list of failed calls, not of what was received?";
-const LACKS_WAITING =
-  "the service lists no calls that wait: if there are any, a line of one may mark another call, unless it has the call's id";
-
-/** Each warning has its lines. */
-type Warnings = readonly (readonly string[])[];
-
-function describeWarnings(plan: ReconcilePlan, { settings }: ReconcileJob): Warnings {
-  const { ambiguous, unmatched, vague, atOtherTimes, unlike } = plan;
-  const { unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed } = plan;
-  const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
-  const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
-  const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
-  const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
-  const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
-  const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
-  const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
-  const areZonesUnclear = mixesZones && settings.timezone.from === "default";
-  const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
-  return [
-    ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
-    vague === 0 ? [] : [unsure],
-    atOtherTimes === 0 ? [] : [times],
-    unlike.length === 0 ? [] : [differ],
-    unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
-    unreadableNumbers === 0 ? [] : [numbers],
-    areZonesUnclear ? [zones] : [],
-    mayLackWaiting ? [LACKS_WAITING] : [],
-    mayBeOfFailed ? [OF_FAILED] : [],
-    plan.waiting > 0 ? [waitingText(plan)] : [],
-  ].filter((lines) => lines.length > 0);
-}
-
-function waitingText({ waiting }: ReconcilePlan): string {
-  return `${count(waiting, "call")} that your system has, but that will be sent, as no attempt has ended: \`whcb mark-success\` with the ids prevents that`;
 }
 
 function warningsJson(warnings: Warnings): readonly string[] {

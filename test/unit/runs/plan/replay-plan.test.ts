@@ -102,13 +102,13 @@ describe("the sending order", () => {
 
 const CALLBACK = aListedCallback({ id: "CB", retriesEnabled: true });
 
-async function openDraft({ callback = CALLBACK, features = [] as readonly string[] } = {}) {
+async function openDraft({ callback = CALLBACK, features = [] as readonly string[], answer = "" } = {}) {
   const file = await SnapshotFile.open(newTemporaryFolder("whcb-plan-"), "RUN-1");
   const deps = {
     client: { capabilities: { has: (feature: string) => features.includes(feature) } },
     clock: { now: () => NOW },
   } as unknown as RunDeps;
-  return { file, draft: new GroupDraft(callback, file, deps) };
+  return { file, draft: new GroupDraft(callback, file, deps, { answer }) };
 }
 
 async function idsIn(calls: AsyncIterable<{ readonly id: string } | string>): Promise<string[]> {
@@ -203,8 +203,32 @@ describe("the plan", () => {
     await many.draft.add(Array.from({ length: 500 }, (_, index) => answered(`call ${index}`, `${index} ${"x".repeat(2_000)}`)));
     const [{ answers = [] }] = many.draft.select();
     expect([answers.length, answers[0]]).toEqual([201, { answer: "(another answer)", calls: 300 }]);
-    expect(Math.max(...answers.map(({ answer }) => answer.length))).toBe(256);
+    expect(Math.max(...answers.map(({ answer }) => answer.length))).toBe(257);
     await many.file.close();
+  });
+
+  it("names a long answer by what is around the text that was looked for, and marks where it is cut", async () => {
+    const { draft, file } = await openDraft({ answer: "ALREADY imported" });
+    const trace = "t".repeat(700);
+    const answered = (id: string, result: string) => ({
+      ...aCall(id, NOW),
+      answer: JSON.stringify({ trace: `${id} ${trace}`, result, schema: trace }),
+    });
+    const [does, not] = ["already imported", "not already imported"];
+    await draft.add([
+      answered("1", does),
+      answered("2", not),
+      answered("3", not),
+      { ...aCall("4", NOW), answer: `${does} ${trace}` },
+    ]);
+    const [{ answers = [] }] = draft.select();
+    expect(answers.map(({ answer, calls }) => [calls, answer.replace(/t{50,}/g, "t…t")])).toEqual([
+      [2, '…t…t","result":"not already imported","schema":"t…t…'],
+      [1, "already imported t…t…"],
+      [1, '…t…t","result":"already imported","schema":"t…t…'],
+    ]);
+    expect(answers.map(({ answer }) => answer.length)).toEqual([258, 257, 258]);
+    await file.close();
   });
 
   it("has only the oldest calls, or those that are kept, if that is asked for", async () => {

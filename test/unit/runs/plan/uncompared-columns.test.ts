@@ -103,6 +103,23 @@ describe("beside a body or in it,", () => {
     [{ ...FIELDS, from: false }, "from.value=false on line 1"],
     [reply({ status: 503 }), "responsemessage.status=503 on line 1"],
     [reply({ Error: { text: "not stored" } }), "responsemessage.error.text=not stored on line 1"],
+    [reply({ content: { text: "answer 4" } }), "responsemessage.content.text=answer 4 on line 1"],
+    [reply({ Content: ["answer 4"] }), "responsemessage.content.0=answer 4 on line 1"],
+    [reply({ content: [], acknowledged: "29/11/26 18:18" }), "responsemessage.content=[] on line 1"],
+    [reply({ content: false }), "responsemessage.content=false on line 1"],
+    [reply({ content: true }), "responsemessage.content=true on line 1"],
+    [
+      reply({ acknowledged: { $date: "2026-11-29T18:18:00Z" } }),
+      "responsemessage.acknowledged.$date=2026-11-29T18:18:00Z on line 1",
+    ],
+    [reply({ acknowledged: true }), "responsemessage.acknowledged=true on line 1"],
+    [reply({ undeliverable: {} }), "responsemessage.undeliverable={} on line 1"],
+    [reply({ channel: { stored: "no" } }), "responsemessage.channel.stored=no on line 1"],
+    [{ callId: "c-1", responseMessage: { acknowledged: {}, content: {} } }, "responsemessage.acknowledged={} on line 1"],
+    [
+      { callId: "c-1", payload: { ...BODY, responseMessage: { content: { text: "answer 4" } } } },
+      "payload.responsemessage.content.text=answer 4 on line 1",
+    ],
     [
       { callId: "c-1", body: { ...BODY, ...reply({ stored: "no" }), messageId: MESSAGE } },
       "body.responsemessage.stored=no on line 1",

@@ -63,6 +63,53 @@ it("takes WHCB_DB, with its password, for a typed profile of the same database o
   expect(checked).toEqual([WHCB_DB, "postgres://ada@db.example.com/other"]);
 });
 
+describe("a profile's database of PostgreSQL", () => {
+  const run = async (profile: object, { found = "", env = {} }: { found?: string | null; env?: object }) => {
+    const opened: string[] = [];
+    const maintenance: Partial<DatabaseMaintenance> = {
+      async migrate(database) {
+        opened.push(database);
+        return { from: 1, to: 1 };
+      },
+      findId: async () => found,
+    };
+    const world = newCliWorld({ loadMaintenance: async () => maintenance as DatabaseMaintenance });
+    const profiles = new Map([["here", { url: "http://127.0.0.1:1", ...profile }]]);
+    await storeSettings(world, (before) => ({ ...before, profiles, current: "here" }));
+    const { code, stderr } = await runCli(world, ["db", "migrate"], { env: { ...env } });
+    return { code, stderr, opened };
+  };
+
+  it("is opened only if it is the one that its `serve` had, wherever the URL leads by now", async () => {
+    const profile = { database: "postgres:///calls", databaseId: "c8f9" };
+    for (const env of [{}, { WHCB_DB: "postgres:///calls?sslmode=require", WHCB_PROFILE: "here" }])
+      expect(await run(profile, { found: "0000", env })).toEqual({
+        code: 4,
+        stderr:
+          "error: another database than that of profile here is at postgres:///calls\nhint: look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done\n",
+        opened: [],
+      });
+    for (const found of ["c8f9", null]) expect((await run(profile, { found })).opened).toEqual(["postgres:///calls"]);
+    const WHCB_DB = "postgres:///other";
+    expect((await run(profile, { found: "0000", env: { WHCB_DB } })).opened).toEqual([WHCB_DB]);
+  });
+
+  it.each(["host=/run/postgresql&port=5433", "user=ada", "options=-c%20search_path%3Dstaging"])(
+    "is another one with ?%s than without",
+    async (parameters) => {
+      const database = `postgres:///calls?${parameters}`;
+      const env = { WHCB_PROFILE: "here", WHCB_DB: `${database}&password=hidden&sslmode=require` };
+      expect((await run({ database }, { env })).opened).toEqual([env.WHCB_DB]);
+      const other = await run({ database: "postgres:///calls" }, { env });
+      expect([other.code, other.opened, other.stderr]).toEqual([
+        2,
+        [],
+        expect.stringContaining(`names the database postgres:///calls, and WHCB_DB another one: ${database}\n`),
+      ]);
+    },
+  );
+});
+
 it("says how many wrong rows a check doesn't show, and escapes what it shows", async () => {
   const { code, stdout, file } = await db(["check"], () => ({
     check: async () => ({
