@@ -17,7 +17,7 @@ import { type Beginning, startTlsServer } from "../support/delivery/tls-server.j
 import { aMail } from "../support/mail/mails.js";
 import { Home } from "../support/process/whcb-process.js";
 
-const CERTIFICATE = rsaCertificate("DNS:localhost", "IP:127.0.0.1");
+const CERTIFICATE = rsaCertificate("DNS:localhost", "DNS:orders.example");
 const folder = mkdtempSync(join(tmpdir(), "whcb-tls-"));
 const CA_FILE = join(folder, "ca.pem");
 writeFileSync(CA_FILE, CERTIFICATE.cert);
