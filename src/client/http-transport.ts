@@ -5,6 +5,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
+import { TLS_OPTIONS } from "../platform/tls-options.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
   lastHeaderValues,
@@ -62,7 +63,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   }
   // import() would load Node's ESM loader: 4 ms.
   const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
-  const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...TLS });
+  const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...TLS_OPTIONS });
   return {
     name: url.origin + basePath,
     basePath,
@@ -77,9 +78,6 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     },
   };
 }
-
-/** Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide. */
-const TLS = { rejectUnauthorized: true };
 
 function parseServiceUrl(text: string): URL {
   const url = parseUrl(text);
@@ -156,9 +154,9 @@ async function createProxyTransport(
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
     proxyTunnel: true,
-    connect: TLS,
-    requestTls: TLS,
-    proxyTls: TLS,
+    connect: TLS_OPTIONS,
+    requestTls: TLS_OPTIONS,
+    proxyTls: TLS_OPTIONS,
   });
   return {
     name: origin + basePath,

@@ -1,9 +1,10 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { connect as connectTls, DEFAULT_CIPHERS } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
+import { TLS_OPTIONS } from "../platform/tls-options.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, openTunnel } from "./egress-proxy.js";
@@ -37,9 +38,6 @@ interface ConnectingOptions extends ConnectorOptions, SharedByConnectors {
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
-
-/** Diffie-Hellman over finite fields is off: with the endpoint's large prime, a handshake takes a second of this thread. */
-const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!kDHE`, ecdhCurve: "X25519:P-256:P-384:P-521" };
 
 /** No real server sends so many on a connection. */
 const MAX_TICKETS = 100;
@@ -206,7 +204,7 @@ export class ConnectingSocket {
       socket: tcpSocket,
       host: hostname,
       servername,
-      rejectUnauthorized: true,
+      ...TLS_OPTIONS,
       ...(ca !== undefined && { ca }),
     });
   }
@@ -239,13 +237,10 @@ export class ConnectingSocket {
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
-      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide.
-      rejectUnauthorized: true,
-      ...KEY_EXCHANGE,
+      ...TLS_OPTIONS,
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });
-    socket.once("secureConnect", () => socket.disableRenegotiation());
     let tickets = 0;
     socket.on("session", (ticket) => {
       session.ticket = ticket;

@@ -7,6 +7,7 @@ import { errorMessage, WhcbError } from "../domain/errors.js";
 import { parseUrl, secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLoopbackHost } from "../platform/loopback.js";
+import { TLS_OPTIONS } from "../platform/tls-options.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {
@@ -70,7 +71,11 @@ function transportOptions(server: SmtpServer, ca: string | undefined) {
     socketTimeout: NEVER_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
-    tls: { rejectUnauthorized: !server.isLoopback || ca !== undefined, ...(ca === undefined ? {} : { ca }) },
+    tls: {
+      ...TLS_OPTIONS,
+      rejectUnauthorized: !server.isLoopback || ca !== undefined,
+      ...(ca === undefined ? {} : { ca }),
+    },
   };
 }
 

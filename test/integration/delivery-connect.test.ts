@@ -279,10 +279,8 @@ describe("TLS", () => {
     },
   );
 
-  test.each([
-    ["TLS 1.2", { maxVersion: "TLSv1.2", ciphers: "DHE-RSA-AES128-GCM-SHA256", dhparam: "auto" }],
-    ["TLS 1.3", { minVersion: "TLSv1.3", ecdhCurve: "ffdhe2048" }],
-  ] as const)("with a key exchange over a finite field, which can take long, is a tls error: %s", async (_, keyExchange) => {
+  test("with a key exchange over a finite field, which can take long, is a tls error", async () => {
+    const keyExchange = { minVersion: "TLSv1.3", ecdhCurve: "ffdhe2048" } as const;
     const certificate = rsaCertificate("DNS:localhost");
     const port = await tlsEndpoint({ ...certificate, ...keyExchange });
     expect(await resultOf(aDeliverer({ ca: certificate.cert }), `https://localhost:${port}/`)).toMatchObject({

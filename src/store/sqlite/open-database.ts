@@ -8,7 +8,7 @@ import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { readBuiltFile } from "../../platform/files/built-file.js";
 import { OTHERS_WRITE, requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
-import { loadNativeModule } from "../../platform/native-module.js";
+import { loadNativeModule } from "../../platform/files/native-module.js";
 
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
 const NEEDED =

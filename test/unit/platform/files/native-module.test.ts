@@ -21,11 +21,11 @@ import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { loadNativeModule } from "../../../src/platform/native-module.js";
-import { cacheFolder } from "../../../src/platform/paths.js";
-import { mayTroubleDisks, SmallDisk } from "../../support/process/troubled-disk.js";
-import { IS_WINDOWS, isPrivate } from "../../support/system.js";
-import { newTemporaryFolder } from "../../support/temporary-folders.js";
+import { loadNativeModule } from "../../../../src/platform/files/native-module.js";
+import { cacheFolder } from "../../../../src/platform/paths.js";
+import { mayTroubleDisks, SmallDisk } from "../../../support/process/troubled-disk.js";
+import { IS_WINDOWS, isPrivate } from "../../../support/system.js";
+import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 
 new Database(":memory:").close();
 const binary = Object.keys(createRequire(import.meta.url).cache).find((path) => path.endsWith(".node")) ?? "";
@@ -284,10 +284,10 @@ it("processes that start at once all load it, and leave one file", async () => {
   const script = join(home, "load.cjs");
   await build({
     stdin: {
-      contents: `import { loadNativeModule } from "./src/platform/native-module.ts";
+      contents: `import { loadNativeModule } from "./src/platform/files/native-module.ts";
         import { readFileSync } from "node:fs";
         console.log(typeof loadNativeModule(readFileSync(process.argv[2])).Database);`,
-      resolveDir: join(import.meta.dirname, "..", "..", ".."),
+      resolveDir: join(import.meta.dirname, "..", "..", "..", ".."),
     },
     bundle: true,
     platform: "node",

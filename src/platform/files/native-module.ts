@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorMessage, WhcbError } from "../domain/errors.js";
-import { isOwn, requireOwnFolder } from "./files/is-own.js";
-import { cacheFolder } from "./paths.js";
+import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { cacheFolder } from "../paths.js";
+import { isOwn, requireOwnFolder } from "./is-own.js";
 
 /**
  * Returns what the module exports. The file stays in the cache folder for later starts. If that can't be used, it is a temporary one, unless
