@@ -5,7 +5,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
-import { TLS_OPTIONS } from "../platform/tls-options.js";
+import { tlsOptions } from "../platform/tls-options.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
   lastHeaderValues,
@@ -63,7 +63,11 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   }
   // import() would load Node's ESM loader: 4 ms.
   const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
-  const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...TLS_OPTIONS });
+  const agent: HttpAgent = new Agent({
+    keepAlive: true,
+    maxSockets: MAX_SOCKETS,
+    ...(url.protocol === "https:" && tlsOptions()),
+  });
   return {
     name: url.origin + basePath,
     basePath,
@@ -154,9 +158,9 @@ async function createProxyTransport(
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
     proxyTunnel: true,
-    connect: TLS_OPTIONS,
-    requestTls: TLS_OPTIONS,
-    proxyTls: TLS_OPTIONS,
+    connect: tlsOptions(),
+    requestTls: tlsOptions(),
+    proxyTls: tlsOptions(),
   });
   return {
     name: origin + basePath,

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
-import { TLS_OPTIONS } from "../platform/tls-options.js";
+import { tlsOptions } from "../platform/tls-options.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, openTunnel } from "./egress-proxy.js";
@@ -199,13 +199,16 @@ export class ConnectingSocket {
 
   #startTlsWith({ hostname }: EgressProxy, tcpSocket: Socket): Socket {
     const { ca } = this.#options;
-    const servername = isIP(hostname) === 0 ? hostname : "";
-    return connectTls({
-      socket: tcpSocket,
+    let isSetUp = false;
+    const socket = connectTls({
+      socket: this.#limitHandshake(tcpSocket, "the egress proxy", () => isSetUp),
       host: hostname,
-      servername,
-      ...TLS_OPTIONS,
+      servername: isIP(hostname) === 0 ? hostname : "",
+      ...tlsOptions(),
       ...(ca !== undefined && { ca }),
+    });
+    return socket.once("secureConnect", () => {
+      isSetUp = true;
     });
   }
 
@@ -232,12 +235,12 @@ export class ConnectingSocket {
   #startTls(tcpSocket: Socket): Socket {
     const { ca, session, timers } = this.#options;
     const socket = connectTls({
-      socket: this.#limitHandshake(tcpSocket),
+      socket: this.#limitHandshake(tcpSocket, this.#where, () => this.#isDone),
       // The certificate must be for it if it is an IP address, which isn't a server name.
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
-      ...TLS_OPTIONS,
+      ...tlsOptions(),
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });
@@ -254,7 +257,7 @@ export class ConnectingSocket {
   }
 
   /** Passes on what TLS reads and writes. Before its handshake is done, TLS reads no more than the limit, and only in turn. */
-  #limitHandshake(tcpSocket: Socket): Duplex {
+  #limitHandshake(tcpSocket: Socket, where: string, isDone: () => boolean): Duplex {
     const { handshakes, timers } = this.#options;
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
@@ -268,16 +271,14 @@ export class ConnectingSocket {
     const readBefore = tcpSocket.bytesRead;
     const pass = (bytes: Buffer) => void (raw.push(bytes) ? tcpSocket.resume() : tcpSocket.pause());
     tcpSocket.on("data", (bytes) => {
-      if (!this.#isDone && tcpSocket.bytesRead - readBefore > MAX_HANDSHAKE_BYTES)
-        raw.destroy(
-          new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`),
-        );
-      else if (this.#isDone) pass(bytes);
+      if (isDone()) pass(bytes);
+      else if (tcpSocket.bytesRead - readBefore > MAX_HANDSHAKE_BYTES)
+        raw.destroy(new DeliveryFailure("too-large", `${where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`));
       else {
         tcpSocket.pause();
         this.#awaitsTurn = true;
         const waitsSince = timers.runningMs();
-        handshakes.run(this.#where, () => {
+        handshakes.run(where, () => {
           this.#awaitsTurn = false;
           this.#waitedMs += timers.runningMs() - waitsSince;
           pass(bytes);

@@ -96,6 +96,7 @@ const CONNECT_FAULTS: Readonly<Partial<Record<DeliveryFailure["reason"], string>
   "connect-timeout": "it didn't accept the connection in time",
   reset: "it closed the connection",
   tls: "TLS with it failed",
+  "too-large": "it sent too much before TLS was set up",
 };
 
 /** The answer to CONNECT has this much room. */

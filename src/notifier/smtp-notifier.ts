@@ -7,7 +7,7 @@ import { errorMessage, WhcbError } from "../domain/errors.js";
 import { parseUrl, secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLoopbackHost } from "../platform/loopback.js";
-import { TLS_OPTIONS } from "../platform/tls-options.js";
+import { tlsOptions } from "../platform/tls-options.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {
@@ -72,7 +72,7 @@ function transportOptions(server: SmtpServer, ca: string | undefined) {
     disableFileAccess: true,
     disableUrlAccess: true,
     tls: {
-      ...TLS_OPTIONS,
+      ...tlsOptions(),
       rejectUnauthorized: !server.isLoopback || ca !== undefined,
       ...(ca === undefined ? {} : { ca }),
     },

@@ -1,15 +1,19 @@
-import { constants } from "node:crypto";
-import { type ConnectionOptions, DEFAULT_CIPHERS } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 
 /**
  * Each TLS connection that whcb opens has them. OpenSSL works on this thread, so a server may not choose how long: a prime of its own for
  * Diffie-Hellman over a finite field takes a second, and another chain of certificates, in a second handshake, too.
  */
-export const TLS_OPTIONS = {
-  // Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide.
-  rejectUnauthorized: true,
-  ciphers: `${DEFAULT_CIPHERS}:!kDHE`,
-  ecdhCurve: "X25519:P-256:P-384:P-521",
-  // disableRenegotiation() does nothing on a client's side.
-  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-} satisfies ConnectionOptions;
+export function tlsOptions() {
+  // Short commands that need no TLS don't load it.
+  const { constants } = process.getBuiltinModule("node:crypto");
+  const { DEFAULT_CIPHERS } = process.getBuiltinModule("node:tls");
+  return {
+    // Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide.
+    rejectUnauthorized: true,
+    ciphers: `${DEFAULT_CIPHERS}:!kDHE`,
+    ecdhCurve: "X25519:P-256:P-384:P-521",
+    // disableRenegotiation() does nothing on a client's side.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  } satisfies ConnectionOptions;
+}

@@ -1,5 +1,6 @@
 /** Deliveries through an egress proxy (docs/operations.md, Through a proxy). */
-import type { Socket } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
@@ -262,6 +263,23 @@ describe("what is the proxy's fault is no attempt", () => {
     await expect(resultOf(plain.deliverer, "https://orders.example/")).rejects.toMatchObject({
       message: "the egress proxy can't be used: TLS with it failed",
     });
+  });
+
+  test("a TLS handshake with more certificates than a real one has, before they are checked", async () => {
+    const record = Buffer.concat([Buffer.from([22, 3, 3, 32, 0]), Buffer.alloc(8_192, 2)]);
+    const server = createServer((socket) => {
+      // The records of one message, which says that it has 100 KiB.
+      const message = Buffer.concat([Buffer.from([22, 3, 3, 0, 4, 11, 1, 0x90, 0]), record, record, record]);
+      socket.on("error", () => undefined).once("data", () => socket.write(message));
+    }).listen(0, "127.0.0.1");
+    endings.push(() => server.close());
+    await once(server, "listening");
+    const { deliverer } = throughProxy(`https://localhost:${(server.address() as AddressInfo).port}`);
+    for (const url of ["https://orders.example/", "http://orders.example/"])
+      await expect(resultOf(deliverer, url)).rejects.toMatchObject({
+        code: "unavailable",
+        message: "the egress proxy can't be used: it sent too much before TLS was set up",
+      });
   });
 
   test("407 in answer to a request for an http endpoint", async () => {

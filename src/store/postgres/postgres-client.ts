@@ -4,7 +4,7 @@ import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { parseUrl, secretMask } from "../../domain/mask.js";
 import { EVERYBODY_WRITES, requireNoStrangers } from "../../platform/files/is-own.js";
-import { TLS_OPTIONS } from "../../platform/tls-options.js";
+import { tlsOptions } from "../../platform/tls-options.js";
 import { ServerMessages } from "./server-messages.js";
 
 /** A server's answers up to the end of the login have some kilobytes. */
@@ -47,7 +47,7 @@ export class PostgresClient extends pg.Client {
     if (this.ssl) {
       const tls: ConnectionOptions = this.ssl === true ? {} : this.ssl;
       const { rejectUnauthorized = true } = tls;
-      Object.assign(this.connection, { ssl: Object.assign(tls, TLS_OPTIONS, { rejectUnauthorized }) });
+      Object.assign(this.connection, { ssl: Object.assign(tls, tlsOptions(), { rejectUnauthorized }) });
     }
     // Before its user listens, a connection that is lost after the login would end the process. The next statement fails.
     this.on("error", () => {});
