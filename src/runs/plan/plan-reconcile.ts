@@ -245,7 +245,9 @@ export async function phoneParser(
   const unreadable = new Set<string>();
   const keyOf = ({ number, ext }: PhoneNumber): string => (ext === undefined ? number : `${number};ext=${ext}`);
   const parse = (text: string): readonly string[] => {
-    const local = country === null ? parsePhoneNumberFromString(text) : parsePhoneNumberFromString(text, country);
+    // What stands beside a number may say that it wasn't received.
+    const whole = { extract: false, ...(country !== null && { defaultCountry: country }) };
+    const local = parsePhoneNumberFromString(text.replace(/^(?:tel|sms|whatsapp):/i, ""), whole);
     // The platform writes international numbers without a plus sign, and many systems write 00 in its place.
     const international = /^(?:00)?[1-9][\d\s]+$/.test(text)
       ? parsePhoneNumberFromString(`+${text.replace(/^00/, "")}`)

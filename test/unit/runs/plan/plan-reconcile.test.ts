@@ -176,6 +176,8 @@ describe("phone numbers", () => {
 
   it("have no local form without a country", async () => {
     const { parse } = await phoneParser(null);
+    for (const text of ["tel:+61412345011", "whatsapp:+61 412 345 011"]) expect(parse(text)).toEqual(["+61412345011"]);
+    for (const text of ["+61412345011 (not received)", "rejected +61412345011", "-+61412345011"]) expect(parse(text)).toEqual([]);
     expect([parse("0491570006"), parse("61491570006"), parse("+61491570006")]).toEqual([[], ["+61491570006"], ["+61491570006"]]);
   });
 
