@@ -355,6 +355,7 @@ describe("replay", () => {
     const { received } = await anOutage(2);
     const elsewhere = await machine.listen();
     await machine.works(["replay", "demo", "--failed", "--yes", "--to", `${elsewhere.url}/try`]);
+    expect(await machine.works(["runs", "show"])).toContain(`Sent to    ${elsewhere.url}/try\n`);
     expect([received(), elsewhere.io.out().match(/ POST /g)?.length]).toEqual([0, 2]);
     expect(await machine.ids("demo", "--failed")).toHaveLength(2);
   });

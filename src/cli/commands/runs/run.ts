@@ -198,6 +198,7 @@ function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {
       ["Started", formatInstant(run.startedAt, options.utc)],
       ["Last step", formatInstant(run.lastAt, options.utc)],
       ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${maskUrl(url)})`).join(", ")],
+      ["Sent to", run.options?.to ? maskUrl(run.options.to) : null],
       ["Calls", run.counts.planned],
     ],
     options.palette,
