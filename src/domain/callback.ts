@@ -79,7 +79,7 @@ export type BodyFormat = "json" | "xml";
 
 /** In a literal, such a class would be built whenever the file is loaded (docs/adr/0007). */
 const CONTROL = "\\p{Cc}";
-const INVISIBLE = "\\p{Cf}";
+const FORMAT = "\\p{Cf}";
 /** `UNSAFE_IN_NAME` are controls, lone surrogates, line separators, and what changes the reading direction. */
 const UNSAFE_IN_NAME = `${CONTROL}\\p{Surrogate}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069`;
 
@@ -114,7 +114,7 @@ export function callbackUrlProblem(url: string): string | null {
   const parsed = parseUrl(url);
   const hasSpace = new RegExp(`[\\s${CONTROL}]`, "u").test(url);
   if (!/^https?:\/\//i.test(url) || hasSpace || parsed === null) return "must be an http or https URL";
-  if (new RegExp(`[\\\\${INVISIBLE}]`, "u").test(url)) return "must not contain a backslash or an invisible character";
+  if (new RegExp(`[\\\\${FORMAT}]`, "u").test(url)) return "must not contain a backslash or an invisible character";
   if (isMasked(url)) return "must not contain ****, which stands for a secret that isn't shown";
   return parsed.username || parsed.password ? "must not contain a user or password: use auth" : null;
 }

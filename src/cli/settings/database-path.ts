@@ -137,7 +137,7 @@ export function requireNoPassword(text: string | undefined, flag: string, variab
   return text;
 }
 
-/** With these parameters, a URL leads to another server, database or schema than without. */
+/** These parameters lead to another server, database or schema. */
 const PLACE_PARAMETERS: ReadonlySet<string> = new Set(["host", "port", "user", "options"]);
 
 /** Returns the path, or the URL without its password and the parameters that don't say which database it is. */

@@ -46,15 +46,15 @@ export interface SeenMatch {
 export interface MatchOptions {
   readonly parsePhone: ParsePhone;
   readonly clock: Clock;
-  /** The list has more than ids, so it may be of something else that has numbers. */
-  readonly hasMore?: boolean;
+  /** A list with other columns may be of something else that has numbers. */
+  readonly hasOnlyIds?: boolean;
 }
 
 /** The time grows with the lines and the calls, not with their product. */
 export async function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
-  { parsePhone, clock, hasMore = false }: MatchOptions,
+  { parsePhone, clock, hasOnlyIds = true }: MatchOptions,
 ): Promise<SeenMatch> {
   const index = new CallIndex();
   await inTurns(calls, clock, (call) => index.add(call));
@@ -109,7 +109,7 @@ export async function matchSeen(
         take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
-        if (!hasMore || isConfirmed(each, only)) confirmed.add(only);
+        if (hasOnlyIds || isConfirmed(each, only)) confirmed.add(only);
         uncompared.push(...uncomparedValues(each, only));
       } else if (isToSettle(only)) unnamed.push({ line: each, call: only });
     });

@@ -97,8 +97,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
-    const hasMore = !seen.hasOnlyIds;
-    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasMore });
+    const { hasOnlyIds } = seen;
+    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasOnlyIds });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));

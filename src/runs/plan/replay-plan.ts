@@ -115,7 +115,7 @@ export interface LastAttempts {
 const MOST_ANSWERS = 200;
 const OTHER_ANSWERS = "(another answer)";
 
-/** Of a long answer, so much before the wanted text is kept, and after it. */
+/** So many characters of a long answer are kept before the wanted text, and after it. */
 const MOST_AROUND = 100;
 
 /** Keeps, of answers, the part with the wanted text, equal ones once. */

@@ -9,7 +9,7 @@ import { ServerMessages } from "./server-messages.js";
 
 /** A server's answers up to the end of the login have some kilobytes. */
 const MAX_LOGIN_BYTES = 64 * 1024;
-/** With those to the queries of a start they have some kilobytes more. */
+/** The answers to the queries of a start have some kilobytes more. */
 const MAX_START_BYTES = 1024 * 1024;
 
 export interface PostgresClientConfig extends pg.ClientConfig {
@@ -132,7 +132,7 @@ export class PostgresClient extends pg.Client {
   }
 }
 
-/** With `uselibpqcompat` pg checks no certificate for some modes, and without it advises to set it. They mean verify-full here. */
+/** The modes mean verify-full here. For some of them, pg checks no certificate with `uselibpqcompat`, which it advises to set. */
 function withFullCheck(connectionString: string): string {
   const url = parseUrl(connectionString);
   const mode = url?.searchParams.getAll("sslmode").at(-1);

@@ -104,7 +104,7 @@ function checkOutages({ calls }: SharedCallback, outages: readonly CheckedOutage
     const end = endedAt ?? Number.POSITIVE_INFINITY;
     const opening = openedBy(recorded, startedAt);
     if (opening.length === 0) broken.push(`I4 no failed attempt opened the outage ${id}`);
-    // Of attempts that began in it, one that failed after it opens the next, and one that failed before it is known has its own.
+    // An attempt that began in it opens the next one if it failed after it, and has its own if it failed before it was opened.
     const others = outages.filter((other) => {
       const opened = openedBy(recorded, other.startedAt);
       return other.id !== id && Math.min(...opened) >= Math.max(...opening) && Math.max(...opened) < end;
