@@ -1,5 +1,4 @@
 import { isIPv6 } from "node:net";
-import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 
@@ -20,34 +19,6 @@ export class OwnShortage extends WhcbError {
   constructor(message: string, hint: string, cause: unknown) {
     super("unavailable", message, { hint, cause });
   }
-}
-
-export function exchangeFailure(error: unknown, host: string, hasHeaders: boolean): DeliveryFailure {
-  if (error instanceof DeliveryFailure) return error;
-  const code = systemErrorCode(error);
-  if (error instanceof errors.HeadersOverflowError)
-    return new DeliveryFailure("too-large", "the answer's headers are larger than 16 KiB", error);
-  if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasHeaders)) {
-    return new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
-  }
-  // The headers contradict each other.
-  if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
-    return new DeliveryFailure("protocol", `what ${host} sent isn't a valid HTTP answer`, error);
-  }
-  if (error instanceof errors.SocketError) {
-    return error.message.startsWith("bad ")
-      ? new DeliveryFailure("protocol", `${host} sent an answer that wasn't requested`, error)
-      : new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
-  }
-  if (error instanceof errors.InvalidArgumentError) {
-    return new DeliveryFailure(
-      "protocol",
-      "the request can't be sent: its URL or a header contains a character that HTTP doesn't allow",
-      error,
-    );
-  }
-  if (isTlsCode(code)) return new DeliveryFailure("tls", `${host}: ${tlsDetail(code)}`, error);
-  return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
 /** Returns a WhcbError for what isn't the endpoint's fault. */
@@ -100,11 +71,11 @@ function addressOf(error: unknown): string {
   return error instanceof Error && "address" in error ? String(error.address) : "";
 }
 
-function isTlsCode(code: string): boolean {
+export function isTlsCode(code: string): boolean {
   return code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code === "EPROTO";
 }
 
-function tlsDetail(code: string): string {
+export function tlsDetail(code: string): string {
   switch (code) {
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":

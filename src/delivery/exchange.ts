@@ -8,8 +8,9 @@ import { CollectedBytes } from "../wire/collected-bytes.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery, MaySend } from "./deliverer.js";
-import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
+import { DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, wantsCredentials } from "./egress-proxy.js";
+import { exchangeFailure } from "./exchange-failure.js";
 import type { Deadlined, GuardedExchange } from "./exchange-limits.js";
 
 export interface ExchangeHost {

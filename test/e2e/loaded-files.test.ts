@@ -80,6 +80,14 @@ describe("at its start", () => {
     expect(modules.filter((name) => SLOW.includes(name))).toEqual([]);
     expect(modules.length).toBeLessThanOrEqual(nodeModules);
   });
+
+  // Undici takes longer to load than all that they need.
+  it.each(["callbacks list", "runs list", "status", "mark-success demo --failed --dry-run", "replay demo --failed --dry-run"])(
+    "whcb %s, which delivers nothing, loads no client for deliveries",
+    async (line) => {
+      expect((await loadedBy(line.split(" "))).packages).not.toContain("undici");
+    },
+  );
 });
 
 describe("Node's compile cache", () => {
