@@ -8,7 +8,7 @@ COPY tsconfig.json build.mjs ./
 COPY bin ./bin
 COPY src ./src
 # The lockfile has better-sqlite3 12, which `npm prune` would put back: docs/adr/0014.
-RUN npm run build && npm prune --omit=dev && npm install --no-save --omit=dev better-sqlite3@13
+RUN node build.mjs && npm prune --omit=dev && npm install --no-save --omit=dev better-sqlite3@13
 
 FROM node:${NODE_VERSION}-bookworm-slim
 # SQLITE_TMPDIR: temporary files, which may be as large as the database.

@@ -1,5 +1,5 @@
-/** Builds dist/ and man/. docs/adr/0007 says why these files, and why CommonJS. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** Builds dist/. docs/adr/0007 says why these files, and why CommonJS. */
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -15,11 +15,7 @@ const ASSETS = "src/server/console/assets";
 const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
-  {
-    name: "list",
-    isEager: true,
-    entries: /^src\/(main\/open-http-client|cli\/(output\/progress-line|commands\/calls\/(command|calls-listing)))\.ts$/,
-  },
+  { name: "list", isEager: true, entries: /^src\/(main\/open-http-|cli\/(output\/progress-|commands\/calls\/(command|calls-)))/ },
   { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
   { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
   { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },
@@ -39,9 +35,6 @@ const OPTIONS = {
   platform: "node",
   target: "node20.19",
   packages: "external",
-  jsx: "automatic",
-  jsxImportSource: "preact",
-  logLevel: "warning",
   alias: { commander: CONTAINED },
   define: { "import.meta.filename": "__filename", "import.meta.dirname": "__dirname" },
 };
@@ -55,9 +48,8 @@ const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
 const fileOf = new Map();
 const starts = [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)];
 for (const { name, entries } of FILES) for (const path of starts) if (entries.test(path)) assign(path, name);
-for (const folder of ["dist", "man"]) rmSync(folder, { recursive: true, force: true });
+rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
-// The assets belong beside the file that reads them.
 cpSync(ASSETS, "dist/assets", { recursive: true });
 await build({
   entryPoints: [`${ASSETS}/live.js`, `${ASSETS}/console.css`],
@@ -66,13 +58,11 @@ await build({
   format: "esm",
   minify: true,
 });
-for (const asset of readdirSync("dist/assets").map((name) => `dist/assets/${name}`)) {
-  writeFileSync(`${asset}.br`, brotliCompressSync(readFileSync(asset)));
-  writeFileSync(`${asset}.gzip`, gzipSync(readFileSync(asset)));
-}
+const compressors = Object.entries({ br: brotliCompressSync, gzip: gzipSync });
+for (const asset of readdirSync("dist/assets").map((name) => `dist/assets/${name}`))
+  for (const [ending, compress] of compressors) writeFileSync(`${asset}.${ending}`, compress(readFileSync(asset)));
 cpSync("node_modules/idiomorph/LICENSE", "dist/assets/idiomorph.LICENSE");
 cpSync(join(dirname(CONTAINED), "LICENSE"), "dist/commander.LICENSE");
-await writeManPages();
 
 function assign(path, name) {
   if (fileOf.has(path)) return;
@@ -94,7 +84,7 @@ async function buildFile({ name, isEager = false }) {
     outfile: `dist/${name}.cjs`,
     sourcemap: true,
     sourcesContent: false,
-    plugins: [requireOtherFiles(name), removeComments(), keepVersion(), ...(isEager ? [loadLate()] : [])],
+    plugins: [requireOtherFiles(name), leaveOutUnused(), ...(isEager ? [loadLate()] : [])],
   });
 }
 
@@ -117,23 +107,14 @@ function requireOtherFiles(name) {
   };
 }
 
-/** Half of the contained package is comments, which Node would read at each start. */
-function removeComments() {
+/** Node would read these at each start: half of commander is comments, and of package.json only the version is used. */
+function leaveOutUnused() {
   return {
-    name: "remove-comments",
+    name: "leave-out-unused",
     setup({ onLoad }) {
       onLoad({ filter: /[\\/]commander[\\/]lib[\\/]/ }, async ({ path }) => ({
         contents: (await transform(readFileSync(path, "utf8"), { minifyWhitespace: true })).code,
       }));
-    },
-  };
-}
-
-/** The package's own package.json is read at each start, for its version. */
-function keepVersion() {
-  return {
-    name: "keep-version",
-    setup({ onLoad }) {
       onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) => {
         const { version } = JSON.parse(readFileSync(path, "utf8"));
         return { contents: JSON.stringify({ version }), loader: "json" };
@@ -155,21 +136,4 @@ function loadLate() {
       }));
     },
   };
-}
-
-/** Bundles the declarations of all commands, but not what these load when they run. */
-async function writeManPages() {
-  const leaveOut = ({ path, kind }) =>
-    kind === "dynamic-import" && !path.endsWith("/command.js") ? { path, external: true } : undefined;
-  const leaveLazy = { name: "leave-lazy", setup: ({ onResolve }) => onResolve({ filter: /./ }, leaveOut) };
-  const outfile = resolve("dist", "man-pages.cjs");
-  await build({ ...OPTIONS, entryPoints: ["src/cli/commands/man-pages.ts"], outfile, plugins: [leaveLazy] });
-  const { manPages } = createRequire(import.meta.url)(outfile);
-  rmSync(outfile);
-  mkdirSync("man");
-  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  const { SOURCE_DATE_EPOCH: seconds } = process.env;
-  const date = seconds === undefined ? new Date() : new Date(Number(seconds) * 1_000);
-  const pages = await manPages(version, date.toISOString().slice(0, 10));
-  for (const [name, page] of pages) writeFileSync(join("man", name), page);
 }

@@ -1,4 +1,4 @@
-/** Manual pages are made of the declarations that help is made of. build.mjs writes them. */
+/** Manual pages are made of the declarations that help is made of. build-man.mjs writes them. */
 import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf } from "../args/command-spec.js";
 import { describeFlag, type Flag } from "../args/flag.js";
 import { INTRO, joinLines, ROOT_EXAMPLES, sentence } from "../args/parse-argv.js";
