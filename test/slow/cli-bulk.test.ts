@@ -386,6 +386,27 @@ describe("replay", () => {
     expect(await machine.works(["runs", "list"], { columns: 80 })).toMatch(/SENT TO.*\n.*\n.* http:/);
   });
 
+  test("takes no --to with the callback's own URL: nothing would be marked, and the next replay would send all again", async () => {
+    const { url, received } = await anOutage(2);
+    const own = `${url.replace("http:", "HTTP:")}/./hook#top`;
+    const error = "error: --to is the URL of callback demo itself\n";
+    for (const flags of [["--yes"], ["--mark", "--with-auth", "--yes"], ["--dry-run"]])
+      expect(await machine.whcb(["replay", "demo", "--failed", "--to", own, ...flags])).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `${error}hint: leave out --to: then what is accepted there is marked\n`,
+      });
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.rehearse("crm", broken.url, 1);
+    expect(await machine.whcb(["replay", "--failed", "--all-callbacks", "--to", own, "--yes"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `${error}hint: replay the calls of demo first, without --to: then what is accepted there is marked\n`,
+    });
+    expect(received()).toBe(0);
+    expect(await machine.works(["replay", "crm", "--failed", "--to", own, "--yes"])).toMatch(/^1 call replayed in /);
+  });
+
   test("stops at Ctrl-C and exits 130 with the resume command; a second Ctrl-C stops at once", async () => {
     await anOutage(6);
     const io = captureIo();
