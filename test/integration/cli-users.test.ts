@@ -138,11 +138,33 @@ describe("the database", () => {
     expect(await check({ WHCB_PROFILE: "local-2" })).toEqual(isRejected("WHCB_PROFILE"));
     const { url } = (await readSettings(machine.world.paths.config)).profiles.get("local-2") ?? { url: "" };
     expect(await check({ WHCB_PROFILE: "local-2", WHCB_URL: url })).toEqual(isRejected("WHCB_URL"));
-    for (const env of [{ WHCB_URL: db }, { WHCB_PROFILE: "local" }, { WHCB_URL: "http://127.0.0.1:1" }])
+    const { url: ofDb } = (await readSettings(machine.world.paths.config)).profiles.get("local") ?? { url: "" };
+    for (const env of [{ WHCB_URL: db }, { WHCB_PROFILE: "local" }, { WHCB_URL: ofDb }, { WHCB_URL: "" }])
       expect((await check(env)).stdout).toContain(` in ${db}\n`);
     expect((await check({ WHCB_URL: other }, "--profile", "local")).code).toBe(2);
     expect((await check({ WHCB_URL: db }, "--db", other)).stdout).toContain(` in ${other}\n`);
     expect((await check({ WHCB_PROFILE: "local" }, "--service", other)).stdout).toContain(` in ${other}\n`);
+  });
+
+  test("is never WHCB_DB's if WHCB_URL or WHCB_PROFILE names a service that isn't known to have it", async () => {
+    const service = "http://127.0.0.1:1";
+    await storeSettings(machine.world, (before) => ({
+      ...before,
+      profiles: new Map([...before.profiles, ["remote", { url: service }]]),
+    }));
+    for (const env of [{ WHCB_URL: service }, { WHCB_PROFILE: "remote" }])
+      for (const command of [
+        ["users", "list"],
+        ["db", "check"],
+      ]) {
+        const [variable = ""] = Object.keys(env);
+        expect(await machine.whcb(command, { env: { WHCB_DB: db, ...env } })).toEqual({
+          code: 2,
+          stdout: "",
+          stderr: `error: ${variable} names the service ${service}, and WHCB_DB a database that isn't known to be that service's: ${db}\nhint: unset ${variable}, or type --db\n`,
+        });
+        expect(await machine.whcb([...command, "--db", db], { env: { WHCB_DB: db, ...env } })).toMatchObject({ code: 0 });
+      }
   });
 
   test("has one name in a command", async () => {
