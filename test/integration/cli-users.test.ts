@@ -1,4 +1,5 @@
 /** The users of a database are managed from the command line. */
+import { copyFileSync, renameSync } from "node:fs";
 import { relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
@@ -165,6 +166,28 @@ describe("the database", () => {
         });
         expect(await machine.whcb([...command, "--db", db], { env: { WHCB_DB: db, ...env } })).toMatchObject({ code: 0 });
       }
+  });
+
+  test("is the profile's only if its file is the one that its `serve` had, unless --db names it", async () => {
+    await machine.works(["users", "add", "ada"], ENV);
+    copyFileSync(db, `${db}.restored`);
+    renameSync(`${db}.restored`, db);
+    const isRejected = {
+      code: 4,
+      stdout: "",
+      stderr: `error: another database than that of profile local is at ${db}\nhint: if you have put it there, name it with --db alone, or start its serve, which refreshes the profile; nothing was done\n`,
+    };
+    for (const env of [{}, { WHCB_DB: db, WHCB_PROFILE: "local" }])
+      expect(await machine.whcb(["users", "remove", "ada", "--yes"], { env })).toEqual(isRejected);
+    expect(await machine.whcb(["db", "check"])).toEqual(isRejected);
+    expect(await names("--db", db)).toEqual(["ada", "local"]);
+    await (await machine.serve(["--db", db])).stop();
+    expect(await names()).toEqual(["ada", "local"]);
+    renameSync(db, `${db}.away`);
+    expect(await machine.whcb(["db", "check"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("error: no database at"),
+    });
   });
 
   test("has one name in a command", async () => {

@@ -37,7 +37,7 @@ export function maskedDatabase(database: string): string {
 /**
  * Takes --db, else the database of a typed --service or --profile, else WHCB_DB, else that of WHCB_URL or the profile, or `serve`'s default.
  * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same or aren't known to be, and
- * `config` if a profile's URL leads to another one than its own.
+ * `config` if a profile's path or URL leads to another one than its own.
  */
 export async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
@@ -98,18 +98,19 @@ async function databaseOf(
   return isOfProfile && database ? { name: database, profile: profile.value, id } : null;
 }
 
-/** What a URL of PostgreSQL leaves out comes from the environment and from names' addresses, which may have changed. */
+/** A file may have been replaced, and what a URL of PostgreSQL leaves out comes from the environment and from names' addresses. */
 async function requireSameDatabase(
   database: string,
   { name, profile, id }: KnownDatabase,
   deps: Invocation["deps"],
 ): Promise<void> {
-  if (id === undefined || !isPostgresUrl(database)) return;
+  if (id === undefined) return;
   const found = await (await deps.loadMaintenance()).findId(database);
   if (found === null || found === id) return;
-  throw new WhcbError("config", `another database than that of profile ${profile} is at ${name}`, {
-    hint: "look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done",
-  });
+  const hint = isPostgresUrl(database)
+    ? "look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done"
+    : "if you have put it there, name it with --db alone, or start its serve, which refreshes the profile; nothing was done";
+  throw new WhcbError("config", `another database than that of profile ${profile} is at ${name}`, { hint });
 }
 
 /** `database` is null if that of the service isn't known. */
