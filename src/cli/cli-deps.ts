@@ -93,8 +93,8 @@ export interface DatabaseMaintenance {
   copy(path: string, url: string, onProgress: (progress: CopyProgress) => void): Promise<Copied>;
   /** Throws `config` while a `serve` uses a SQLite file of another version. */
   migrate(database: string): Promise<Migrated>;
-  /** Returns the id of the PostgreSQL database to which the URL leads, or null if it isn't known. Changes nothing. */
-  findId(url: string): Promise<string | null>;
+  /** Returns the id of the file, or of the PostgreSQL database to which the URL leads, or null if it isn't known. Changes nothing. */
+  findId(database: string): Promise<string | null>;
 }
 
 export interface Backup {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 import type { Migrated } from "../domain/maintenance.js";
@@ -152,9 +153,10 @@ async function readDatabaseId(url: string, db: Db): Promise<string | null> {
   return idOfPlace(isPostgresUrl(url) ? await (await loadPostgres()).readPlace(db) : placeOfFile(url));
 }
 
-/** Returns the `databaseId` of PostgreSQL's database, and changes nothing in it. Throws as `openStore` does. */
+/** Returns the `databaseId`, or null if there is no such file. Changes nothing in the database. Throws as `openStore` does. */
 export async function findDatabaseId(url: string): Promise<string | null> {
-  return idOfPlace(await (await loadPostgres()).readPlaceAt(url));
+  if (isPostgresUrl(url)) return idOfPlace(await (await loadPostgres()).readPlaceAt(url));
+  return existsSync(url) ? idOfPlace(placeOfFile(url)) : null;
 }
 
 function idOfPlace(place: string | null): string | null {

@@ -1,4 +1,5 @@
 /** The users of a database are managed from the command line. */
+import { copyFileSync, renameSync } from "node:fs";
 import { relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
@@ -138,11 +139,55 @@ describe("the database", () => {
     expect(await check({ WHCB_PROFILE: "local-2" })).toEqual(isRejected("WHCB_PROFILE"));
     const { url } = (await readSettings(machine.world.paths.config)).profiles.get("local-2") ?? { url: "" };
     expect(await check({ WHCB_PROFILE: "local-2", WHCB_URL: url })).toEqual(isRejected("WHCB_URL"));
-    for (const env of [{ WHCB_URL: db }, { WHCB_PROFILE: "local" }, { WHCB_URL: "http://127.0.0.1:1" }])
+    const { url: ofDb } = (await readSettings(machine.world.paths.config)).profiles.get("local") ?? { url: "" };
+    for (const env of [{ WHCB_URL: db }, { WHCB_PROFILE: "local" }, { WHCB_URL: ofDb }, { WHCB_URL: "" }])
       expect((await check(env)).stdout).toContain(` in ${db}\n`);
     expect((await check({ WHCB_URL: other }, "--profile", "local")).code).toBe(2);
     expect((await check({ WHCB_URL: db }, "--db", other)).stdout).toContain(` in ${other}\n`);
     expect((await check({ WHCB_PROFILE: "local" }, "--service", other)).stdout).toContain(` in ${other}\n`);
+  });
+
+  test("is never WHCB_DB's if WHCB_URL or WHCB_PROFILE names a service that isn't known to have it", async () => {
+    const service = "http://127.0.0.1:1";
+    await storeSettings(machine.world, (before) => ({
+      ...before,
+      profiles: new Map([...before.profiles, ["remote", { url: service }]]),
+    }));
+    for (const env of [{ WHCB_URL: service }, { WHCB_PROFILE: "remote" }])
+      for (const command of [
+        ["users", "list"],
+        ["db", "check"],
+      ]) {
+        const [variable = ""] = Object.keys(env);
+        expect(await machine.whcb(command, { env: { WHCB_DB: db, ...env } })).toEqual({
+          code: 2,
+          stdout: "",
+          stderr: `error: ${variable} names the service ${service}, and WHCB_DB a database that isn't known to be that service's: ${db}\nhint: unset ${variable}, or type --db\n`,
+        });
+        expect(await machine.whcb([...command, "--db", db], { env: { WHCB_DB: db, ...env } })).toMatchObject({ code: 0 });
+      }
+  });
+
+  test("is the profile's only if its file is the one that its `serve` had, unless --db names it", async () => {
+    await machine.works(["users", "add", "ada"], ENV);
+    copyFileSync(db, `${db}.restored`);
+    renameSync(`${db}.restored`, db);
+    const isRejected = {
+      code: 4,
+      stdout: "",
+      stderr: `error: another database than that of profile local is at ${db}\nhint: if you have put it there, name it with --db alone, or start its serve, which refreshes the profile; nothing was done\n`,
+    };
+    for (const env of [{}, { WHCB_DB: db, WHCB_PROFILE: "local" }])
+      expect(await machine.whcb(["users", "remove", "ada", "--yes"], { env })).toEqual(isRejected);
+    expect(await machine.whcb(["db", "check"])).toEqual(isRejected);
+    expect(await names("--db", db)).toEqual(["ada", "local"]);
+    await (await machine.serve(["--db", db])).stop();
+    expect(await names()).toEqual(["ada", "local"]);
+    renameSync(db, `${db}.away`);
+    expect(await machine.whcb(["db", "check"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("error: no database at"),
+    });
   });
 
   test("has one name in a command", async () => {

@@ -917,8 +917,8 @@ describe("the parameter that has the key", () => {
     expect(await authParameter()).toBe("Auth");
     const seen = await whcbWith(`${calls[0]?.id}\n`, "reconcile", "demo", "--seen", "-", "--dry-run");
     expect(seen.stdout).toContain(`1 failed call of demo -> ${endpoint.url}, key in ?Auth=, `);
-    expect(await plan("--to", endpoint.url, "--with-auth")).toContain("key in ?Auth=");
-    expect(await plan("--to", endpoint.url)).not.toContain("key in");
+    expect(await plan("--to", `${endpoint.url}/other`, "--with-auth")).toContain("key in ?Auth=");
+    expect(await plan("--to", `${endpoint.url}/other`)).not.toContain("key in");
     expect(await plan("--via", "service")).not.toContain("key in");
   });
 

@@ -355,9 +355,56 @@ describe("replay", () => {
     const { received } = await anOutage(2);
     const elsewhere = await machine.listen();
     await machine.works(["replay", "demo", "--failed", "--yes", "--to", `${elsewhere.url}/try`]);
-    expect(await machine.works(["runs", "show"])).toContain(`Sent to    ${elsewhere.url}/try\n`);
     expect([received(), elsewhere.io.out().match(/ POST /g)?.length]).toEqual([0, 2]);
     expect(await machine.ids("demo", "--failed")).toHaveLength(2);
+  });
+
+  test("says in each format where --to sends, and doesn't list what was accepted there for a mark", async () => {
+    await anOutage(2);
+    const { url } = await machine.listen();
+    const sentTo = `${url}/try?token=****`;
+    const replay = ["replay", "demo", "--failed", "--to", `${url}/try?token=planted-elsewhere`];
+    const json = async (argv: readonly string[]) => JSON.parse(await machine.works([...argv, "-o", "json"]));
+    expect(await json([...replay, "--dry-run"])).toMatchObject({ dryRun: true, sentTo });
+    expect(await json(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({ sentTo: null });
+    const { runId, ...summary } = await json([...replay, "--yes"]);
+    expect(summary).toMatchObject({ counts: { accepted: 2, marked: 0 }, sentTo });
+    expect(await machine.works(["runs", "show", runId])).toContain(`Sent to    ${sentTo}\n`);
+    expect(await json(["runs", "show", runId])).toMatchObject({ runId, sentTo });
+    expect(await json(["runs", "list"])).toMatchObject([{ runId, sentTo }]);
+    expect(await machine.works(["runs", "list"])).toContain(`\t${sentTo}\n`);
+    const accepted = (run: string) => machine.whcb(["runs", "show", run, "-o", "ids", "--outcome", "accepted"]);
+    expect(await accepted(runId)).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: the calls of run ${runId} were accepted by ${sentTo}, not by their callback's endpoint\nhint: if you mean them all the same, take their ids from -o ndjson\n`,
+    });
+    const marking = await json([...replay, "--mark", "--yes"]);
+    expect((await accepted(marking.runId)).stdout.match(/\n/g)).toHaveLength(2);
+    await machine.works(["mark-failed", "demo", "--success", "--yes"]);
+    expect(await json(["runs", "list"])).toMatchObject([{ sentTo: null }, { sentTo }, { sentTo }]);
+    expect(await machine.works(["runs", "list"], { columns: 80 })).toMatch(/SENT TO.*\n.*\n.* http:/);
+  });
+
+  test("takes no --to with the callback's own URL: nothing would be marked, and the next replay would send all again", async () => {
+    const { url, received } = await anOutage(2);
+    const own = `${url.replace("http:", "HTTP:")}/./hook#top`;
+    const error = "error: --to is the URL of callback demo itself\n";
+    for (const flags of [["--yes"], ["--mark", "--with-auth", "--yes"], ["--dry-run"]])
+      expect(await machine.whcb(["replay", "demo", "--failed", "--to", own, ...flags])).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `${error}hint: leave out --to: then what is accepted there is marked\n`,
+      });
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.rehearse("crm", broken.url, 1);
+    expect(await machine.whcb(["replay", "--failed", "--all-callbacks", "--to", own, "--yes"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `${error}hint: replay the calls of demo first, without --to: then what is accepted there is marked\n`,
+    });
+    expect(received()).toBe(0);
+    expect(await machine.works(["replay", "crm", "--failed", "--to", own, "--yes"])).toMatch(/^1 call replayed in /);
   });
 
   test("stops at Ctrl-C and exits 130 with the resume command; a second Ctrl-C stops at once", async () => {

@@ -2,6 +2,8 @@
 import type { ListedCallback } from "../../client/client.js";
 import { AUDIT_ACTIONS, WAYS } from "../../domain/audit/audit-entry.js";
 import { HEALTH_NAMES } from "../../domain/callback.js";
+import { maskUrl } from "../../domain/mask.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
 import { dateOrNull } from "../../wire/dates.js";
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
@@ -156,6 +158,7 @@ export const RUN_FIELDS = {
   startedAt: "ISO 8601",
   lastAt: "of the last step",
   callbacks: "each with `id`, `name`, `url`, whose secrets are masked",
+  sentTo: "the URL of --to, with secrets masked; null: the callbacks' own",
   counts:
     "calls by result: `planned`, `accepted`, `rejected`, `seen`, `requested`, `skipped`, `unknown`, `left`, `notFound`, `marked`, `twice` (somebody else had settled them before the mark, so the receiver may have them twice), `resent` (on a fresh connection), `toMark`",
 } as const;
@@ -209,6 +212,11 @@ export function pickFields(
 
 export async function writeJson(document: Readonly<Record<string, unknown>>, screen: Screen): Promise<void> {
   await screen.out(text`${safeJson(pickFields(document, screen.jsonFields), 2)}\n`);
+}
+
+/** Returns null if the calls are sent to their callbacks' own URLs. */
+export function sentToJson(options: Pick<ReplayOptions, "to"> | null): string | null {
+  return options?.to ? maskUrl(options.to) : null;
 }
 
 export function pauseJson({ pause }: Pick<ListedCallback, "pause">) {

@@ -8,7 +8,7 @@ import { DATABASE, PROFILE, SERVICE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
 import { warnOfOpenDatabase } from "./open-files.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
-import { mayHoldPassword, requireTrimmed } from "./service-address.js";
+import { addressText, mayHoldPassword, requireTrimmed } from "./service-address.js";
 import { requireDatabaseFile, resolveInvocation } from "./session.js";
 import { readSettings } from "./settings-file.js";
 
@@ -36,8 +36,8 @@ export function maskedDatabase(database: string): string {
 
 /**
  * Takes --db, else the database of a typed --service or --profile, else WHCB_DB, else that of WHCB_URL or the profile, or `serve`'s default.
- * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same, and `config` if a profile's
- * URL leads to another one than its own.
+ * Throws `usage` where two that were typed, or two of the environment, name databases that aren't the same or aren't known to be, and
+ * `config` if a profile's path or URL leads to another one than its own.
  */
 export async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
@@ -60,7 +60,10 @@ export async function findDatabase(invocation: Invocation): Promise<string> {
     await requireSameDatabase(database, known, deps);
     return database;
   }
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    if (settings.ownDatabase?.database !== databaseName(given)) throw differentDatabases(settings, null, given);
+    return given;
+  }
   const { address } = settings;
   if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
   throw new WhcbError("config", `${address.from} names a service, and this command works on a database only`, {
@@ -95,24 +98,32 @@ async function databaseOf(
   return isOfProfile && database ? { name: database, profile: profile.value, id } : null;
 }
 
-/** What a URL of PostgreSQL leaves out comes from the environment and from names' addresses, which may have changed. */
+/** A file may have been replaced, and what a URL of PostgreSQL leaves out comes from the environment and from names' addresses. */
 async function requireSameDatabase(
   database: string,
   { name, profile, id }: KnownDatabase,
   deps: Invocation["deps"],
 ): Promise<void> {
-  if (id === undefined || !isPostgresUrl(database)) return;
+  if (id === undefined) return;
   const found = await (await deps.loadMaintenance()).findId(database);
   if (found === null || found === id) return;
-  throw new WhcbError("config", `another database than that of profile ${profile} is at ${name}`, {
-    hint: "look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done",
-  });
+  const hint = isPostgresUrl(database)
+    ? "look where that URL, PGHOST, PGPORT, PGDATABASE and PGOPTIONS lead; if you mean that one, name it with --db alone; nothing was done"
+    : "if you have put it there, name it with --db alone, or start its serve, which refreshes the profile; nothing was done";
+  throw new WhcbError("config", `another database than that of profile ${profile} is at ${name}`, { hint });
 }
 
-function differentDatabases({ address }: ResolvedSettings, database: string, given: string): WhcbError {
+/** `database` is null if that of the service isn't known. */
+function differentDatabases({ address }: ResolvedSettings, database: string | null, given: string): WhcbError {
   const other = address.from === "WHCB_URL" ? "WHCB_URL" : "WHCB_PROFILE";
-  const message = `${other} names the database ${database}, and WHCB_DB another one: ${databaseName(given)}`;
-  return new WhcbError("usage", message, { hint: `unset ${other} or WHCB_DB, or type --db` });
+  const name = databaseName(given);
+  if (database !== null) {
+    const message = `${other} names the database ${database}, and WHCB_DB another one: ${name}`;
+    return new WhcbError("usage", message, { hint: `unset ${other} or WHCB_DB, or type --db` });
+  }
+  const service = address.value === null ? "" : addressText(address.value);
+  const message = `${other} names the service ${service}, and WHCB_DB a database that isn't known to be that service's: ${name}`;
+  return new WhcbError("usage", message, { hint: `unset ${other}, or type --db` });
 }
 
 /** Returns the file that WHCB_DB names, from any folder. Neither a URL, which may hold a password, nor what is invalid names one. */

@@ -2,7 +2,8 @@ import type { ListedCallback } from "../../../client/client.js";
 import { curlVariable, sentUrl, toCurl } from "../../../delivery/curl-command.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { hasUrlSecret } from "../../../domain/mask.js";
+import { WhcbError } from "../../../domain/errors.js";
+import { hasUrlSecret, parseUrl } from "../../../domain/mask.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { previewReplay } from "../../../runs/plan/preview-replay.js";
@@ -101,12 +102,25 @@ async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Prom
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     requireNoHeading(operands, plan.missing);
+    requireOtherUrl(plan, options);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
     if (locks === undefined) return await showPlan(plan, job, invocation);
     await askAndSend(plan, locks, job, invocation);
   } finally {
     await plan.discard();
   }
+}
+
+/** What a callback's own URL accepts with --to isn't marked, so the next replay would send it again. Throws `usage`. */
+function requireOtherUrl({ groups }: ReplayPlan, { to }: ReplayOptions): void {
+  if (to === null) return;
+  const own = groups.find(({ callback: { url } }) => parseUrl(url) !== null && sentUrl(url) === sentUrl(to));
+  if (own === undefined) return;
+  const name = own.callback.name || own.callback.id;
+  const without = groups.length === 1 ? "leave out --to" : `replay the calls of ${name} first, without --to`;
+  throw new WhcbError("usage", `--to is the URL of callback ${name} itself`, {
+    hint: `${without}: then what is accepted there is marked`,
+  });
 }
 
 function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): void {

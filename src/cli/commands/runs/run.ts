@@ -15,7 +15,7 @@ import {
 } from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Column, fieldLines } from "../../output/cells.js";
-import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
+import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, sentToJson, writeJson } from "../../output/json-fields.js";
 import { isReadBack, type ListingStyle, openListing, requireReadBack } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { resumeCommand } from "../../output/run/next-step.js";
@@ -104,6 +104,7 @@ export async function showRun({ args, values, screen, deps }: Invocation<RunsFla
   const record = { ...run, calls };
   if (screen.format === "ndjson") await screen.out(joinText(calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "ids") {
+    if (outcome === "accepted") requireAcceptedByCallbacks(run);
     const named = outcome === undefined ? requireMarkedCalls(run) : calls;
     const ids = named.map(({ id }) => id).filter(isReadBack);
     await screen.out(joinText(ids.map((id) => text`${id}\n`)));
@@ -124,8 +125,16 @@ function requireMarkedCalls({ kind, runId, options, calls }: RunRecord): readonl
   throw new WhcbError("usage", `-o ids of a ${kind} needs --outcome`, { hint: `calls of run ${runId} have these: ${outcomes}` });
 }
 
+/** Throws `usage` if another endpoint has accepted the calls, and they weren't to be marked: the next command would mark them. */
+function requireAcceptedByCallbacks({ runId, options }: RunRecord): void {
+  const sentTo = sentToJson(options);
+  if (sentTo === null || options?.mark) return;
+  const message = `the calls of run ${runId} were accepted by ${sentTo}, not by their callback's endpoint`;
+  throw new WhcbError("usage", message, { hint: "if you mean them all the same, take their ids from -o ndjson" });
+}
+
 const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
-  { key: "started", title: "STARTED", value: ({ startedAt }) => startedAt, kind: "instant", dropRank: 3 },
+  { key: "started", title: "STARTED", value: ({ startedAt }) => startedAt, kind: "instant", dropRank: 4 },
   { key: "kind", title: "KIND", value: ({ kind }) => kind },
   {
     key: "state",
@@ -138,16 +147,17 @@ const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
     title: "CALLBACKS",
     value: ({ callbacks }) => callbacks.map(({ name }) => name).join(" "),
     least: 8,
-    dropRank: 4,
+    dropRank: 5,
   },
   { key: "planned", title: "CALLS", value: ({ counts }) => counts.planned, kind: "number" },
-  { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 1 },
-  { key: "rejected", title: "REJECTED", value: ({ counts }) => counts.rejected, kind: "number", dropRank: 2 },
+  { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 2 },
+  { key: "rejected", title: "REJECTED", value: ({ counts }) => counts.rejected, kind: "number", dropRank: 3 },
   { key: "marked", title: "MARKED", value: ({ counts }) => counts.marked, kind: "number" },
   { key: "id", title: "RUN", value: ({ runId }) => runId },
   { key: "who", title: "WHO", value: ({ who }) => who, onDemand: true },
   { key: "profile", title: "PROFILE", value: ({ profile }) => profile, onDemand: true },
   { key: "service", title: "SERVICE", value: ({ service }) => service, onDemand: true },
+  { key: "sent-to", title: "SENT TO", value: ({ options }) => sentToJson(options), least: 12, dropRank: 1, isOptional: true },
 ];
 
 const RUN_LISTING: ListingStyle<RunOverview> = { columns: COLUMNS_OF_RUN, toJson: overviewJson, toId: ({ runId }) => runId };
@@ -173,6 +183,7 @@ function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {
     lastAt: isoInstant(run.lastAt),
     // A journal of an earlier version has secrets.
     callbacks: run.callbacks.map(({ id, name, url }) => ({ id, name, url: maskUrl(url) })),
+    sentTo: sentToJson(run.options),
     counts: run.counts,
   };
 }
@@ -198,7 +209,7 @@ function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {
       ["Started", formatInstant(run.startedAt, options.utc)],
       ["Last step", formatInstant(run.lastAt, options.utc)],
       ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${maskUrl(url)})`).join(", ")],
-      ["Sent to", run.options?.to ? maskUrl(run.options.to) : null],
+      ["Sent to", sentToJson(run.options)],
       ["Calls", run.counts.planned],
     ],
     options.palette,

@@ -1,13 +1,13 @@
 import type { ListedCallback } from "../../../client/client.js";
 import type { EgressProxy } from "../../../delivery/egress-proxy.js";
 import { count, listSome } from "../../../domain/count.js";
-import { maskUrl, parseUrl, shownUrl } from "../../../domain/mask.js";
+import { parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
-import { pauseJson } from "../json-fields.js";
+import { pauseJson, sentToJson } from "../json-fields.js";
 import { countFailed, describeAnswers, describeCodes, describeOpenEnds, pauseText } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
@@ -58,6 +58,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
+    sentTo: sentToJson(options),
     unmarked: plan.unmarked.map(({ header, calls }) => ({ runId: header.runId, calls })),
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
@@ -90,7 +91,7 @@ function describeGroup(
   egressProxy: EgressProxy | null,
   renderOptions: RenderOptions,
 ): readonly string[] {
-  const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
+  const url = sentToJson(options) ?? shownUrl(group.callback);
   const where = options.viaService ? `${url}, by the service` : `${url}${describeProxy(group, options, egressProxy)}`;
   const key = describeKey(group.callback, options) + describeSigning(group.callback, options);
   const since =

@@ -9,7 +9,7 @@ import type { RunSummary } from "../../../runs/perform-run.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import { type Field, fieldLines } from "../cells.js";
-import { writeJson } from "../json-fields.js";
+import { sentToJson, writeJson } from "../json-fields.js";
 import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
@@ -112,6 +112,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     runId: header.runId,
     kind: header.kind,
     service: header.service,
+    sentTo: sentToJson(header.options),
     counts,
     callbacks: summary.callbacks.map((callback) => {
       const known = header.callbacks.find(({ id }) => id === callback.callbackId);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const world = newCliWorld();
-const RUN_FIELDS = "runId, kind, state, who, profile, service, startedAt, lastAt, callbacks, counts";
+const RUN_FIELDS = "runId, kind, state, who, profile, service, startedAt, lastAt, callbacks, sentTo, counts";
 
 describe("--json", () => {
   test.each([
