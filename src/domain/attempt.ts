@@ -69,9 +69,15 @@ export const REASON_WORDS: Readonly<Record<UnreachableReason, string>> = {
 
 const OPEN_ENDS: ReadonlySet<string> = new Set<UnreachableReason>(["response-timeout", "reset", "too-large", "protocol"]);
 
-/** Whether the endpoint may have the request all the same. Other reasons say that it wasn't sent, or where else it should be sent. */
-export function mayHaveBeenTaken(reason: string): boolean {
-  return OPEN_ENDS.has(reason);
+/** A gateway in front of the endpoint answers so if it got no valid answer from it. From 520 on they are Cloudflare's. */
+const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 504, 520, 522, 524]);
+
+/**
+ * Whether the endpoint may have the request, though no complete answer of its own came. Other reasons say that it wasn't sent, or where else
+ * it should be sent. The code is null if there was no answer.
+ */
+export function mayHaveBeenTaken(statusCode: number | null, reason: string | null): boolean {
+  return statusCode === null ? OPEN_ENDS.has(reason ?? "") : GATEWAY_STATUSES.has(statusCode);
 }
 
 export function isAccepted(result: DeliveryResult): boolean {

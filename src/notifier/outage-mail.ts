@@ -1,5 +1,6 @@
 /** The rules for this e-mail are in docs/dispatcher.md, An outage. */
 import { type DeliveryResult, mayBeAboutBody, mayHaveBeenTaken, REASON_WORDS } from "../domain/attempt.js";
+import { outcomeOf } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
@@ -191,11 +192,12 @@ export function commandLines(callback: { readonly id: string; readonly name: str
 
 /** The endpoint may have what it gave no complete answer to. */
 function missingAnswerLines({ callback, result }: OutageFacts): string[] {
-  if (result.kind === "answered" || !mayHaveBeenTaken(result.reason)) return [];
+  const { statusCode, error } = outcomeOf(result);
+  if (!mayHaveBeenTaken(statusCode, error)) return [];
   return [
     "",
-    "No complete answer came, so the endpoint may have received what is listed as",
-    "FAILED. With a file of what it has, only the rest is replayed:",
+    "The endpoint gave no complete answer, so it may have received what is listed",
+    "as FAILED. With a file of what it has, only the rest is replayed:",
     "",
     `  ${commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE"] })}`,
   ];

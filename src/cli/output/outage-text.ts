@@ -42,7 +42,7 @@ export function describeNotice({ notifiedAt, notifiedBy, mailError }: ListedOuta
   return `its e-mail ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
 }
 
-/** Returns null if each call got an answer, or wasn't sent. */
+/** Returns null if each call was answered by the endpoint, or wasn't sent. */
 export function describeOpenEnds(
   { openEnds }: { readonly openEnds: number },
   callback: { readonly id: string; readonly name: string },
@@ -51,7 +51,7 @@ export function describeOpenEnds(
   if (openEnds === 0) return null;
   const flags = ["--seen", "FILE", ...serviceFlags];
   const command = commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags });
-  return `${openEnds} of them got no complete answer, so the endpoint may have them: \`${command}\` marks what your system has and sends the rest`;
+  return `the endpoint may have ${openEnds} of them, as it gave no complete answer: \`${command}\` marks what your system has and sends the rest`;
 }
 
 /** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */

@@ -88,9 +88,9 @@ export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 
-/** The endpoint may have such a call, though no complete answer came. */
+/** The endpoint may have such a call, though no complete answer of its own came. */
 export function hasOpenEnd(call: ListedCall): boolean {
-  return call.status === "FAILED" && mayHaveBeenTaken(reasonText(call));
+  return call.status === "FAILED" && mayHaveBeenTaken(call.statusCode, reasonText(call));
 }
 
 export interface ReadCallOptions {

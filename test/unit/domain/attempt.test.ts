@@ -5,8 +5,10 @@ import {
   MAX_REPORT_AHEAD_MS,
   MAX_REPORT_DURATION_MS,
   mayBeAboutBody,
+  mayHaveBeenTaken,
   REASON_WORDS,
   resultMessage,
+  UNREACHABLE_REASONS,
 } from "../../../src/domain/attempt.js";
 import { reasonWords } from "../../../src/domain/call-filter.js";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
@@ -25,6 +27,14 @@ it("only the answer 200 is an acceptance", () => {
 it("some answers may be about this body only, and not about the endpoint", () => {
   const codes = [400, 401, 403, 404, 406, 409, 410, 413, 415, 422, 429, 500, 502, 503, null];
   expect(codes.filter(mayBeAboutBody)).toEqual([400, 406, 409, 413, 415, 422, 500]);
+});
+
+it("the endpoint may have what got no complete answer from it, also if a gateway in front of it answered", () => {
+  const reasons = [...UNREACHABLE_REASONS, "not-sent", null].filter((reason) => mayHaveBeenTaken(null, reason));
+  expect(reasons).toEqual(["response-timeout", "reset", "too-large", "protocol"]);
+  const codes = [400, 408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525];
+  // It is the message of an answer here.
+  expect(codes.filter((code) => mayHaveBeenTaken(code, "reset"))).toEqual([502, 504, 520, 522, 524]);
 });
 
 it("an attempt ends with the answer's message, or with why there was none", () => {

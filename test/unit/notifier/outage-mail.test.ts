@@ -45,14 +45,16 @@ describe("the e-mail about an outage", () => {
       composeOutageMail(facts({ result: { kind: "unreachable", reason, detail: "no answer within 60 s" } })).text;
     expect(mailAbout("response-timeout")).toContain(`  whcb replay orders --failed
 
-No complete answer came, so the endpoint may have received what is listed as
-FAILED. With a file of what it has, only the rest is replayed:
+The endpoint gave no complete answer, so it may have received what is listed
+as FAILED. With a file of what it has, only the rest is replayed:
 
   whcb reconcile orders --seen FILE
 
 `);
     const named = UNREACHABLE_REASONS.filter((reason) => mailAbout(reason).includes("whcb reconcile"));
     expect(named).toEqual(["response-timeout", "reset", "too-large", "protocol"]);
+    const result = { kind: "answered", statusCode: 504, statusMessage: "Gateway Timeout", body: "" } as const;
+    expect(composeOutageMail(facts({ result })).text).toContain("whcb reconcile");
   });
 
   test("that one body may have caused says how many were accepted before it", () => {

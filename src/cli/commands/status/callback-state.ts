@@ -24,7 +24,7 @@ export interface CallbackState extends CallFigures {
 /** `CallFigures` count the FAILED calls that were read. */
 export interface CallFigures extends CodeCounts {
   readonly looked: number;
-  /** The endpoint may have these: no complete answer came. */
+  /** The endpoint may have these: no complete answer of its own came. */
   readonly openEnds: number;
   /** `byHour` are counted by hour of the last attempt: the last 24 hours of the clock, oldest first. */
   readonly byHour: readonly number[];
@@ -107,7 +107,7 @@ class CallSummary {
     this.#looked += count;
     this.#byCode.set(statusCode, (this.#byCode.get(statusCode) ?? 0) + count);
     if (statusCode === null && reason === NOT_SENT) this.#unsent += count;
-    if (statusCode === null && mayHaveBeenTaken(reason ?? "")) this.#openEnds += count;
+    if (mayHaveBeenTaken(statusCode, reason ?? null)) this.#openEnds += count;
     if (firstAttemptedAt !== null) this.#oldest = Math.min(this.#oldest ?? firstAttemptedAt, firstAttemptedAt);
     if (lastAttemptedAt !== null) this.#newest = Math.max(this.#newest ?? lastAttemptedAt, lastAttemptedAt);
     if (hour == null) return;

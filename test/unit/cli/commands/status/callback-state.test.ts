@@ -31,22 +31,24 @@ it("has a service that groups count its calls, in whole hours", async () => {
     yield part(null, "reset", NOON - 23 * HOUR, 1_000);
     yield part(null, "not-sent", NOON - 24 * HOUR, 4_000);
     // These are messages of answers, which a service of an earlier version doesn't quote.
-    yield part(502, "not-sent", NOON - 24 * HOUR, 2);
-    yield part(502, "response-timeout", NOON - 24 * HOUR, 1);
+    yield part(422, "not-sent", NOON - 24 * HOUR, 2);
+    yield part(422, "response-timeout", NOON - 24 * HOUR, 1);
+    yield part(504, "Gateway Timeout", NOON - 24 * HOUR, 1);
   }
   const { callback: _, ...state } = await read({ groupCalls }, true);
   expect(state).toEqual({
-    ...{ failed: 60_003, looked: 60_003, isCut: false, isAtLeast: false, uncounted: null, outages: [] },
+    ...{ failed: 60_004, looked: 60_004, isCut: false, isAtLeast: false, uncounted: null, outages: [] },
     statusCodes: [
       { statusCode: 503, calls: 50_000 },
       { statusCode: null, calls: 10_000 },
-      { statusCode: 502, calls: 3 },
+      { statusCode: 422, calls: 3 },
+      { statusCode: 504, calls: 1 },
     ],
-    ...{ unsent: 4_000, openEnds: 6_000 },
+    ...{ unsent: 4_000, openEnds: 6_001 },
     byHour: [6_000, ...Array(22).fill(0), 50_000],
     oldestAttemptAt: NOON - 24 * HOUR + 1,
     newestAttemptAt: NOON + 2,
-    retried: { calls: 60_003, nextAt: NOW + 1, until: NOW - 1 },
+    retried: { calls: 60_004, nextAt: NOW + 1, until: NOW - 1 },
   });
 });
 
