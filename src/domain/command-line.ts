@@ -13,6 +13,11 @@ export function commandLine(words: CommandWords): string {
   return shellLine(argvOf(words));
 }
 
+/** Returns the command that marks what the endpoint has of a callback, and sends the rest. */
+export function reconcileLine(callback: { readonly id: string; readonly name: string }, flags: readonly string[] = []): string {
+  return commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE", ...flags] });
+}
+
 /** Returns what follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
 export function argvOf({ command, operands = [], flags = [] }: CommandWords): readonly string[] {
   const isFlagLike = operands.some((operand) => operand.startsWith("-") && operand !== "-");

@@ -2,7 +2,7 @@
 import { type DeliveryResult, mayBeAboutBody, mayHaveBeenTaken, REASON_WORDS } from "../domain/attempt.js";
 import { outcomeOf } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
-import { callbackOperand, commandLine } from "../domain/command-line.js";
+import { callbackOperand, commandLine, reconcileLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
 import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
 import { type MessageResponse, replaceAddresses, senderAddresses } from "../domain/message-response.js";
@@ -199,7 +199,7 @@ function missingAnswerLines({ callback, result }: OutageFacts): string[] {
     "The endpoint gave no complete answer, so it may have received what is listed",
     "as FAILED. With a file of what it has, only the rest is replayed:",
     "",
-    `  ${commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE"] })}`,
+    `  ${reconcileLine(callback)}`,
   ];
 }
 

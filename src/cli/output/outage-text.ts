@@ -1,6 +1,6 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import { describePause, endpointHealth, HEALTHS, type Health, type Pause } from "../../domain/callback.js";
-import { callbackOperand, commandLine } from "../../domain/command-line.js";
+import { reconcileLine } from "../../domain/command-line.js";
 import { count } from "../../domain/count.js";
 import type { LastAttempts } from "../../runs/plan/replay-plan.js";
 import type { Palette } from "./screen.js";
@@ -49,9 +49,7 @@ export function describeOpenEnds(
   serviceFlags: readonly string[],
 ): string | null {
   if (openEnds === 0) return null;
-  const flags = ["--seen", "FILE", ...serviceFlags];
-  const command = commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags });
-  return `the endpoint may have ${openEnds} of them, as it gave no complete answer: \`${command}\` marks what your system has and sends the rest`;
+  return `the endpoint may have ${openEnds} of them, as it gave no complete answer: \`${reconcileLine(callback, serviceFlags)}\` marks what your system has and sends the rest`;
 }
 
 /** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */

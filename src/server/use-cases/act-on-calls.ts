@@ -1,4 +1,5 @@
 /** Marks or replays a set of calls: exactly those that were counted when it was confirmed, as far as they haven't changed since. */
+import { mayHaveBeenTaken } from "../../domain/attempt.js";
 import type { Author } from "../../domain/audit/audit-entry.js";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
@@ -26,6 +27,8 @@ export interface CountedCalls {
   /** Listed, but not in a state to act on. */
   readonly others: number;
   readonly notFound: number;
+  /** The endpoint may have so many of the calls: no complete answer of its own came. */
+  readonly openEnds: number;
   /** Says what is in a set by a filter. */
   readonly summary: CallSummary | null;
 }
@@ -99,11 +102,15 @@ export async function countSet(
     // Marks compare sets of calls.
     const digest = action === "replay" ? null : new CallDigest();
     const summary = await store.calls.summarizeMatching(id, set.filter, digest, inTurn);
-    return { count: summary.count, digest: digest?.toString() ?? "", others: 0, notFound: 0, summary };
+    const open = summary.failures.filter(({ statusCode, reason }) => mayHaveBeenTaken(statusCode, reason));
+    const openEnds = open.reduce((sum, failure) => sum + failure.count, 0);
+    return { count: summary.count, digest: digest?.toString() ?? "", others: 0, notFound: 0, openEnds, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
-  const count = [...found.values()].filter((call) => applies(action, call, set)).length;
-  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size, summary: null };
+  const calls = [...found.values()].filter((call) => applies(action, call, set));
+  const [count, notFound] = [calls.length, set.callIds.length - found.size];
+  const openEnds = calls.filter(({ statusCode, error }) => mayHaveBeenTaken(statusCode, error)).length;
+  return { count, digest: "", others: found.size - count, notFound, openEnds, summary: null };
 }
 
 type Done = Pick<ActionResult, "done" | "waiting">;

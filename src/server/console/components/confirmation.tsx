@@ -1,19 +1,20 @@
 import type { VNode } from "preact";
 import { type Call, idKey, isGeneratedId } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
+import { reconcileLine } from "../../../domain/command-line.js";
 import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { consolePath } from "../console-path.js";
 import { statusWord } from "../filter-fields.js";
 import { FromAndText, filterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
-import { count, type Fact, Facts, Table, Time } from "./data.js";
+import { count, countText, type Fact, Facts, Table, Time } from "./data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
 import { Alert } from "./layout.js";
 import { RoundFacts, type Sending } from "./next-attempt.js";
 
 export interface ConfirmationView {
-  readonly callbackId: string;
+  readonly callback: { readonly id: string; readonly name: string };
   readonly formToken: string;
   readonly action: CallAction;
   readonly filter: CallFilter | null;
@@ -34,14 +35,14 @@ export interface ConfirmationView {
 }
 
 export function Confirmation(view: ConfirmationView): VNode {
-  const { callbackId, formToken, action, filter, listed, counted, fields, back, problem } = view;
+  const { callback, formToken, action, filter, listed, counted, fields, back, problem } = view;
   return (
     <div class="card confirmation">
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
       {filter !== null && <FilteredCalls {...view} filter={filter} />}
       {listed !== null && <Listed listed={listed} counted={counted} />}
       {counted.count > 0 && <Effect {...view} />}
-      <Form action={consolePath(callbackId, "confirm")} formToken={formToken}>
+      <Form action={consolePath(callback.id, "confirm")} formToken={formToken}>
         {fields.map(([name, value]) => (
           <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
         ))}
@@ -160,7 +161,7 @@ function Listed({ listed, counted }: { listed: readonly Call[]; counted: Counted
   );
 }
 
-function Effect({ action, counted, url, sending }: ConfirmationView): VNode {
+function Effect({ callback, action, counted, url, sending }: ConfirmationView): VNode {
   return (
     <>
       <p>{CALL_ACTIONS[action].effect(counted.count)}</p>
@@ -168,6 +169,12 @@ function Effect({ action, counted, url, sending }: ConfirmationView): VNode {
         <p>
           Destination URL: <span class="monospaced">{url}</span>
         </p>
+      )}
+      {action === "replay" && counted.openEnds > 0 && (
+        <Alert kind="info">
+          The endpoint may have {counted.count === 1 ? "it" : `${countText(counted.openEnds)} of them`}, as it gave no complete
+          answer. <code>{reconcileLine(callback)}</code> marks what your system has and sends the rest.
+        </Alert>
       )}
       {action === "replay" && sending.endpoint.state === "down" && (
         <Alert kind="info">

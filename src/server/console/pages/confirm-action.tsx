@@ -123,7 +123,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     await takeReadSlot(request, reply);
     const [record] = await store.endpoints.listReports([callback.id]);
     const view: ConfirmationView = {
-      callbackId: callback.id,
+      callback,
       formToken: formToken(request),
       action,
       filter: "filter" in set ? set.filter : null,
