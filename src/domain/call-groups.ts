@@ -10,7 +10,7 @@ export interface GroupValues {
   readonly statusCode?: number | null;
   /** `reason` is as `reasonText` returns it. */
   readonly reason?: string | null;
-  /** `answer` is the beginning of what the endpoint answered to the last attempt. */
+  /** `answer` is as `answerStart` returns it. */
   readonly answer?: string | null;
   /** The last attempt began in the hour that begins at this instant, in UTC. */
   readonly hour?: number | null;
@@ -65,12 +65,18 @@ export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
   statusCode: ({ statusCode }) => statusCode,
   reason: reasonText,
-  answer: ({ answer }) => cutText(answer ?? "") || null,
+  answer: ({ answer }) => answerStart(answer ?? ""),
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => cutText(idKey(response.messageId)) || null,
   channel: ({ response }) => cutText(response.responseMessage.channel) || null,
 };
+
+/** Returns the beginning of what the endpoint answered, with an ellipsis if there was more, or null without an answer. */
+export function answerStart(answer: string): string | null {
+  const start = cutText(answer);
+  return start.length < answer.length ? `${start}…` : start || null;
+}
 
 export function isGroupKey(text: string): text is GroupKey {
   return GROUP_KEYS.some((key) => key === text);

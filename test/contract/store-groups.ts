@@ -89,23 +89,24 @@ export function describeGroups(open: OpenStore): void {
     it("groups and filters by what the endpoint answered to the last attempt", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await accept(store, callback, ["A", "B", "C", "D", "E", "F"]);
+      await accept(store, callback, ["A", "B", "C", "D", "E", "F", "G"]);
       const answered = (body: string, statusCode = 422) => ({ kind: "answered", statusCode, statusMessage: "", body }) as const;
       await attempt(store, callback, ["A", "B", "C"], { result: answered("Busy\u0000", 503) });
       await attempt(store, callback, ["A", "B"], { result: answered(`{"error":"no field “Übung”"}`) });
       await attempt(store, callback, ["C"], { result: REFUSED, startedAt: NOW + 1 });
       await attempt(store, callback, ["D"], { result: answered("") });
       await attempt(store, callback, ["E"], { result: answered(LONG), startedAt: NOW + 2 });
+      await attempt(store, callback, ["G"], { result: answered(`${"x".repeat(256)}, but otherwise`), startedAt: NOW - 1 });
       expect(counted(await groups(store, callback, ["statusCode", "answer"]))).toEqual([
+        { statusCode: 422, answer: `${"x".repeat(256)}…`, count: 2 },
         { statusCode: 422, answer: `{"error":"no field “Übung”"}`, count: 2 },
-        { statusCode: 422, answer: "x".repeat(256), count: 1 },
         { statusCode: null, answer: null, count: 1 },
         { statusCode: 422, answer: null, count: 1 },
       ]);
       const idsWith = async (answer: string, filter: CallFilter = {}) =>
         idsOf(await everyCall(store, callback, { ...filter, answer })).sort();
       expect(await idsWith("FIELD “ÜBUNG”")).toEqual(["A", "B"]);
-      expect(await idsWith("XXX", { status: "FAILED" })).toEqual(["E"]);
+      expect(await idsWith("XXX", { status: "FAILED" })).toEqual(["E", "G"]);
       expect([await idsWith("busy"), await idsWith("%"), await idsWith("422")]).toEqual([[], [], []]);
       expect((await pages(store, callback, { answer: "field" }, ["statusCode"], 0))[0]).toMatchObject({ count: 2 });
       expect(await store.calls.listAnswers(callback.id, ["A", "C", "D", "E", "F", "nope"])).toEqual(

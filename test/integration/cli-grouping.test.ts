@@ -68,6 +68,8 @@ describe("calls list --group-by", () => {
       expect.stringMatching(/^2 answered with …t{50,}","result":"not already imported"\}$/),
       expect.stringMatching(/^1 answered with …t{50,}","result":"already imported"\}$/),
     ]);
+    const grouped = await list(name, "--group-by", "answer", "--json", "answer,count");
+    expect(JSON.parse(grouped.stdout)).toEqual([{ answer: expect.stringMatching(/^\{"trace":"t{246}…$/), count: 3 }]);
   });
 
   test("writes json, ndjson, csv and tab-separated lines", async () => {

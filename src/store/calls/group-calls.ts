@@ -1,8 +1,9 @@
 /** Counts calls by what they have in common. */
 import { type RawBuilder, sql } from "kysely";
-import type { CallFilter } from "../../domain/call-filter.js";
+import { type CallFilter, MAX_REASON_TEXT } from "../../domain/call-filter.js";
 import {
   addRetried,
+  answerStart,
   type CallGroup,
   CallGroups,
   type GroupKey,
@@ -169,7 +170,7 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
 
 function groupOf(row: GroupRow, by: readonly GroupKey[]): CallGroup {
   return {
-    values: Object.fromEntries(by.map((key) => [key, row[key]])),
+    values: Object.fromEntries(by.map((key) => [key, key === "answer" ? answerStart(row.answer ?? "") : row[key]])),
     count: row.calls,
     firstAttemptedAt: instantOf(row.first),
     lastAttemptedAt: instantOf(row.last),
@@ -181,7 +182,8 @@ function groupOf(row: GroupRow, by: readonly GroupKey[]): CallGroup {
 const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
-  answer: nonEmptyText(ANSWER),
+  // One more character shows that it is cut.
+  answer: sql`substr(${ANSWER}, 1, ${sql.lit(MAX_REASON_TEXT + 1)})`,
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % CAST(${sql.lit(HOUR_MS)} AS bigint) END`,
   from: nonEmptyText(SENDER_ADDRESS),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,

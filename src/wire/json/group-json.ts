@@ -1,6 +1,6 @@
 /** Only `whcb serve` groups calls. */
 import { cutText } from "../../domain/call-filter.js";
-import type { CallGroup, GroupKey, RetriedCalls } from "../../domain/call-groups.js";
+import { answerStart, type CallGroup, type GroupKey, type RetriedCalls } from "../../domain/call-groups.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { readStatusCode } from "./call-json.js";
@@ -84,5 +84,6 @@ function readGroup(group: JsonObject, by: readonly GroupKey[]): CallGroup {
 
 function readValue(key: GroupKey, value: unknown): string | number | null {
   if (key === "statusCode") return readStatusCode(value);
-  return key === "hour" ? readDate(value) : cutText(textOf(value)) || null;
+  if (key === "hour") return readDate(value);
+  return key === "answer" ? answerStart(textOf(value)) : cutText(textOf(value)) || null;
 }

@@ -114,6 +114,13 @@ describe("a call's group", () => {
     });
   });
 
+  it("shows that a long answer is cut", () => {
+    const answers = ["😀".repeat(256), "😀".repeat(257)].map(
+      (answer) => groupOf({ ...aCall(), answer }, ["answer"]).values.answer,
+    );
+    expect(answers).toEqual(["😀".repeat(256), `${"😀".repeat(256)}…`]);
+  });
+
   it("has none where the call has none", () => {
     const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
     const responseMessage = { channel: "", kind: "reply", date: "", content: "" } as const;
