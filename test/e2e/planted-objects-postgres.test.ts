@@ -20,6 +20,15 @@ const envOf = ({ url }: Pick<TestDatabase, "url">) => ({
 
 const SENDER = "61491570156";
 
+/** What a role may do that doesn't own the database depends on statements that others skip. */
+async function asNode(database: TestDatabase): Promise<Pick<TestDatabase, "url">> {
+  const url = new URL(database.url);
+  [url.username, url.password] = ["planted_node", "of-a-node"];
+  await database.query("GRANT ALL ON SCHEMA public TO planted_node");
+  await database.query(`GRANT CREATE ON DATABASE ${url.pathname.slice(1)} TO planted_node`);
+  return { url: url.href };
+}
+
 /** One response is accepted and delivered. Returns the log. */
 async function serveOnce(database: Pick<TestDatabase, "url">): Promise<string> {
   const endpoint = await home.listen();
@@ -44,12 +53,13 @@ async function serveOnce(database: Pick<TestDatabase, "url">): Promise<string> {
 
 it("runs nothing of what it adds as whcb's role: serving, copying, erasing and checking", async () => {
   const database = await createDatabase("planted_nodes");
+  await database.query("CREATE ROLE planted_node LOGIN PASSWORD 'of-a-node'");
   await plantObjects(database);
-  expect(await serveOnce(database)).not.toContain("planted:");
+  expect(await serveOnce(await asNode(database))).not.toContain("planted:");
   const target = await createDatabase("planted_copy");
   await plantObjects(target);
   await serveOnce({ url: "source.db" });
-  const env = envOf(target);
+  const env = envOf(await asNode(target));
   expect(await home.whcb(["db", "copy", "--from", "source.db"], { env })).toMatchObject({
     code: 0,
     stderr: expect.not.stringContaining("planted:"),

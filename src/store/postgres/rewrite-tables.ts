@@ -9,7 +9,7 @@ export async function requireRewritable(db: Db, tables: readonly string[]): Prom
   const { rows } = await sql<{ name: string }>`
     SELECT relname AS name FROM pg_catalog.pg_class
     JOIN pg_catalog.pg_database ON datname = current_database()
-    WHERE pg_class.oid = ANY (${tables}::regclass[]) AND NOT pg_has_role(datdba, 'USAGE') AND NOT CASE
+    WHERE pg_class.oid = ANY (${tables}::regclass[]::oid[]) AND NOT pg_has_role(datdba, 'USAGE') AND NOT CASE
       WHEN current_setting('server_version_num')::int >= 170000 THEN has_table_privilege(pg_class.oid, 'MAINTAIN')
       ELSE pg_has_role(relowner, 'USAGE') END
     ORDER BY relname`.execute(db);

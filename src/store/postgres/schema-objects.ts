@@ -42,5 +42,5 @@ export async function readSchemaObjects(db: Db): Promise<ReadonlyMap<string, str
 const NAMESPACE = sql`(SELECT oid FROM pg_namespace WHERE nspname = current_schema())`;
 
 function isNotOfExtension(catalog: "pg_class" | "pg_proc" | "pg_operator") {
-  return sql`oid NOT IN (SELECT objid FROM pg_depend WHERE classid = ${sql.lit(catalog)}::regclass AND deptype = 'e')`;
+  return sql`oid NOT IN (SELECT objid FROM pg_depend WHERE classid = ${sql.lit(catalog)}::regclass::oid AND deptype = 'e')`;
 }

@@ -10,7 +10,7 @@ const STORE = join(import.meta.dirname, "..", "..", "..", "src", "store");
 
 /** whcb's columns and values have these types. */
 const TYPES =
-  "bool,int4,int8,float8,numeric,text,varchar,name,bytea,json,oid,interval,timestamptz,pg_snapshot,xid8,text[],int8[]";
+  "bool,int4,int8,float8,numeric,text,varchar,name,bytea,json,oid,oid[],regclass,interval,timestamptz,pg_snapshot,xid8,text[],int8[]";
 /** These are functions with three arguments. */
 const FEW_TYPES = "int4,int8,oid,text";
 
