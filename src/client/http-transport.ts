@@ -192,7 +192,8 @@ async function createProxyTransport(
 
 /** The URL is never shown, as it may contain a password. */
 function checkProxyUrl(text: string): void {
-  if (/^https?:/i.test(text) && parseUrl(text) !== null) return;
+  const url = parseUrl(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === "/") return;
   throw new WhcbError("config", "HTTP_PROXY or HTTPS_PROXY isn't an http or https URL", {
     hint: "write it like http://proxy.example.com:3128",
   });

@@ -177,8 +177,14 @@ interface SmtpServer {
  */
 export function parseSmtpUrl(url: string): SmtpServer {
   const parsed = parseUrl(url);
-  if (parsed === null || (parsed.protocol !== "smtp:" && parsed.protocol !== "smtps:") || parsed.hostname === "") {
-    throw new WhcbError("config", "The SMTP URL must look like smtp://host:port or smtps://host:port.");
+  // What follows the host may be the rest of a password.
+  const isServer =
+    parsed !== null && /^smtps?:$/.test(parsed.protocol) && parsed.hostname !== "" && /^\/?$/.test(parsed.pathname);
+  if (!isServer || parsed.hash !== "" || [...parsed.searchParams.keys()].some((name) => name !== "from")) {
+    throw new WhcbError(
+      "config",
+      "The SMTP URL must look like smtp://host:port or smtps://host:port. In a password, / ? and # are %2F, %3F and %23.",
+    );
   }
   const isTls = parsed.protocol === "smtps:";
   const user = decode(parsed.username);

@@ -297,7 +297,7 @@ describe("a proxy", () => {
     await transport.close();
   });
 
-  it.each(["http://u:hunter2@[bad", "u:hunter2@proxy.invalid", "proxy.invalid:3128"])(
+  it.each(["http://u:hunter2@[bad", "http://u:12/hunter2@proxy.invalid", "u:hunter2@proxy.invalid", "proxy.invalid:3128"])(
     "at %s is an error that shows no password",
     async (proxy) => {
       const sent = send({ url: "http://service.invalid", proxy: { httpProxy: proxy } });

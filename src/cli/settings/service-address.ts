@@ -60,7 +60,8 @@ function readUrl(text: string, source: string): ServiceAddress {
   const url = parseUrl(text);
   if (url === null)
     throw new WhcbError("config", `${source} is not a valid URL`, { hint: "write it like http://127.0.0.1:8787" });
-  if (url.username !== "" || url.password !== "" || url.searchParams.has("apikey")) {
+  // A password may contain a slash.
+  if (text.includes("@") || url.searchParams.has("apikey")) {
     throw new WhcbError("config", `${source} contains credentials, which others could read`, {
       hint: "set WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY instead, or use `whcb login`",
     });

@@ -30,6 +30,9 @@ describe("an SMTP URL", () => {
     "smtp://a:p%zzsecret@b",
     "smtp://b?from=x%0ay@z",
     "smtp://b?from=no",
+    "smtp://me:12/secret@mail.example.com",
+    "smtp://me:12?secret@mail.example.com",
+    "smtp://me:12#secret@mail.example.com",
   ])("%j is rejected without repeating it", (url) => {
     let message = "";
     try {

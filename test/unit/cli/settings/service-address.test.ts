@@ -59,6 +59,7 @@ describe("what WHCB_URL names", () => {
     "Server=127.0.0.1;Pwd=hunter2;Database=./whcb.db",
     "host=127.0.0.1 passwd=hunter2 dbname=x.db",
     "whcb/hunter2@127.0.0.1/whcb",
+    "http://me:12/hunter2@host",
     'whcb/"hun/ter2 hunter2"@//db:1521/whcb',
   ])("credentials in a URL are rejected without being shown", (text) => {
     let message = "";
