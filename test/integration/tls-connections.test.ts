@@ -116,6 +116,14 @@ async function handshakesOf({ use, ...beginning }: Connection, options: TlsOptio
   return new Set(await server.handshakes);
 }
 
+it.each(CONNECTIONS.filter(([kind]) => /^(?:an endpoint|the egress|a mail)/.test(kind)))(
+  "the connection to %s ends before more than 16 KiB of certificates are checked",
+  async (_, connection) => {
+    const isSetUp = async (count: number) => handshakesOf(connection, { cert: CERTIFICATE.cert.repeat(count) });
+    expect([await isSetUp(5), await isSetUp(30)]).toEqual([new Set([1]), new Set([0])]);
+  },
+);
+
 describe.each(CONNECTIONS)("the connection to %s", (_, connection) => {
   it("isn't renegotiated: another chain of certificates could take seconds to check", async () => {
     expect(await handshakesOf(connection, { maxVersion: "TLSv1.2" })).toEqual(new Set([1]));
