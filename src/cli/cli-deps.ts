@@ -43,14 +43,16 @@ export interface CliDeps {
 export interface HttpTarget extends ServiceCredentials, Omit<ClientOptions, "credentials" | "clock" | "random"> {
   readonly kind: "http";
   readonly url: string;
-  /** The service has this file locked while it listens. Otherwise another program has its port, and gets nothing. */
+  /** What this machine has at the URL gets nothing unless it is the service that has this file locked. */
   readonly portLock?: PortLock | undefined;
 }
 
-/** The process `pid` keeps the file at `path` open and locked. */
+/** The process `pid` keeps the file at `path` open and locked while it listens at `port` of all these IP addresses. */
 export interface PortLock {
   readonly path: string;
   readonly pid: number;
+  readonly port: number;
+  readonly addresses: readonly string[];
 }
 
 export type ServiceTarget =
@@ -208,7 +210,7 @@ export interface RunningService extends StartReport {
 
 export interface StartReport {
   readonly url: string;
-  /** The service has this file locked while it listens at `url`. It is null without an API, or if the file can't be locked. */
+  /** It is null without an API, or if the file can't be locked. */
   readonly portLock: PortLock | null;
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;

@@ -1,10 +1,11 @@
 /** Uses node:http, since importing undici doubles the run time of a short command. */
 import { isUtf8 } from "node:buffer";
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
-import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
+import { isLocalName, isOwnHost } from "../platform/loopback.js";
 import { tlsOptions } from "../platform/tls-options.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
@@ -25,8 +26,8 @@ export interface HttpTarget {
   readonly proxy?: ProxySettings;
   /** The time counts to the last byte of the answer. The default is REQUEST_TIME_LIMIT_MS. */
   readonly timeoutMs?: number;
-  /** Says whether the service itself listens there. It is asked for each connection but those through a proxy, before anything is sent on it. */
-  readonly isService?: (() => Promise<boolean>) | undefined;
+  /** Says whether the service itself is at the other end. It is asked for each connection but those through a proxy, before anything is sent on it. */
+  readonly isService?: ((socket: Socket) => Promise<boolean>) | undefined;
 }
 
 export interface ProxySettings {
@@ -57,7 +58,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
       giveUp?.removeEventListener("abort", endNow);
     };
   };
-  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || isUnspecifiedHost(url.hostname);
+  const isLocal = isOwnHost(url.hostname) || isLocalName(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
     return createProxyTransport(url.origin, basePath, proxy, startTimeout);
   }
@@ -109,8 +110,8 @@ function exchange(request: ClientRequest, body: string | null, isService: HttpTa
       request.end(body ?? undefined);
     };
     if (isService === undefined) return send();
-    const sendToService = async (): Promise<void> => {
-      if (await isService()) return send();
+    const sendToService = async (socket: Socket): Promise<void> => {
+      if (await isService(socket)) return send();
       request.destroy();
       throw new TransportFailure(
         "refused",
@@ -118,7 +119,7 @@ function exchange(request: ClientRequest, body: string | null, isService: HttpTa
       );
     };
     request.on("socket", (socket) => {
-      if (socket.connecting) socket.on("connect", () => sendToService().catch(fail));
+      if (socket.connecting) socket.on("connect", () => sendToService(socket).catch(fail));
       else send();
     });
   });

@@ -1,9 +1,8 @@
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
-import { isLocalName, isLoopbackHost, isThisMachine } from "../platform/loopback.js";
+import { interfaceAddresses, isLocalName, isLoopbackHost, isThisMachine } from "../platform/loopback.js";
 
 /** "any" is for addresses that the user of this machine chose (docs/cli.md). */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
@@ -130,11 +129,6 @@ function isAllowedNetwork(address: string, rule: PublicRule): boolean {
 function isOneOf(address: string, ownAddresses: readonly string[]): boolean {
   const parsed = ipaddr.process(address).toNormalizedString();
   return ownAddresses.some((own) => ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === parsed);
-}
-
-/** Link-local addresses have a zone, which a URL can't contain. */
-function interfaceAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
 }
 
 /** Reads CIDRs or single addresses. Throws `usage`. */

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
-import { tlsOptions } from "../platform/tls-options.js";
+import { MAX_HANDSHAKE_BYTES, tlsOptions } from "../platform/tls-options.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, openTunnel } from "./egress-proxy.js";
@@ -41,11 +41,6 @@ const LONGEST_SILENCE_MS = 1_500;
 
 /** No real server sends so many on a connection. */
 const MAX_TICKETS = 100;
-/**
- * A server's part of a handshake has 3 to 8 KiB. OpenSSL checks each signature of a certificate chain on this thread, and with
- * keys of the endpoint's choice 100 KiB of them take it half a second.
- */
-const MAX_HANDSHAKE_BYTES = 16 * 1024;
 
 /** `tcpSocket` also counts the bytes that TLS itself reads; without TLS it is `socket`. */
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;

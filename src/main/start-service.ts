@@ -33,7 +33,13 @@ import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
 import { consolePath } from "../server/console/console-path.js";
-import { type ListenAddress, listenOnLocalhost, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
+import {
+  addressOf,
+  type ListenAddress,
+  listenOnLocalhost,
+  tryToListen,
+  tryToListenBeside,
+} from "../server/listen-on-localhost.js";
 import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
 import type { DiskSpace, ServerDeps } from "../server/server-deps.js";
 import type { NodeStore } from "../store/nodes/open-nodes.js";
@@ -160,8 +166,8 @@ async function start(
   // The locks end before the port is free: no command takes the next program there for the service.
   teardown.addStep(() => settleAll(...places.map((held) => held.release()), closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
-  const port = hasApi ? await holdPort(options.dataDirectory, url) : null;
-  places = [...(port === null ? [] : [port]), ...(addressRule.kind === "any" ? await holdPlaces(options, url) : [])];
+  const heldPort = hasApi ? await holdPort(options.dataDirectory, url) : null;
+  places = [...(heldPort === null ? [] : [heldPort]), ...(addressRule.kind === "any" ? await holdPlaces(options, url) : [])];
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
@@ -173,7 +179,8 @@ async function start(
   if (isDatabaseFile(options.database))
     teardown.addStep(watchFile(options.database, systemClock, (error) => teardown.fail(error)));
   hasStarted = true;
-  const portLock = port && { path: port.path, pid: process.pid };
+  const addresses = [app.server, ...others].flatMap((server) => addressOf(server)?.address ?? []);
+  const portLock = heldPort && { path: heldPort.path, pid: process.pid, port: heldPort.port, addresses };
   const report = { url, portLock, metricsUrl, settings, waiting, mailDirectory: mails, users, sentBefore };
   return { ...report, databaseId: store.databaseId, clearTextHost: store.nodes?.clearTextHost ?? null };
 }

@@ -7,7 +7,7 @@ import { errorMessage, WhcbError } from "../domain/errors.js";
 import { parseUrl, secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLoopbackHost } from "../platform/loopback.js";
-import { tlsOptions } from "../platform/tls-options.js";
+import { MAX_HANDSHAKE_BYTES, tlsOptions } from "../platform/tls-options.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {
@@ -85,7 +85,7 @@ const LOCALHOST = [
 ];
 
 /** The replies to an e-mail have a few KiB, and so have certificates. */
-const MAX_REPLY_BYTES = 64 * 1024;
+const MAX_REPLIES_BYTES = 64 * 1024;
 
 /**
  * Nodemailer would ask a DNS server even for localhost, and who answers would get the password. It also collects lines that it hasn't asked
@@ -104,12 +104,20 @@ function connectTo({ isLoopback }: SmtpServer, signal: AbortSignal): SMTPTranspo
 
 function limitReplies(connection: Socket): Socket {
   let received = 0;
+  let sent = 0;
+  // A reply, or a server's part of a TLS handshake, comes before we send anything again.
+  let receivedSinceSent = 0;
   const limit = new Transform({
     transform(piece: Buffer, _, done) {
+      if (connection.bytesWritten > sent) receivedSinceSent = 0;
+      sent = connection.bytesWritten;
+      receivedSinceSent += piece.length;
       received += piece.length;
-      done(received > MAX_REPLY_BYTES ? new Error("its replies are too long") : null, piece);
+      const isTooLong = receivedSinceSent > MAX_HANDSHAKE_BYTES || received > MAX_REPLIES_BYTES;
+      done(isTooLong ? new Error("its replies are too long") : null, piece);
     },
   });
+  limit.once("error", () => connection.destroy());
   const limited = Duplex.from({ readable: connection.pipe(limit), writable: connection });
   // Nodemailer calls these methods of a socket, too.
   return Object.assign(limited, { setTimeout: () => limited, setKeepAlive: () => limited }) as unknown as Socket;

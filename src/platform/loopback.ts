@@ -1,3 +1,4 @@
+import { hostname, networkInterfaces } from "node:os";
 import { parseUrl } from "../domain/mask.js";
 
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
@@ -23,6 +24,18 @@ export function isUnspecifiedHost(host: string): boolean {
 /** Returns false for text that isn't a URL. */
 export function isLoopbackUrl(url: string): boolean {
   return isLoopbackHost(parseUrl(url)?.hostname ?? "");
+}
+
+/** Accepts also this machine's host name and the addresses of its network interfaces. Brackets are allowed. */
+export function isOwnHost(host: string): boolean {
+  const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
+  if (isThisMachine(name) || isUnspecifiedHost(name)) return true;
+  return name === hostname().toLowerCase() || interfaceAddresses().includes(name);
+}
+
+/** Link-local addresses have a zone, which a URL can't contain. */
+export function interfaceAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
 }
 
 /** Accepts names of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */

@@ -1,6 +1,12 @@
 import type { ConnectionOptions } from "node:tls";
 
 /**
+ * A server's part of a handshake has 3 to 8 KiB. OpenSSL checks each signature of a certificate chain on this thread, and with
+ * keys of the server's choice 100 KiB of them take it half a second.
+ */
+export const MAX_HANDSHAKE_BYTES = 16 * 1024;
+
+/**
  * Each TLS connection that whcb opens has them. OpenSSL works on this thread, so a server may not choose how long: a prime of its own for
  * Diffie-Hellman over a finite field takes a second, and another chain of certificates, in a second handshake, too.
  */

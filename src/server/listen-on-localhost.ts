@@ -4,7 +4,7 @@
  */
 
 import { once } from "node:events";
-import { createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemErrorCode } from "../domain/errors.js";
 import { isLoopbackHost } from "../platform/loopback.js";
@@ -81,6 +81,11 @@ async function close(servers: readonly Server[]): Promise<void> {
 }
 
 function portOf([server]: readonly Server[]): number | null {
-  const address = server?.address();
-  return typeof address === "object" && address !== null ? address.port : null;
+  return (server && addressOf(server)?.port) ?? null;
+}
+
+/** Returns null for a server that doesn't listen, or not at an IP address. */
+export function addressOf(server: Server): AddressInfo | null {
+  const address = server.address();
+  return typeof address === "object" ? address : null;
 }

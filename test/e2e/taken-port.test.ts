@@ -1,7 +1,9 @@
 /** While `serve` isn't running, any user of the machine can listen at its port. */
 import { once } from "node:events";
-import { createServer } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { createServer, isIPv4 } from "node:net";
+import { hostname } from "node:os";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { interfaceAddresses } from "../../src/platform/loopback.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -13,7 +15,7 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 /** Listens as soon as the port is free, answers before it is asked, and keeps what it gets. */
-async function takePort(url: string) {
+async function takePort(url: string, host = "127.0.0.1") {
   let received = "";
   let connections = 0;
   const server = createServer((socket) => {
@@ -25,7 +27,7 @@ async function takePort(url: string) {
       });
     socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"callbacks":[]}');
   });
-  const listen = () => server.listen(Number(new URL(url).port), "127.0.0.1");
+  const listen = () => server.listen(Number(new URL(url).port), host);
   server.on("error", () => setTimeout(listen, 20));
   listen();
   home.atLeave(async () => void server.close());
@@ -60,6 +62,38 @@ it.each([
   }
   await home.whcb(["__complete", "zsh", "status", ":"], { env: { WHCB_COMPLETION_TIMEOUT: "25s" } });
   expect(neighbour.seen()).toEqual({ received: "", connections: 4 });
+});
+
+describe("credentials of the environment", () => {
+  const env = { WHCB_USERNAME: "ada", WHCB_PASSWORD: "a-long-password", WHCB_API_KEY: "a-long-api-key" };
+  const ownHosts = [hostname(), "127.0.0.2", "[::ffff:127.0.0.1]", ...interfaceAddresses().filter(isIPv4)];
+  const urlAt = (host: string, served: { url: string }) => `http://${host}:${new URL(served.url).port}`;
+  const statusAt = (url: string) => home.whcb(["status"], { env: { ...env, WHCB_URL: url } });
+  const refused = { code: 5, stderr: expect.stringContaining(MESSAGE) };
+
+  it("don't go to another program at the port of a stopped service, whichever name of this machine leads there", async () => {
+    const served = await home.serve([], { env });
+    await served.stop();
+    const neighbour = await takePort(served.url, "::");
+    await neighbour.isListening();
+    for (const host of ownHosts) expect(await statusAt(urlAt(host, served))).toMatchObject(refused);
+    expect(await home.whcb(["config", "set", "url", urlAt("[::1]", served)])).toMatchObject({ code: 0 });
+    expect(await home.whcb(["status"], { env })).toMatchObject(refused);
+    expect(neighbour.seen().received).toBe("");
+  });
+
+  it("don't go to another program at an address that the service doesn't have", async () => {
+    const served = await home.serve([], { env });
+    const neighbour = await takePort(served.url, "127.0.0.2");
+    await neighbour.isListening();
+    expect(await statusAt(urlAt("127.0.0.2", served))).toMatchObject(refused);
+    expect([await statusAt(urlAt("[::1]", served)), neighbour.seen().received]).toMatchObject([{ code: 0 }, ""]);
+  });
+
+  it("go to the service by each name of this machine if it is at all addresses", async () => {
+    const served = await home.serve(["--host", "0.0.0.0"], { env });
+    for (const host of [...ownHosts, "[::1]"]) expect(await statusAt(urlAt(host, served))).toMatchObject({ code: 0 });
+  });
 });
 
 it("SIGUSR1 opens no port of a debugger, which every user of the machine could use", async () => {

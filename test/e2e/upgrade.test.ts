@@ -182,7 +182,7 @@ describe("a database of version 0.1.0", () => {
     const ofServe = {
       database: home.path("whcb.db"),
       databaseId: expect.any(String),
-      portLock: { path: expect.any(String), pid: expect.any(Number) },
+      portLock: { path: expect.any(String), pid: expect.any(Number), port: expect.any(Number), addresses: ["127.0.0.1", "::1"] },
     };
     expect(settings.profiles).toEqual({ local: { ...profiles.local, ...ofServe } });
   });

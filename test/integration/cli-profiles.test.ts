@@ -280,26 +280,25 @@ describe("config set url to another service", () => {
     expect(await machine.works(["callbacks", "list", "-o", "json"])).toBe("[]\n");
   });
 
-  test("leaves its `serve`, whose lock isn't asked for there, if it has no credentials of its own", async () => {
+  test("keeps the lock of its `serve`, whose port it is for, if it has no credentials of its own", async () => {
     const credentials = { WHCB_USERNAME: "ada", WHCB_PASSWORD: "a-long-password", WHCB_API_KEY: "a-long-api-key" };
     const first = await machine.serve(["--db", machine.path("a.db")], { env: credentials });
     const lock = async () => (await settings()).profiles.get("local")?.portLock;
     const held = await lock();
-    await machine.works(["config", "set", "url", first.url]);
-    expect([held !== undefined, await lock()]).toEqual([true, held]);
+    expect(held?.port).toBe(Number(new URL(first.url).port));
     await machine.works(["config", "set", "url", "https://elsewhere.example.com"]);
-    expect(await lock()).toBeUndefined();
+    expect(await lock()).toEqual(held);
   });
 
   test("drops the old credentials once new ones are set", async () => {
-    await machine.serve(["--db", machine.path("a.db")]);
+    const first = await machine.serve(["--db", machine.path("a.db")]);
     await machine.works(["config", "set", "url", "https://elsewhere.example.com"]);
     const { stderr } = await machine.whcb(["config", "set", "apiKey", "-"], { stdin: "new-key\n" });
     expect(stderr).toMatch(/^apiKey of profile local is set\nremoved the credentials for http:\/\/127\.0\.0\.1:\d+\n$/);
     const profile = (await settings()).profiles.get("local");
-    expect([profile?.apiKey, profile?.portLock, profile?.username, profile?.password, profile?.credentialsOrigin]).toEqual([
+    expect([profile?.apiKey, profile?.portLock?.port, profile?.username, profile?.password, profile?.credentialsOrigin]).toEqual([
       "new-key",
-      undefined,
+      Number(new URL(first.url).port),
       undefined,
       undefined,
       undefined,

@@ -21,7 +21,10 @@ beforeEach(() => {
 
 afterEach(() => machine.leave());
 
-const lockOf = (url: string) => ({ path: machine.path(`port-${new URL(url).port}-127.0.0.1-api.lock`), pid: process.pid });
+const lockOf = (url: string) => ({
+  ...{ path: machine.path(`port-${new URL(url).port}-127.0.0.1-api.lock`), pid: process.pid },
+  ...{ port: Number(new URL(url).port), addresses: ["127.0.0.1", "::1"] },
+});
 
 describe("serve", () => {
   test("prints one line on stdout, stores credentials in a 0600 file, and the next command works", async () => {

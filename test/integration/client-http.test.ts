@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, type Socket } from "node:net";
+import { hostname } from "node:os";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createHttpTransport, type HttpTarget } from "../../src/client/http-transport.js";
 import type { TransportRequest } from "../../src/client/transport.js";
+import { interfaceAddresses } from "../../src/platform/loopback.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { blockLoop } from "../support/time/block-loop.js";
@@ -245,6 +247,8 @@ describe("a proxy", () => {
       "127.9.9.9:1",
       "[::]:1",
       "[::ffff:127.0.0.1]:1",
+      `${hostname()}:1`,
+      ...interfaceAddresses().map((address) => `${address.includes(":") ? `[${address}]` : address}:1`),
     ]) {
       await expect(send({ url: `http://${host}`, proxy: proxies })).rejects.toThrow();
     }

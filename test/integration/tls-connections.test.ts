@@ -15,7 +15,9 @@ import { rsaCertificate } from "../support/delivery/certificate.js";
 import { startConnectProxy } from "../support/delivery/connect-proxy.js";
 import { type Beginning, startTlsServer } from "../support/delivery/tls-server.js";
 import { aMail } from "../support/mail/mails.js";
-import { Home } from "../support/process/whcb-process.js";
+import { startNoticeReceiver, titleOf } from "../support/notices/notice-receiver.js";
+import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 const CERTIFICATE = rsaCertificate("DNS:localhost", "DNS:orders.example");
 const folder = mkdtempSync(join(tmpdir(), "whcb-tls-"));
@@ -54,6 +56,16 @@ async function sendMail(url: string): Promise<unknown> {
   return notifier.send(aMail()).catch((error: unknown) => error);
 }
 
+/** An outage begins at a `serve` that has this target for notices. */
+async function beginOutage(target: string, env: Readonly<Record<string, string>> = { NODE_EXTRA_CA_CERTS: CA_FILE }) {
+  const home = new Home();
+  endings.push(() => home.leave());
+  const served = await home.serve(["--no-endpoint-check"], { env: { ...USER_ENV, WHCB_NOTIFY: target, ...env } });
+  const api = new ServedApi(served.url);
+  await api.hand(await api.create({ name: "demo", url: "http://127.0.0.1:9/" }), [callIdOf(1), callIdOf(2)]);
+  return served;
+}
+
 async function runCommand(service: string, env: Readonly<Record<string, string>> = {}): Promise<unknown> {
   const home = new Home();
   endings.push(() => home.leave());
@@ -73,6 +85,7 @@ const CONNECTIONS: readonly (readonly [kind: string, connection: Connection])[] 
     "the egress proxy",
     { use: (port) => deliver("http://orders.example/", new EgressProxy({ url: `https://localhost:${port}`, noProxy: "" })) },
   ],
+  ["the target of notices", { use: (port) => beginOutage(`https://localhost:${port}/hook`) }],
   ["a mail server", { use: (port) => sendMail(`smtps://localhost:${port}`), greeting: "220 here\r\n" }],
   [
     "a mail server with STARTTLS",
@@ -115,6 +128,25 @@ async function handshakesOf({ use, ...beginning }: Connection, options: TlsOptio
   await Promise.race([use(server.port), server.handshakes]);
   return new Set(await server.handshakes);
 }
+
+it.each(CONNECTIONS.filter(([kind]) => /^(?:an endpoint|the egress|the target|a mail)/.test(kind)))(
+  "the connection to %s ends before more than 16 KiB of certificates are checked",
+  async (_, connection) => {
+    const isSetUp = async (count: number) => handshakesOf(connection, { cert: CERTIFICATE.cert.repeat(count) });
+    expect([await isSetUp(5), await isSetUp(30)]).toEqual([new Set([1]), new Set([0])]);
+  },
+);
+
+it("a notice goes only to a target whose certificate is by a known authority", async () => {
+  const receiver = await startNoticeReceiver(() => 204, CERTIFICATE);
+  endings.push(() => receiver.close());
+  const stranger = await beginOutage(`${receiver.url}/hook`, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+  await stranger.says(/"reason":"tls: .*its certificate is self-signed/);
+  expect(receiver.received).toEqual([]);
+  await beginOutage(`${receiver.url}/hook`);
+  const received = async () => receiver.received.map(titleOf);
+  expect(await eventually(received, ({ length }) => length > 0)).toEqual(["outage.began demo"]);
+});
 
 describe.each(CONNECTIONS)("the connection to %s", (_, connection) => {
   it("isn't renegotiated: another chain of certificates could take seconds to check", async () => {

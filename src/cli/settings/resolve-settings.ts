@@ -2,7 +2,6 @@
 import { commandLine } from "../../domain/command-line.js";
 import { advise, errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
-import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
@@ -98,7 +97,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     profileService,
     address: { value: address, from: place?.from ?? "not set" },
     ownDatabase: home === undefined ? null : databaseOf(home, homes),
-    portLock: portLockOf(owner ?? home, settings.profiles, address),
+    portLock: portLockOf(owner, home, settings.profiles, address),
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
@@ -126,27 +125,22 @@ function databaseOf([profile, { databaseId, database, credentialsOrigin }]: Name
   };
 }
 
-/** A user of the service may have logged in to it with another profile than the one that `serve` has written. */
-function portLockOf(used: NamedProfile | undefined, profiles: Settings["profiles"], address: ServiceAddress | null) {
-  // If the URL was changed since, the lock is still for the address of the credentials.
-  const originOfLock = ({ url, credentialsOrigin }: Profile) => credentialsOrigin ?? originOf(url);
-  const locked = [...profiles.values()].filter(
-    (profile) =>
-      profile.portLock !== undefined &&
-      address?.kind === "http" &&
-      listenerOf(originOfLock(profile)) === listenerOf(address.origin),
-  );
-  const isSameDatabase = ({ databaseId }: Profile) => databaseId !== undefined && databaseId === used?.[1].databaseId;
-  // An address that is spelled in another way than the profile's is no profile's.
-  const isOfLock = (profile: Profile) => used === undefined || isSameDatabase(profile);
-  return (locked.find((profile) => profile === used?.[1]) ?? locked.find(isOfLock))?.portLock ?? null;
-}
-
-/** A `serve` on loopback listens at each address of loopback, so all its names lead there. */
-function listenerOf(origin: string | null): string | null {
-  const url = parseUrl(origin ?? "");
-  if (url === null || !(isThisMachine(url.hostname) || isUnspecifiedHost(url.hostname))) return origin;
-  return `${url.protocol}//this machine:${url.port}`;
+/** Any name may lead to this machine, which shows once it is connected to. So the port decides, and not how the address is spelled. */
+function portLockOf(
+  owner: NamedProfile | undefined,
+  home: NamedProfile | undefined,
+  profiles: Settings["profiles"],
+  address: ServiceAddress | null,
+) {
+  const url = address?.kind === "http" ? new URL(address.url) : null;
+  if (url?.protocol !== "http:") return null;
+  const used = (owner ?? home)?.[1];
+  const locked = [...profiles.values()].filter(({ portLock }) => portLock?.port === Number(url.port || 80));
+  // A user of the service may have logged in to it with another profile than the one that `serve` has written.
+  const isSameDatabase = ({ databaseId }: Profile) => databaseId !== undefined && databaseId === used?.databaseId;
+  const isUnknown = owner === undefined && used?.databaseId === undefined;
+  const found = locked.find((profile) => profile === used) ?? locked.find((profile) => isUnknown || isSameDatabase(profile));
+  return found?.portLock ?? null;
 }
 
 function isOther(variable: string | undefined, stored: string | undefined): boolean {

@@ -28,7 +28,7 @@ export interface Profile {
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
-  /** That `whcb serve` has this file locked while it listens at `url`. */
+  /** That `whcb serve` has this file locked while it listens. It stays if `url` is changed. */
   readonly portLock?: PortLock;
   /** The identity of its database, as the service at `url` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
@@ -197,9 +197,14 @@ function parseProfile(name: string, profile: unknown): Profile {
 
 function readPortLock({ portLock }: JsonObject): PortLock | undefined {
   if (portLock === undefined) return undefined;
-  const { path, pid } = isObject(portLock) ? portLock : {};
-  if (typeof path !== "string" || typeof pid !== "number") throw new Error('"portLock" needs path and pid');
-  return { path, pid };
+  const { path, pid, port, addresses } = isObject(portLock) ? portLock : {};
+  if (typeof path !== "string" || typeof pid !== "number" || typeof port !== "number" || !isTextList(addresses))
+    throw new Error('"portLock" needs path, pid, port and addresses');
+  return { path, pid, port, addresses };
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 function readBodyNames(profile: JsonObject): BodyNames | undefined {

@@ -13,13 +13,18 @@ import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js"
 
 /** Returns what stands for the port of this URL in a data folder. */
 export function portPath(dataDirectory: string, url: string): string {
-  return join(dataDirectory, `port-${new URL(url).port || 80}`);
+  return join(dataDirectory, `port-${portOf(url)}`);
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port || 80);
 }
 
 export type HeldPlace = Pick<FileLock, "release">;
 
 export interface HeldPort extends HeldPlace {
   readonly path: string;
+  readonly port: number;
 }
 
 /** Locks a file for the host and port of this URL, whatever the address rule. Returns null if it can't be locked. */
@@ -28,7 +33,7 @@ export async function holdPort(dataDirectory: string, url: string): Promise<Held
   try {
     await createFolder(dataDirectory);
     const lock = await lockFile(path);
-    return lock && { path, release: () => removeLocked(path, lock.release) };
+    return lock && { path, port: portOf(url), release: () => removeLocked(path, lock.release) };
   } catch {
     return null;
   }

@@ -1,9 +1,11 @@
 /** A receiver of notices on loopback, and the check that Standard Webhooks asks of it. */
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import type { Certificate } from "../delivery/certificate.js";
 
 export const NOTIFY_SECRET = `whsec_${Buffer.from("0123456789abcdef0123456789abcdef").toString("base64")}`;
 
@@ -19,20 +21,24 @@ export interface NoticeReceiver {
   close(): Promise<void>;
 }
 
-/** `answer`: the status for the request with this number, from 1; null: none comes. */
-export async function startNoticeReceiver(answer: (number: number) => number | null = () => 204): Promise<NoticeReceiver> {
+/** `answer`: the status for the request with this number, from 1; null: none comes. A certificate must be for localhost. */
+export async function startNoticeReceiver(
+  answer: (number: number) => number | null = () => 204,
+  certificate?: Certificate,
+): Promise<NoticeReceiver> {
   const received: ReceivedNotice[] = [];
-  const server = createServer(async (request, response) => {
+  const handle: RequestListener = async (request, response) => {
     const body = await text(request);
     received.push({ path: request.url ?? "", headers: request.headers, body });
     const status = answer(received.length);
     if (status !== null) response.writeHead(status).end();
-  });
+  };
+  const server = certificate === undefined ? createServer(handle) : createTlsServer(certificate, handle);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: certificate === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     received,
     async close() {
       server.closeAllConnections();

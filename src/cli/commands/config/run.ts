@@ -126,11 +126,10 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");
     const owner = credentialsOrigin(before);
-    const { credentialsOrigin: _o, portLock, ...rest } = before;
+    const { credentialsOrigin: _o, ...rest } = before;
     const isOwner = owner === null || (address.kind === "http" && address.origin === owner);
     const url = addressText(address);
-    const kept = portLock !== undefined && (owner !== null || url === before.url) && { portLock };
-    return { ...rest, ...kept, url, ...(isOwner ? {} : { credentialsOrigin: owner }) };
+    return { ...rest, url, ...(isOwner ? {} : { credentialsOrigin: owner }) };
   }
   const { [name]: _removed, ...rest } = isCredential(name) ? withoutForeignCredentials(before) : before;
   if (text === "") return rest;
@@ -157,7 +156,7 @@ function isCredential(name: Settable): boolean {
 /** Credentials of different origins aren't mixed. */
 function withoutForeignCredentials(profile: Profile): Profile {
   if (profile.credentialsOrigin === undefined) return profile;
-  const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, portLock: _l, ...rest } = profile;
+  const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = profile;
   return rest;
 }
 

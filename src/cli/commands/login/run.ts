@@ -41,7 +41,7 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
     // What answers there now is meant.
     const { credentialsOrigin: _o, databaseId: knownId, database, portLock, ...rest } = known;
     const kept = database !== undefined && isSameOrUnknown(knownId, databaseId) && { database };
-    const locked = portLock !== undefined && databaseId === knownId && url === known.url && { portLock };
+    const locked = portLock !== undefined && databaseId === knownId && { portLock };
     const told = databaseId !== null && { databaseId };
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...kept, ...locked, ...told, ...credentials });
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };

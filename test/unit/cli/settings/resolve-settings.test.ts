@@ -77,7 +77,7 @@ describe("the settings in force", () => {
   });
 
   test("the lock is that of the profile whose credentials or address are used, or of its database's `serve`", () => {
-    const lock = { path: "/a.lock", pid: 1 };
+    const lock = { path: "/a.lock", pid: 1, port: 8787, addresses: ["127.0.0.1"] };
     const served = { ...LOCAL, databaseId: "A", portLock: lock };
     const lockWith = (local: Profile, input: Parameters<typeof resolve>[0], other: Profile | null = null) => {
       const profiles = new Map([...SETTINGS.profiles, ["local", local], ...(other === null ? [] : [["other", other] as const])]);
@@ -92,11 +92,12 @@ describe("the settings in force", () => {
     expect(lockWith({ url, databaseId, portLock }, { service: url, env })).toBe(lock);
     expect(lockWith(served, {})).toBeUndefined();
     const { port } = new URL(url);
-    for (const host of ["localhost", "[::1]", "127.0.0.1", "0.0.0.0", "[::]", "a.localhost"])
+    for (const host of ["localhost", "[::1]", "127.0.0.1", "0.0.0.0", "[::]", "a.localhost", "service.example"])
       expect(lockWith(served, { service: `http://${host}:${port}`, env })).toBe(lock);
-    for (const other of [`http://[::1]:${Number(port) + 1}`, `http://service.example:${port}`, `https://127.0.0.1:${port}`])
+    for (const other of [`http://[::1]:${Number(port) + 1}`, `https://127.0.0.1:${port}`])
       expect(lockWith(served, { service: other, env })).toBeUndefined();
-    expect(lockWith({ url: "postgres://a/b", portLock }, { service: url, env })).toBeUndefined();
+    expect(lockWith({ url: "http://[::1]:8787", portLock }, { env, profile: "local" })).toBe(lock);
+    expect(lockWith(served, { profile: "other", env }, { url: "http://[::1]:8787" })).toBe(lock);
     const moved = { ...served, url: "http://127.0.0.1:1", credentialsOrigin: LOCAL.url };
     expect([lockWith(moved, { service: url }), lockWith(moved, { profile: "local", env })]).toEqual([lock, undefined]);
     const ada = { ...LOCAL, username: "ada" };
