@@ -39,8 +39,11 @@ const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
 
-/** No real server sends so many on a connection. */
-const MAX_TICKETS = 100;
+/** Most of a record of 16 KiB may be among them, and tickets. */
+const MAX_TLS_BYTES = 32 * 1024;
+/** A usual record has hundreds of bytes of data, and less than 40 others. */
+const MAX_TLS_SHARE = 4;
+const PIECE_BYTES = 4 * 1024;
 
 /** `tcpSocket` also counts the bytes that TLS itself reads; without TLS it is `socket`. */
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
@@ -195,8 +198,8 @@ export class ConnectingSocket {
   #startTlsWith({ hostname }: EgressProxy, tcpSocket: Socket): Socket {
     const { ca } = this.#options;
     let isSetUp = false;
-    const socket = connectTls({
-      socket: this.#limitHandshake(tcpSocket, "the egress proxy", () => isSetUp),
+    const socket: Socket = connectTls({
+      socket: this.#limitTls(tcpSocket, "the egress proxy", () => (isSetUp ? socket : null)),
       host: hostname,
       servername: isIP(hostname) === 0 ? hostname : "",
       ...tlsOptions(),
@@ -228,9 +231,9 @@ export class ConnectingSocket {
   }
 
   #startTls(tcpSocket: Socket): Socket {
-    const { ca, session, timers } = this.#options;
-    const socket = connectTls({
-      socket: this.#limitHandshake(tcpSocket, this.#where, () => this.#isDone),
+    const { ca, session } = this.#options;
+    const socket: Socket = connectTls({
+      socket: this.#limitTls(tcpSocket, this.#where, () => (this.#isDone ? socket : null)),
       // The certificate must be for it if it is an IP address, which isn't a server name.
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
@@ -239,20 +242,16 @@ export class ConnectingSocket {
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });
-    let tickets = 0;
-    socket.on("session", (ticket) => {
+    return socket.on("session", (ticket) => {
       session.ticket = ticket;
-      tickets += 1;
-      if (tickets !== MAX_TICKETS + 1) return;
-      const failure = new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_TICKETS} TLS session tickets`);
-      // OpenSSL is emitting this event, so the socket can't be destroyed at once.
-      timers.after(0, () => socket.destroy(failure));
     });
-    return socket;
   }
 
-  /** Passes on what TLS reads and writes. Before its handshake is done, TLS reads no more than the limit, and only in turn. */
-  #limitHandshake(tcpSocket: Socket, where: string, isDone: () => boolean): Duplex {
+  /**
+   * Passes on what TLS reads and writes. Until its handshake is done, and `secured` returns its socket, TLS reads no more than a limit, and
+   * only in turn. What it reads later may be data, but for a share: a key update of 27 bytes takes as long as kilobytes of data.
+   */
+  #limitTls(tcpSocket: Socket, where: string, secured: () => Socket | null): Duplex {
     const { handshakes, timers } = this.#options;
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
@@ -265,8 +264,18 @@ export class ConnectingSocket {
     });
     const readBefore = tcpSocket.bytesRead;
     const pass = (bytes: Buffer) => void (raw.push(bytes) ? tcpSocket.resume() : tcpSocket.pause());
+    let passed = 0;
+    const passData = (bytes: Buffer, { bytesRead: dataBytes }: Socket) => {
+      if (passed - raw.readableLength > MAX_TLS_BYTES + MAX_TLS_SHARE * dataBytes)
+        raw.destroy(new DeliveryFailure("too-large", `${where} sent over ${MAX_TLS_BYTES} bytes of TLS without data`));
+      else pass(bytes);
+      passed += bytes.length;
+    };
     tcpSocket.on("data", (bytes) => {
-      if (isDone()) pass(bytes);
+      const socket = secured();
+      if (socket !== null)
+        for (let start = 0; start < bytes.length && !raw.destroyed; start += PIECE_BYTES)
+          passData(bytes.subarray(start, start + PIECE_BYTES), socket);
       else if (tcpSocket.bytesRead - readBefore > MAX_HANDSHAKE_BYTES)
         raw.destroy(new DeliveryFailure("too-large", `${where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`));
       else {

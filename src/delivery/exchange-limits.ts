@@ -61,7 +61,7 @@ export interface GuardedExchange {
 const CHECK_INTERVAL_MS = 250;
 const MAX_BYTES = 1024 * 1024;
 
-/** Limits what nothing else limits: long chunk extensions between pieces of the body, and key updates of TLS. */
+/** Limits what nothing else limits: long chunk extensions between pieces of the body. */
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;

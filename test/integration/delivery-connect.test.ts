@@ -359,17 +359,16 @@ describe("TLS", () => {
   });
 
   test.each([
-    ["session tickets", "cat", ["-num_tickets", "1000000"], "sent over 100 TLS session tickets"],
-    ["key updates", "yes K", [], "sent over 1 MiB without completing its answer"],
-  ])("with %s without end is aborted before the deadline", async (_, command, options, detail) => {
+    ["session tickets", "cat", ["-num_tickets", "1000000"]],
+    ["key updates", "yes K", []],
+  ])("with %s without end is aborted before the deadline", async (_, command, options) => {
     const port = await opensslEndpoint(mine, command, options);
-    // A busy machine needs seconds for a megabyte of key updates.
-    const deliverer = aDeliverer({ ca: mine.cert, deadlineMs: 60_000 });
+    const deliverer = aDeliverer({ ca: mine.cert });
     const { result } = await deliverer.deliver({ method: "POST", url: `https://localhost:${port}/`, headers: {}, body: "{}" });
     expect(result).toEqual({
       kind: "unreachable",
       reason: "too-large",
-      detail: `localhost:${port} ${detail}`,
+      detail: `localhost:${port} sent over 32768 bytes of TLS without data`,
     });
   });
 
