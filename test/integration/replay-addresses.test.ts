@@ -220,7 +220,10 @@ describe("a service at a loopback URL", () => {
 
   test("isn't obeyed where its port may be another program's: at another loopback address, or through a proxy", async () => {
     const beside = await forward("127.0.0.2", Number(new URL(service).port));
-    expect(await machine.whcb(REPLAY, { env: { ...env, WHCB_URL: beside } })).toMatchObject(REFUSED);
+    expect(await machine.whcb(REPLAY, { env: { ...env, WHCB_URL: beside } })).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("the program that listens there isn't the profile's `whcb serve`"),
+    });
     const proxied = { ...env, WHCB_URL: service, WHCB_PROXY_LOCAL: "1" };
     expect(await machine.whcb(REPLAY, { env: proxied })).toMatchObject(REFUSED);
     expect(endpoint.received).toEqual([]);
