@@ -223,6 +223,6 @@ export interface StartReport {
   readonly databaseId: string | null;
   /** Another program may get in between this process and the database there. It is null on SQLite. */
   readonly clearTextHost: string | null;
-  /** The last `serve` on the SQLite file sent calls so. */
-  readonly sentBefore: Partial<DeliverySettings>;
+  /** The last `serve` on the SQLite file sent calls so. Another `databaseId` says that the file is a copy of the one that it had. */
+  readonly sentBefore: Partial<DeliverySettings & Pick<StartReport, "databaseId">>;
 }

@@ -243,8 +243,15 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     else this.#settle(resultOf(this));
   }
 
-  #settleFailed(failure: DeliveryFailure): void {
-    this.#settle({ kind: "unreachable", reason: failure.reason, detail: failure.message });
+  #settleFailed({ reason, message }: DeliveryFailure): void {
+    const lost = this.#resendReason;
+    if (lost === null || this.#abortRequest !== null) {
+      this.#settle({ kind: "unreachable", reason, detail: message });
+      return;
+    }
+    // It wasn't sent again, and the endpoint may have what was sent first.
+    this.#resendReason = null;
+    this.#settle({ kind: "unreachable", reason: lost.reason, detail: `${lost.message}, then ${message}` });
   }
 
   #settle(result: DeliveryResult): void {

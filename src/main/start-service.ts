@@ -173,7 +173,8 @@ async function start(
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
   const { authParameter, bodyNames } = options;
   const sentBefore = await store.settings.readDelivery();
-  if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames });
+  const sending = options.dispatch && store.databaseId !== null && { databaseId: store.databaseId };
+  if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames, ...sending });
   const waiting = await store.calls.countWaiting();
   dispatching.start();
   if (isDatabaseFile(options.database))

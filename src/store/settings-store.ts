@@ -9,15 +9,25 @@ import { transact } from "./sql/transactions.js";
 
 const SETTINGS_ROW = "service-settings";
 
+/** The calls were last sent from the database with this id. A copy of the file has it, too. */
+export interface SendingDatabase {
+  readonly databaseId: string;
+}
+
+type StoredSettings = ServiceSettings & DeliverySettings & SendingDatabase;
+
 export function settingsStore(db: Db) {
   return {
     /** Reads the settings, with defaults for what isn't stored. */
     read: (): Promise<ServiceSettings> => readSettings(db),
     /** Reads those of the last `serve` on a SQLite file. */
-    readDelivery: async (): Promise<Partial<DeliverySettings>> => readDeliverySettings((await readStored(db)) ?? {}),
+    readDelivery: async (): Promise<Partial<DeliverySettings & SendingDatabase>> => {
+      const stored = (await readStored(db)) ?? {};
+      const { databaseId } = stored;
+      return { ...readDeliverySettings(stored), ...(typeof databaseId === "string" && { databaseId }) };
+    },
     /** Saves these settings in one transaction. Those that aren't given stay. */
-    save: (changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> =>
-      transact(db, (trx) => saveSettings(trx, changes)),
+    save: (changes: Partial<StoredSettings>): Promise<void> => transact(db, (trx) => saveSettings(trx, changes)),
   };
 }
 
@@ -26,7 +36,7 @@ export async function readSettings(db: Db): Promise<ServiceSettings> {
 }
 
 /** Stores only those that are set, because a later version can change a default. What only a newer version knows stays. */
-export async function saveSettings(trx: Db, changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> {
+export async function saveSettings(trx: Db, changes: Partial<StoredSettings>): Promise<void> {
   const stored = await readStored(trx, lockRows);
   const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
   if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();

@@ -83,6 +83,27 @@ it("is rejected as a whole if one attempt is of the future or longer than a day,
   expect(attempts).not.toContain("ada@desk");
 });
 
+it("doesn't settle a call by a replay that it says wasn't accepted, and marks nothing then", async () => {
+  const ids = [callIdOf(1), callIdOf(2)];
+  await api.hand("demo", ids);
+  await eventually(
+    () => api.count("demo", "FAILED"),
+    (failed) => failed === 2,
+  );
+  const path = `/callbacks/demo/calls?${ids.map((id) => `id=${id}`).join("&")}`;
+  const mark = (...statusCodes: readonly number[]) => {
+    const attempts = statusCodes.map((statusCode) => reportOf([callIdOf(2)], 0, { statusCode }).attempts[0]);
+    return send("PUT", path, { status: "SUCCESS", settledBy: "replay", replays: { sentFrom: "ada@desk", attempts } });
+  };
+  const denied = await mark(503);
+  const reason = `No attempt of call ${callIdOf(2)} in replays was accepted (200), so settledBy can't be replay`;
+  expect([denied.status, await denied.text()]).toEqual([422, expect.stringContaining(reason)]);
+  expect(await api.count("demo", "FAILED")).toBe(2);
+  // It was sent twice, and the report leaves out the other one.
+  expect((await mark(503, 200)).status).toBe(204);
+  expect(await api.count("demo", "SUCCESS")).toBe(2);
+});
+
 it("leaves a call that was held its attempt when retries are switched off", async () => {
   const first = Array.from({ length: 12 }, (_, index) => callIdOf(index));
   await api.hand("demo", first);

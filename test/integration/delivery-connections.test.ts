@@ -58,6 +58,20 @@ describe("a kept connection", () => {
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 2]);
   });
 
+  test("that the endpoint loses as it stops: the request isn't sent again, and counts as lost, as the endpoint may have it", async () => {
+    await at.start((socket, number) => {
+      if (number === 1) socket.write(OK);
+      else void at.server.close();
+    });
+    const { host } = new URL(at.server.url);
+    await at.deliverer.deliver(at.post());
+    expect((await at.deliverer.deliver(at.post())).result).toEqual({
+      kind: "unreachable",
+      reason: "reset",
+      detail: expect.stringMatching(RegExp(`${host}.*, then ${host} refused the connection$`)),
+    });
+  });
+
   test("is used for one request only, for ten minutes after three resends within ten minutes", async () => {
     const time = new ManualTimers();
     const clock = { ...systemClock, monotonicMs: () => time.monotonicMs() };

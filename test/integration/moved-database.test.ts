@@ -44,6 +44,23 @@ describe("whcb serve", () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining("was moved or replaced while it was served")]);
   });
 
+  it("warns once that its database is a copy, whose calls another one may send, but not if it sends none", async () => {
+    const original = machine.path("whcb.db");
+    const copy = machine.path("copy.db");
+    const warningOf = async (...args: readonly string[]): Promise<string | undefined> => {
+      const service = await machine.serve(args);
+      return /^warning: this database is a copy.*/m.exec((await service.stop()).stderr)?.[0];
+    };
+    expect([await warningOf(), await warningOf()]).toEqual([undefined, undefined]);
+    await machine.works(["db", "backup", copy, "--db", original]);
+    copyFileSync(`${original}.key`, `${copy}.key`);
+    expect(await warningOf("--db", copy, "--no-dispatch")).toBeUndefined();
+    expect(await warningOf("--db", copy)).toBe(
+      "warning: this database is a copy of the one that was served before: while that is served too, both send the same calls. --no-dispatch sends none",
+    );
+    expect([await warningOf("--db", copy), await warningOf()]).toEqual([undefined, undefined]);
+  });
+
   it("goes on while its database is backed up and another name comes and goes", async () => {
     const service = await machine.serve();
     const path = machine.path("whcb.db");

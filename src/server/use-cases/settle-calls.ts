@@ -1,3 +1,4 @@
+import { isAccepted } from "../../domain/attempt.js";
 import type { Author } from "../../domain/audit/audit-entry.js";
 import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
@@ -60,10 +61,23 @@ export async function markCalls(
   now = deps.clock.now(),
 ): Promise<readonly string[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
+  const marked = callIds.map(storedId);
   const stored = { ...details, replays: await withStoredIds(deps, callback, replays) };
-  const left = await deps.store.calls.mark(callback.id, callIds.map(storedId), status, now, stored);
+  if (status === "SUCCESS" && details.settledBy === "replay") requireAccepted(marked, stored.replays);
+  const left = await deps.store.calls.mark(callback.id, marked, status, now, stored);
   deps.onWork(callback.id, "changed");
   return left;
+}
+
+/** Throws `invalid` for a call whose reported attempts deny that it was accepted. A report may leave out a call. */
+function requireAccepted(callIds: readonly string[], replays: readonly ClientReplay[]): void {
+  const accepted = new Set(replays.filter(({ attempt }) => isAccepted(attempt.result)).map(({ callId }) => callId));
+  const denied = replays.find(({ callId }) => callIds.includes(callId) && !accepted.has(callId));
+  if (denied === undefined) return;
+  throw new WhcbError(
+    "invalid",
+    `No attempt of call ${denied.callId} in replays was accepted (200), so settledBy can't be replay`,
+  );
 }
 
 export interface RequestedCalls {

@@ -272,6 +272,9 @@ function explainOther(call: ListedCall, callback: ListedCallback): string {
   if (call.status === "PENDING") return "It is waiting for its first attempt.";
   if (isErased(call)) return "Its sender's data was erased; nothing more is sent.";
   if (call.settledBy === "user") return `It was marked SUCCESS${byUser(call)}; nothing more is sent.`;
+  // A client has said so, and may have reported no attempt.
+  if (call.settledBy === "replay" && !isAcceptedStatus(call.statusCode))
+    return `It was marked SUCCESS${byUser(call)}, as accepted in a replay; nothing more is sent.`;
   if (call.settledBy === "replay") return `${callback.name} accepted it in a replay (200); nothing more is sent.`;
   return `${callback.name} accepted it (200); nothing more is sent.`;
 }

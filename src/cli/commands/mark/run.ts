@@ -1,4 +1,4 @@
-import { commandLine } from "../../../domain/command-line.js";
+import { commandLine, withFlags } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -25,6 +25,8 @@ import {
   toCallScope,
 } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
+import { UNTIL } from "../../args/filter-flags.js";
+import { flagName } from "../../args/flag.js";
 import { writeJson } from "../../output/json-fields.js";
 import { countFailed, describeAnswers, describeCodes } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
@@ -34,7 +36,7 @@ import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../ou
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
-import { formatInstant } from "../../output/times.js";
+import { formatInstant, isoInstant } from "../../output/times.js";
 import { openRunDeps, runFolder } from "../../settings/open-run-deps.js";
 import { type Session, withSession } from "../../settings/session.js";
 import { confirmRun, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
@@ -175,7 +177,9 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   }
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const asked = { description, question: [question] };
-  if (!(await confirmRun(invocation, asked, { runDeps, locks }))) return true;
+  const isByFilter = scope !== null && "filter" in scope.calls;
+  const repeated = isByFilter ? untilCounted(invocation, plan, runDeps) : invocation;
+  if (!(await confirmRun(repeated, asked, { runDeps, locks }))) return true;
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });
@@ -186,6 +190,22 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   requireNoneWaiting(plan);
   return true;
+}
+
+const MINUTE_MS = 60_000;
+
+/** The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. */
+function untilCounted(invocation: MarkInvocation, { groups }: MarkPlan, { client, clock }: RunDeps): MarkInvocation {
+  const lastAttemptedAt = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
+  if (lastAttemptedAt === 0) return invocation;
+  // Where dates have whole minutes, the client takes no call of the minute that `until` is in.
+  const isWhole = lastAttemptedAt % MINUTE_MS === 0 && !client.capabilities.has("exact-lists");
+  const until = isWhole ? Math.min(lastAttemptedAt + MINUTE_MS, clock.now()) : lastAttemptedAt + 1;
+  const flag = flagName(UNTIL.syntax);
+  const others = invocation.argv.filter(
+    (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
+  );
+  return { ...invocation, argv: withFlags(others, [flag, isoInstant(until)]) };
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {

@@ -42,6 +42,15 @@ export function describeStart(
   return [
     ...lines.flatMap(([label, text]) => (text === null ? [] : [label.padEnd(LABEL_WIDTH) + text])),
     ...warnOfOtherCalls(service.sentBefore, options),
+    ...(dispatch ? warnOfCopy(service) : []),
+  ];
+}
+
+/** A restored backup is a copy, too. */
+function warnOfCopy({ sentBefore: { databaseId: before = null }, databaseId }: StartReport): readonly string[] {
+  if (before === null || databaseId === null || before === databaseId) return [];
+  return [
+    "warning: this database is a copy of the one that was served before: while that is served too, both send the same calls. --no-dispatch sends none",
   ];
 }
 

@@ -96,7 +96,16 @@ describe("the reason for a call's state", () => {
     ],
     ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
     ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
-    ["replayed", { status: "SUCCESS", settledBy: "replay" }, "demo accepted it in a replay (200); nothing more is sent."],
+    [
+      "replayed",
+      { status: "SUCCESS", settledBy: "replay", statusCode: 200 },
+      "demo accepted it in a replay (200); nothing more is sent.",
+    ],
+    [
+      "marked as replayed, without an accepted attempt",
+      { status: "SUCCESS", settledBy: "replay", settledByUser: "ada", statusCode: 503 },
+      "It was marked SUCCESS by ada, as accepted in a replay; nothing more is sent.",
+    ],
     ["marked SUCCESS", { status: "SUCCESS", settledBy: "user" }, "It was marked SUCCESS; nothing more is sent."],
     [
       "retried",

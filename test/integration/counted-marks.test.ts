@@ -1,0 +1,54 @@
+/** Without a terminal, a mark by a filter prints a line to type, which marks none but the calls that it counted. */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+
+let machine: CliMachine;
+
+beforeEach(() => {
+  machine = new CliMachine({ isServedHere: async () => true });
+});
+
+afterEach(() => machine.leave());
+
+/** Returns the words of a line to type, after "whcb". */
+const words = (line: string): readonly string[] => /whcb (.*)$/.exec(line)?.[1]?.split(" ") ?? [];
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+it.each([
+  [[], []],
+  [["--until", "0s", "--status-code=503"], ["--status-code=503"]],
+  [["--until=0s"], []],
+])("but not those that failed since (%j)", async (flags, kept) => {
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.serve();
+  await machine.rehearse("demo", broken.url, 3);
+  const counted = await machine.ids("demo", "--failed");
+  const asked = await machine.whcb(["mark-success", "demo", "--failed", ...flags]);
+  const inJson = await machine.whcb(["mark-success", "demo", "--failed", ...flags, "-o", "json"]);
+  await machine.works(["trigger", "demo", "-n", "5"]);
+  await machine.settled("demo");
+
+  const typed = words(/to continue, type: (.*)\n/.exec(asked.stderr)?.[1] ?? "");
+  expect(typed).toEqual(["mark-success", "demo", "--failed", ...kept, "--until", expect.stringMatching(ISO), "--yes"]);
+  const [{ command }] = JSON.parse(inJson.stderr).error.next;
+  expect(words(command).filter((word) => ISO.test(word))).toEqual(typed.filter((word) => ISO.test(word)));
+  await machine.works(typed);
+  expect((await machine.ids("demo", "--success")).toSorted()).toEqual(counted.toSorted());
+  expect(await machine.ids("demo", "--failed")).toHaveLength(5);
+});
+
+it("and all of them where dates have no seconds, once their minute is over", async () => {
+  const calls = platformCalls(3);
+  const callbacks = [{ id: "528F17736481BA9A", name: "demo", url: "http://127.0.0.1:9/", key: "planted-key", calls }];
+  const listening = await scriptedPlatform({ clock: systemClock, callbacks }).listen();
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const { stderr } = await machine.whcb(["mark-success", "demo", "--failed"], { env });
+  const line = /to continue, type: (.*)\n/.exec(stderr)?.[1] ?? "";
+  expect(line).toContain(" --until 2026-11-24T09:32:00.000Z ");
+  await machine.works(words(line), { env });
+  expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+  await listening.close();
+});
