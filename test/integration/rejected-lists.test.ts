@@ -200,6 +200,24 @@ describe("calls that match by message id, sender and content", () => {
     expect([await failed(), received()]).toEqual([[], 1]);
   });
 
+  test("are left open while the list may mean a reply that said the same at another time, and arrived", async () => {
+    const reply = (hour: string) => ({
+      ...{ messageId: "m-order-19", from: { mobile: "61491570100" } },
+      responseMessage: { acknowledged: `24/11/26 ${hour}:30`, content: "yes" },
+    });
+    const replies = [
+      { id: "order-19", ...reply("08") },
+      { id: "order-20", ...reply("09") },
+    ].map((call) => JSON.stringify(call));
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: replies.map((call) => `${call}\n`).join("") });
+    await machine.settled("demo");
+    await machine.works(["mark-failed", "demo", "order-20", "--yes"]);
+    const timed = `${JSON.stringify(reply("09"))}\n`;
+    const { code, stdout, stderr } = await reconcile(timed, "--dry-run");
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("your system has 0, 1 ambiguous, 3 to send") });
+    expect(stderr).toContain("warning: 1 line that may be another reply's: ");
+  });
+
   test("are listed by a dry run, and marked by name", async () => {
     const { stdout } = await reconcile(list, "--dry-run", "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject({ seen: 2, seenById: 1 });

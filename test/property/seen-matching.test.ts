@@ -75,6 +75,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isTimeless = line.minute === null || only?.minutes.length === 0;
     const isThen = ({ minutes, hasUnreadDate }: ComparableCall) =>
       isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => minute === line.minute);
+    const saysThat = ({ contents }: ComparableCall) => only?.contents.length === 0 || isCommon(line.content, contents);
     const mayBeOther = (call: ComparableCall) =>
       callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
     const mayBeMeant = (call: ComparableCall) =>
@@ -93,7 +94,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
       if (!isVague && others.length === 0) {
-        if (callId === null) unnamed.push({ only, near: calls.filter((call) => isNear(call) && isThen(call)) });
+        if (callId === null)
+          unnamed.push({ only, near: calls.filter((call) => isNear(call) && (isThen(call) || saysThat(call))) });
         else seen.add(only);
         continue;
       }

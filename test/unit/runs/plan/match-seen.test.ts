@@ -356,6 +356,19 @@ describe("a line that matches one call", () => {
     expect(await match(at(""), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
   });
 
+  it("leaves it open if no line has another reply of the sender that says the same and arrived, whenever that was", async () => {
+    const calls = { A: {}, B: { reply: { date: "25/11/26 10:30" }, status: "SUCCESS" } } as const;
+    expect(await matchList(calls, body({}))).toMatchObject({ seen: [], ambiguous: [{ id: "A" }], unlisted: 1 });
+    expect(await matchList(calls, body({}) + body(calls.B))).toMatchObject({ seen: [{ id: "A" }], unlisted: 0 });
+    expect(await match(calls, "A\n")).toMatchObject({ seen: ["A"] });
+    const timed = rows("messageid,mobile,acknowledged", "A1,61400000001,24/11/26 09:30");
+    expect(await match(calls, timed)).toMatchObject({ seen: [], ambiguous: ["A"] });
+    for (const other of [{ messageId: "A2" }, { from: BOB }, { status: "FAILED" }, { status: "PENDING" }] as const)
+      expect(await match({ ...calls, B: { ...calls.B, ...other } }, body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    const isUnknown = { ...calls.B, listed: { responseMessage: { acknowledged: "25/11/26 10:30", content: ["Yes"] } } };
+    expect(await match({ ...calls, B: isUnknown }, body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
+  });
+
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {
     const call = (from: unknown): CallFacts => ({
       from: NOBODY,
