@@ -359,6 +359,20 @@ test("a line with a call's id, but another content, which may be cut off", async
   expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
 });
 
+test("a line with the id of a call that was never sent", async () => {
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.rehearse("held", broken.url, 10, ["--retries", "on"]);
+  await machine.works(["trigger", "held", "-n", "5"]);
+  await machine.settled("held");
+  await broken.stop();
+  const [unsent = ""] = await machine.ids("held", "--status-code", "none");
+  const [sent = ""] = await machine.ids("held", "--status-code", "503");
+  const flags = ["--seen", "-", "--yes", "--dry-run", "-o", "json"];
+  const { code, stdout, stderr } = await machine.whcb(["reconcile", "held", ...flags], { stdin: `${unsent}\n${sent}\n` });
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, seen: 1, ambiguous: [{ id: unsent }] });
+  expect(stderr).toContain("warning: 1 line matching a call that was never sent, so your system can't have it from here\n");
+});
+
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {
   const list = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id,messageId,from,content"]);
   expect(await stops(list)).toMatch(

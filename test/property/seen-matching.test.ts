@@ -158,6 +158,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
       id: `c${index}`,
       ...call,
       own: [],
+      isUnsent: false,
       doubtful: new Set(),
       from: address ?? name,
       namesAlone: address === null ? [name] : null,
@@ -284,6 +285,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     namesAlone: [""],
     otherSenders: [""],
     own: [],
+    isUnsent: false,
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

@@ -3,6 +3,7 @@ import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
+import { isUnsent } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
@@ -32,6 +33,7 @@ export interface CompareOptions {
 export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
+  readonly isUnsent: boolean;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
@@ -80,6 +82,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   return {
     id,
     status,
+    isUnsent: isUnsent(call),
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),

@@ -49,6 +49,8 @@ interface LineCounts {
   vague: number;
   /** So many lines match no call, but agree with one in all but the time. */
   atOtherTimes: number;
+  /** So many lines match a FAILED call that was never sent. */
+  unsent: number;
   /** So many lines may be of a reply that arrived, and that no line has, instead of the FAILED call that they match. */
   unlisted: number;
 }
@@ -80,7 +82,7 @@ export async function matchSeen(
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
-  const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unlisted: 0 };
+  const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = (call?: ComparableCall): call is ComparableCall => call?.status === "FAILED" && call.id !== "";
@@ -155,9 +157,17 @@ function mayHaveArrived({ arrivals }: SeenLine, { id, minutes }: ComparableCall,
   return arrivals.every((instants) => instants.some((at) => at >= earliest && at <= now + DAY_MS));
 }
 
-function doubtsOf(wanted: WantedCall, call: ComparableCall, now: number): readonly (keyof LineCounts)[] {
-  const isVague = !identifies(wanted, call);
-  return [...(isVague ? ["vague" as const] : []), ...(mayHaveArrived(wanted.line, call, now) ? [] : ["atOtherTimes" as const])];
+const DOUBTS = ["vague", "atOtherTimes", "unsent"] as const;
+type Doubt = (typeof DOUBTS)[number];
+
+/** Returns why a line leaves open the only call that it matches. */
+function doubtsOf(wanted: WantedCall, call: ComparableCall, now: number): readonly Doubt[] {
+  const doubts: Readonly<Record<Doubt, boolean>> = {
+    vague: !identifies(wanted, call),
+    atOtherTimes: !mayHaveArrived(wanted.line, call, now),
+    unsent: call.isUnsent,
+  };
+  return DOUBTS.filter((doubt) => doubts[doubt]);
 }
 
 const [ANY, NO_TIME, NO_CONTENT] = ["any", "no time", "no content"];
