@@ -189,6 +189,7 @@ const lineArb = fc.record({
   otherSender: orNone("whatsapp:1"),
   values: fc.constant([]),
   arrivals: fc.constant([]),
+  refusals: fc.constant([]),
   parts: fc.constant([]),
   hasWebhookId: fc.constant(false),
 });
@@ -227,6 +228,7 @@ const NOTHING = {
   otherSender: null,
   values: [],
   arrivals: [],
+  refusals: [],
   parts: [],
   hasWebhookId: false,
 };

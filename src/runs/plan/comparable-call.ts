@@ -293,6 +293,18 @@ export function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   return isSameSender && hasContent && hasTime;
 }
 
+/** Without a sender or a time, a call matches lines of every sender or time. */
+export function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
+  const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
+  const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
+  return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
+}
+
+/** Returns the ignored columns of the line that mention a refusal. What the sender wrote says nothing of the receiver. */
+export function refusalsOf({ refusals }: SeenLine, { contents }: ComparableCall): readonly string[] {
+  return refusals.flatMap(({ name, key }) => (contents.includes(key) ? [] : [name]));
+}
+
 const FIELD_OF: Readonly<Record<string, Field>> = {
   acknowledged: "minute",
   undeliverable: "minute",

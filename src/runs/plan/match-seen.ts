@@ -8,7 +8,9 @@ import {
   type Field,
   identifies,
   isOfSender,
+  lacksFieldOf,
   type ParsePhone,
+  refusalsOf,
   SENDER_KINDS,
   shapeOfCall,
   shapeOfLine,
@@ -23,12 +25,9 @@ import { isUuid } from "./received-field.js";
 import { timeInId } from "./replay-plan.js";
 import type { SeenLine } from "./seen-list.js";
 
-export interface SeenMatch extends MatchFacts {
+export interface SeenMatch extends Readonly<LineCounts> {
   /** The receiver has these: each is the only match of a line that identifies it. */
   readonly seen: readonly ComparableCall[];
-}
-
-export interface MatchFacts extends Readonly<LineCounts> {
   /** So many of those that are seen have their id in a line, so nobody has to look. */
   readonly seenById: number;
   /** So many more have it in a line that may number something else (`isConfirmed`). */
@@ -38,6 +37,8 @@ export interface MatchFacts extends Readonly<LineCounts> {
   readonly ambiguous: readonly ComparableCall[];
   /** Lines that match no call nearly match a FAILED one, which has these differently. */
   readonly unlike: readonly string[];
+  /** Lines that match a FAILED call mention a refusal in these columns, which are ignored. */
+  readonly refusing: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
 }
@@ -84,6 +85,7 @@ export async function matchSeen(
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
   const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
+  const refusing = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = (call?: ComparableCall): call is ComparableCall => call?.status === "FAILED" && call.id !== "";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
@@ -109,13 +111,15 @@ export async function matchSeen(
       for (const found of matches) matched.add(found);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
       const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
+      const refusals = isToSettle(only) ? refusalsOf(each.line, only) : [];
       const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
       for (const doubt of doubts) counts[doubt] += 1;
       for (const name of unlikeParts) unlike.add(name);
+      for (const name of refusals) refusing.add(name);
       if (near.some(([call]) => differences(each, call).join() === "time")) counts.atOtherTimes += 1;
       else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
-      if (only === undefined || doubts.length + unlikeParts.length + others.length > 0)
+      if (only === undefined || [doubts, unlikeParts, refusals, others].some(({ length }) => length > 0))
         take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
@@ -141,6 +145,7 @@ export async function matchSeen(
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     ...counts,
     unlike: [...unlike],
+    refusing: [...refusing],
     waiting: waiting.size,
   };
 }
@@ -179,13 +184,6 @@ function timesOf({ line }: WantedCall, call: ComparableCall): Values {
 
 function contentsOf({ line }: WantedCall, call: ComparableCall): Values {
   return line.content === null || call.contents.length === 0 ? [ANY] : [line.content, NO_CONTENT];
-}
-
-/** Without a sender or a time, a call matches lines of every sender or time. */
-function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
-  const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
-  const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
-  return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
 }
 
 /** A receiver may number what it gets, too, and its number be an id that a sender chose for another call, unless the sender agrees. */

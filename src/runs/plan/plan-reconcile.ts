@@ -13,14 +13,14 @@ import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
 import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
-import { type MatchFacts, matchSeen } from "./match-seen.js";
+import { matchSeen, type SeenMatch } from "./match-seen.js";
 import { idsLike, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
-export interface ReconcilePlan extends MatchFacts {
+export interface ReconcilePlan extends Omit<SeenMatch, "seen"> {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
   readonly replay: ReplayPlan;

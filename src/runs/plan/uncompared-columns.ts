@@ -19,7 +19,7 @@ import {
   otherMembers,
   readDocument,
 } from "./body-fields.js";
-import { isArrivalDate, mentionsRefusal, readArrival, saysReceived, saysWhetherReceived } from "./received-field.js";
+import { isArrivalDate, mentionsRefusal, readArrival, saysReceived, saysRefused, saysWhetherReceived } from "./received-field.js";
 
 interface Column {
   /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
@@ -43,6 +43,7 @@ export class UncomparedColumns {
   #ids: Fields = [];
   #bodies: Fields[] = [];
   #arrivals: (readonly number[])[] = [];
+  #refusals: Fields[number][] = [];
   /** These say that their line was received, or have its body. The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
@@ -56,6 +57,7 @@ export class UncomparedColumns {
     this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
     this.#bodies = [];
     this.#arrivals = [];
+    this.#refusals = [];
   }
 
   /** The bodies that the line has, which a call is compared with as with the line itself. */
@@ -68,11 +70,16 @@ export class UncomparedColumns {
     return this.#arrivals;
   }
 
+  /** What the line's ignored columns say of a refusal. */
+  get refusals(): Fields {
+    return this.#refusals;
+  }
+
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. What is ignored may have a body of the line all the same. */
   add(name: string, value: unknown, isIgnored = this.ignores(name)): void {
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0 && !isIgnored) this.#addValue(name || NAMELESS, textOf(value));
+    if (members.length === 0) this.#addLeaf(name || NAMELESS, textOf(value), isIgnored);
     const isBody = this.#isBodyOfLine(inner);
     if (isBody && (isDeliveredBody(inner) || saysThatItIsABody(name.split(".").at(-1) ?? "")))
       this.#addBody(name, objectOf(inner), isIgnored);
@@ -84,6 +91,11 @@ export class UncomparedColumns {
       if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
       this.add(whole, memberValue, isIgnored || this.ignores(whole));
     }
+  }
+
+  #addLeaf(name: string, value: string, isIgnored: boolean): void {
+    if (!isIgnored) this.#addValue(name, value);
+    else if (saysRefused(name, value)) this.#refusals.push([name, value]);
   }
 
   /** A line that lacks what others have a body in, or an empty value of it, may be one that a join hasn't found. */

@@ -14,7 +14,7 @@ const LACKS_WAITING =
 export type Warnings = readonly (readonly string[])[];
 
 export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings): Warnings {
-  const { ambiguous, unmatched, vague, atOtherTimes, unsent, unlisted, unlike } = plan;
+  const { ambiguous, unmatched, vague, atOtherTimes, unsent, unlisted, unlike, refusing } = plan;
   const { unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed } = plan;
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
@@ -24,6 +24,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
   const neverSent = `${count(unsent, "line")} matching a call that was never sent, so your system can't have it from here`;
   const otherReplies = `${count(unlisted, "line")} that may be another reply's: one of the same sender with the same content or time arrived, and no line has it; is your system's clock or time zone another one?`;
   const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
+  const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
@@ -34,6 +35,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     unsent === 0 ? [] : [neverSent],
     unlisted === 0 ? [] : [otherReplies],
     unlike.length === 0 ? [] : [differ],
+    refusing.length === 0 ? [] : [refusals],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],

@@ -230,6 +230,17 @@ describe("a line that matches one call", () => {
     expect(await match(calls, both)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
   });
 
+  it("leaves open the call that it names if an ignored column mentions a refusal, but for what the sender wrote", async () => {
+    const calls = { c1: { reply: { content: "my order failed" } } };
+    const matchIgnoring = (list: string) => matchList(calls, list, { ...options, ignored: new Set(["text"]) });
+    const isOpen = { seen: [], ambiguous: [{ id: "c1" }], refusing: ["text"] };
+    expect(await matchIgnoring("callid,text\nc1,rejected\n")).toMatchObject(isOpen);
+    expect(await matchIgnoring("callid,text\nc1,rejected\nc1,stored\n")).toMatchObject({ seen: [{ id: "c1" }], ambiguous: [] });
+    expect(await matchIgnoring("callid,text\nc1,my order failed\n")).toMatchObject({ seen: [{ id: "c1" }], refusing: [] });
+    const unnamed = "messageid,mobile,content,text\nA1,61400000001,my order failed,rejected\n";
+    expect(await matchIgnoring(unnamed)).toMatchObject(isOpen);
+  });
+
   it("means the call that it spells, and none of those whose ids are equal otherwise", async () => {
     const [dashed, plain, other] = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000"].flatMap(
       (id, index) => (index === 0 ? [id] : [id, id.toLowerCase()]),

@@ -322,6 +322,31 @@ it("shows no secrets of URLs and headers, and the beginning of a long value", ()
   expect(hint).toContain("--ignore 'res.note(1),headers'; ");
 });
 
+describe("an ignored column", () => {
+  const refusalsIn = (fields: object) =>
+    read(line({ log: fields }), "log").lines.flatMap(({ refusals }) => refusals.map(({ name }) => name));
+
+  test.each([
+    { msg: "rejected: 503" },
+    { res: { code: 503 } },
+    { res: '{"code":"4xx"}' },
+    { headers: { error: "timed out" } },
+    { steps: ["stored", "rolled back"] },
+  ])("mentions a refusal: %j", (fields) => {
+    expect(refusalsIn(fields)).toHaveLength(1);
+  });
+
+  test.each([
+    { error: null, errors: 0, failed: false, rejected: "" },
+    { at: "2026-11-29 18:05:00.500", time: 1_795_976_301_170 },
+    { trace: "00-4bf92f3577b34da6a3ce929d0e0e4412-00f067aa0ba90412-01", id: "f47ac10b-58cc-4372-a567-0e02b2c3d479" },
+    { req: { headers: { "content-length": "412", "x-forwarded-port": 443 } } },
+    { body: BODY },
+  ])("mentions none: %j", (fields) => {
+    expect(refusalsIn(fields)).toEqual([]);
+  });
+});
+
 test.each([
   ["callid\no7\n\nRejected\no8\n", "callid", 4, "Rejected"],
   ["received-29\no7\nrejected-2026-11-29\no8\n", "id", 3, "rejected-2026-11-29"],
