@@ -79,18 +79,19 @@ export function mentionsRefusal(name: string, value: string): boolean {
   return saysWhetherReceived(name) || NO.test(value.trim()) || [name, value].some(hasRefusal);
 }
 
+/** Dates and ids may have digits like a code. */
 function hasRefusal(text: string): boolean {
-  return REFUSAL.some((pattern) => pattern.test(text));
+  return REFUSAL.some((pattern) => pattern.test(text)) && !DISTINCT_KINDS.some((isOfKind) => isOfKind(text));
 }
 
-/** Dates and ids may have digits like a code, and a header such as content-length may be a number like one. */
+/** A header such as content-length may be a number like a code. */
 export function saysRefused(name: string, value: string): boolean {
   const isCount = /(?:^|\.)headers?\./.test(name) && /^\d+$/.test(value);
-  return hasRefusal(value) && !isCount && !KINDS.some((isOfKind) => isOfKind(value));
+  return hasRefusal(value) && !isCount;
 }
 
-/** Values of one kind all differ, so they can't say yes of one line and no of another. */
-const KINDS = [isArrivalDate, isHexId, isLongNumber];
+/** Values of one kind all differ as a rule, so they don't say yes of one line and no of another. */
+export const DISTINCT_KINDS: readonly ((value: string) => boolean)[] = [isArrivalDate, isHexId, isLongNumber];
 
 function isHexId(text: string): boolean {
   return /^(?=.{16})[\da-f]+(?:-[\da-f]+)*$/i.test(text);
