@@ -86,6 +86,8 @@ const COLUMNS: readonly (readonly [string, unknown])[] = [
   ["payload", '{"stage":"pending"}'],
 ];
 
+const REFUSALS = new Set<unknown>([503, "503.0", "503 Service Unavailable", "err", "invalid mobile", "s3://hooks/failed/1.json"]);
+
 test("a list with a column that isn't compared, unless it is named or says that the line was received", async () => {
   for (const [name, value] of COLUMNS) {
     const line = JSON.stringify({ "webhook-id": "order-17", status: 200, [name]: value });
@@ -95,13 +97,23 @@ test("a list with a column that isn't compared, unless it is named or says that 
     if (typeof value === "object" || String(value).startsWith("{")) continue;
     const row = `webhook_id,${name}\norder-17,${value}\n`;
     expect(await stops(row)).toContain(" on line 2");
+    const seen = REFUSALS.has(value) ? "0, 1 ambiguous" : "1, 0 ambiguous";
     expect(await reconcile(row, "--dry-run", "--ignore", name)).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("your system has 1, 0 ambiguous, 2 to send"),
+      stdout: expect.stringContaining(`your system has ${seen}, 2 to send`),
     });
   }
   const received = "webhook_id,http_status,received_at\norder-17,200,2026-11-29 18:05:00\n";
   expect(await reconcile(received, "--dry-run")).toMatchObject({ code: 0, stderr: expect.not.stringContaining("compared:") });
+});
+
+test("a line that mentions a refusal in a column that --ignore names leaves its call open, also with --yes", async () => {
+  const list = '{"webhook-id":"order-17","log":{"msg":"stored"}}\n{"webhook-id":"order-18","log":{"msg":"rejected: 503"}}\n';
+  const { code, stderr } = await reconcile(list, "--yes", "--ignore", "log");
+  expect({ code, failed: await failed(), received: received() }).toEqual({ code: 8, failed: ["order-18"], received: 1 });
+  expect(stderr).toContain(
+    "warning: lines mentioning a refusal in a column that --ignore names (log.msg): leave it out if it says nothing of the line\n",
+  );
 });
 
 test("a list with a line that lacks what says of the others that they were received", async () => {
@@ -200,6 +212,24 @@ describe("calls that match by message id, sender and content", () => {
     expect([await failed(), received()]).toEqual([[], 1]);
   });
 
+  test("are left open while the list may mean a reply that said the same at another time, and arrived", async () => {
+    const reply = (hour: string) => ({
+      ...{ messageId: "m-order-19", from: { mobile: "61491570100" } },
+      responseMessage: { acknowledged: `24/11/26 ${hour}:30`, content: "yes" },
+    });
+    const replies = [
+      { id: "order-19", ...reply("08") },
+      { id: "order-20", ...reply("09") },
+    ].map((call) => JSON.stringify(call));
+    await machine.works(["trigger", "demo", "--file", "-"], { stdin: replies.map((call) => `${call}\n`).join("") });
+    await machine.settled("demo");
+    await machine.works(["mark-failed", "demo", "order-20", "--yes"]);
+    const timed = `${JSON.stringify(reply("09"))}\n`;
+    const { code, stdout, stderr } = await reconcile(timed, "--dry-run");
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("your system has 0, 1 ambiguous, 3 to send") });
+    expect(stderr).toContain("warning: 1 line that may be another reply's: ");
+  });
+
   test("are listed by a dry run, and marked by name", async () => {
     const { stdout } = await reconcile(list, "--dry-run", "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject({ seen: 2, seenById: 1 });
@@ -234,9 +264,11 @@ test("the error names every such column of the list, and the flag for those that
   ];
   const list = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
   expect(await stops(list)).toBe(
-    "error: the list has columns that aren't compared: level=30 on line 1, req.id=r1 on line 1, req.method=POST on line 1, res.etag=x on line 1, note=␛x on line 2; " +
+    "error: the list has columns that aren't compared: level=30 on line 1, req.method=POST on line 1, res.etag=x on line 1; " +
+      "columns that aren't compared differ between lines: req.id=r1 on line 1, r2 on line 2, note=␛x on line 2, (missing) on others; " +
       "res.statuscode=503 on line 2 may say that the line wasn't received\n" +
-      "hint: give only the lines that were received; for columns that don't say whether a line was: --ignore level,req,res.etag,note; " +
+      "hint: give only the lines that were received; for columns that don't say whether a line was: --ignore level,req.method,res.etag; " +
+      "--ignore NAME for one that differs, if none of its values means that its line wasn't received; " +
       "for what a call has too: --map content=NAME (names: messageid, callid, webhookid, from, mobile, email, mri, voice, name, acknowledged, undeliverable, content); nothing was done\n",
   );
   expect(await stops(list, "--ignore", "level,req,res.etag,note")).toBe(
@@ -247,7 +279,7 @@ test("the error names every such column of the list, and the flag for those that
     "error: --ignore: the list has no gone\nhint: it has webhookid, level, req, res, note\n",
   );
   const { code } = await reconcile(list, "--yes", "--ignore", "Level", "--ignore", "req,res,note");
-  expect([code, received()]).toEqual([0, 1]);
+  expect([code, received(), await failed()]).toEqual([8, 1, ["order-18"]]);
 });
 
 describe("a list of ids with a heading", () => {
@@ -339,6 +371,20 @@ test("a line with a call's id, but another content, which may be cut off", async
   const { code, stderr } = await reconcile("webhook-id,content\norder-17,order-1\norder-171,order-171\n", "--yes");
   expect({ code, failed: await failed(), received: received() }).toEqual({ code: 8, failed: ["order-17"], received: 1 });
   expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
+});
+
+test("a line with the id of a call that was never sent", async () => {
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.rehearse("held", broken.url, 10, ["--retries", "on"]);
+  await machine.works(["trigger", "held", "-n", "5"]);
+  await machine.settled("held");
+  await broken.stop();
+  const [unsent = ""] = await machine.ids("held", "--status-code", "none");
+  const [sent = ""] = await machine.ids("held", "--status-code", "503");
+  const flags = ["--seen", "-", "--yes", "--dry-run", "-o", "json"];
+  const { code, stdout, stderr } = await machine.whcb(["reconcile", "held", ...flags], { stdin: `${unsent}\n${sent}\n` });
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, seen: 1, ambiguous: [{ id: unsent }] });
+  expect(stderr).toContain("warning: 1 line matching a call that was never sent, so your system can't have it from here\n");
 });
 
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {

@@ -75,6 +75,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isTimeless = line.minute === null || only?.minutes.length === 0;
     const isThen = ({ minutes, hasUnreadDate }: ComparableCall) =>
       isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => minute === line.minute);
+    const saysThat = ({ contents }: ComparableCall) => only?.contents.length === 0 || isCommon(line.content, contents);
     const mayBeOther = (call: ComparableCall) =>
       callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
     const mayBeMeant = (call: ComparableCall) =>
@@ -93,7 +94,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
       if (!isVague && others.length === 0) {
-        if (callId === null) unnamed.push({ only, near: calls.filter((call) => isNear(call) && isThen(call)) });
+        if (callId === null)
+          unnamed.push({ only, near: calls.filter((call) => isNear(call) && (isThen(call) || saysThat(call))) });
         else seen.add(only);
         continue;
       }
@@ -156,6 +158,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
       id: `c${index}`,
       ...call,
       own: [],
+      isUnsent: false,
       doubtful: new Set(),
       from: address ?? name,
       namesAlone: address === null ? [name] : null,
@@ -186,6 +189,7 @@ const lineArb = fc.record({
   otherSender: orNone("whatsapp:1"),
   values: fc.constant([]),
   arrivals: fc.constant([]),
+  refusals: fc.constant([]),
   parts: fc.constant([]),
   hasWebhookId: fc.constant(false),
 });
@@ -224,6 +228,7 @@ const NOTHING = {
   otherSender: null,
   values: [],
   arrivals: [],
+  refusals: [],
   parts: [],
   hasWebhookId: false,
 };
@@ -282,6 +287,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     namesAlone: [""],
     otherSenders: [""],
     own: [],
+    isUnsent: false,
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

@@ -3,10 +3,20 @@ import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
+import { isUnsent } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
-import { contentKey, looseContentKey, messageIdsIn, minuteOf, type SeenLine, textKey, valueKey } from "./seen-list.js";
+import {
+  contentKey,
+  givesAddress,
+  looseContentKey,
+  messageIdsIn,
+  minuteOf,
+  type SeenLine,
+  textKey,
+  valueKey,
+} from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -23,6 +33,7 @@ export interface CompareOptions {
 export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
+  readonly isUnsent: boolean;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
@@ -71,6 +82,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   return {
     id,
     status,
+    isUnsent: isUnsent(call),
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
@@ -241,12 +253,56 @@ export function comparedFields(wanted: WantedCall, call: ComparableCall): readon
   return both.length === 0 && areParsed ? null : [...fields, ...both];
 }
 
+/** Lines of one shape have the same fields to compare with calls of one shape. */
+export function shapeOfLine({ line: { callId, kind, minute, content }, senders, anySender }: WantedCall): string {
+  const values = [callId, kind, minute, content].map((value) => value !== null);
+  return JSON.stringify([...values, ...[...SENDER_KINDS.map((kind) => senders[kind]), anySender].map(formOf)]);
+}
+
+export function shapeOfCall({ kinds, minutes, contents, senders }: ComparableCall): string {
+  const forms = SENDER_KINDS.map((kind) => formOf(senders[kind]));
+  return JSON.stringify([...[kinds, minutes, contents].map(({ length }) => length > 0), ...forms]);
+}
+
 /** Returns what the two have differently. */
 export function differences(wanted: WantedCall, call: ComparableCall): readonly string[] {
   const { messageId } = wanted.line;
   const fields = (comparedFields(wanted, call) ?? ["anySender"]).filter((field) => !agree(field, wanted, call));
   const names = fields.map((field) => (isOfSender(field) ? "sender" : field === "minute" ? "time" : field));
   return messageId === null || call.messageIds.includes(messageId) ? names : ["message id", ...names];
+}
+
+/**
+ * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
+ * line's. Without a call id, the sender and the content or the time must agree, and no time may be left uncompared. A sender without an
+ * address has a name, other members, or nothing.
+ */
+export function identifies(wanted: WantedCall, call: ComparableCall): boolean {
+  const { line } = wanted;
+  if (line.callId !== null) return true;
+  if (line.minute !== null && call.hasUnreadDate) return false;
+  const compared = comparedFields(wanted, call) ?? [];
+  const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
+  const isSure = (value: string | number | null): boolean =>
+    typeof value === "string" && !call.doubtful.has(value) && !wanted.doubtful.has(value);
+  const isSameAddress = (field: Field): boolean =>
+    VALUES[field][0](call).some((value) => isSure(value) && VALUES[field][1](wanted).includes(value));
+  if (compared.some((field) => isOfSender(field) && isSameAddress(field))) return hasContent || hasTime;
+  const isSameName = call.namesAlone?.includes(textKey(line.name ?? "")) === true;
+  const isSameSender = !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
+  return isSameSender && hasContent && hasTime;
+}
+
+/** Without a sender or a time, a call matches lines of every sender or time. */
+export function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
+  const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
+  const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
+  return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
+}
+
+/** Returns the ignored columns of the line that mention a refusal. What the sender wrote says nothing of the receiver. */
+export function refusalsOf({ refusals }: SeenLine, { contents }: ComparableCall): readonly string[] {
+  return refusals.flatMap(({ name, key }) => (contents.includes(key) ? [] : [name]));
 }
 
 const FIELD_OF: Readonly<Record<string, Field>> = {

@@ -6,10 +6,14 @@ import {
   comparedFields,
   differences,
   type Field,
-  formOf,
+  identifies,
   isOfSender,
+  lacksFieldOf,
   type ParsePhone,
+  refusalsOf,
   SENDER_KINDS,
+  shapeOfCall,
+  shapeOfLine,
   type UncomparedValue,
   uncomparedValues,
   VALUES,
@@ -19,28 +23,37 @@ import {
 } from "./comparable-call.js";
 import { isUuid } from "./received-field.js";
 import { timeInId } from "./replay-plan.js";
-import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
+import type { SeenLine } from "./seen-list.js";
 
-export interface SeenMatch {
+export interface SeenMatch extends Readonly<LineCounts> {
   /** The receiver has these: each is the only match of a line that identifies it. */
   readonly seen: readonly ComparableCall[];
-  /** So many of them have their id in a line. */
+  /** So many of those that are seen have their id in a line, so nobody has to look. */
   readonly seenById: number;
   /** So many more have it in a line that may number something else (`isConfirmed`). */
   readonly unconfirmed: number;
   /** The lines by which they are seen have these values, which took no part. */
   readonly uncompared: readonly UncomparedValue[];
   readonly ambiguous: readonly ComparableCall[];
-  /** So many lines match no call, not even nearly. */
-  readonly unmatched: number;
-  /** So many lines don't identify the FAILED call that is their only match. */
-  readonly vague: number;
-  /** So many lines match no call, but agree with one in all but the time. */
-  readonly atOtherTimes: number;
   /** Lines that match no call nearly match a FAILED one, which has these differently. */
   readonly unlike: readonly string[];
+  /** Lines that match a FAILED call mention a refusal in these columns, which are ignored. */
+  readonly refusing: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
+}
+
+interface LineCounts {
+  /** So many lines match no call, not even nearly. */
+  unmatched: number;
+  /** So many lines don't identify the FAILED call that is their only match. */
+  vague: number;
+  /** So many lines match no call, but agree with one in all but the time. */
+  atOtherTimes: number;
+  /** So many lines match a FAILED call that was never sent. */
+  unsent: number;
+  /** So many lines may be of a reply that arrived, and that no line has, instead of the FAILED call that they match. */
+  unlisted: number;
 }
 
 export interface MatchOptions {
@@ -70,12 +83,13 @@ export async function matchSeen(
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
-  let [unmatched, vague, atOtherTimes] = [0, 0, 0];
+  const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
+  const refusing = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
-  const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
+  const isToSettle = (call?: ComparableCall): call is ComparableCall => call?.status === "FAILED" && call.id !== "";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
-    if (near.length === 0) unmatched += 1;
+    if (near.length === 0) counts.unmatched += 1;
     for (const alike of near) {
       if (taken.has(alike)) continue;
       taken.add(alike);
@@ -95,17 +109,17 @@ export async function matchSeen(
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches) matched.add(found);
-      const unlikeParts = only === undefined ? [] : each.parts.flatMap((part) => differences(part, only));
-      const isAtOtherTime = only !== undefined && !mayHaveArrived(each.line, only, now);
-      const isVague = only !== undefined && !identifies(each, only);
-      if (isVague && isToSettle(only)) vague += 1;
+      const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
+      const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
+      const refusals = isToSettle(only) ? refusalsOf(each.line, only) : [];
       const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
-      if (near.some(([call]) => differences(each, call).join() === "time")) atOtherTimes += 1;
+      for (const doubt of doubts) counts[doubt] += 1;
+      for (const name of unlikeParts) unlike.add(name);
+      for (const name of refusals) refusing.add(name);
+      if (near.some(([call]) => differences(each, call).join() === "time")) counts.atOtherTimes += 1;
       else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
-      if (isAtOtherTime && isToSettle(only)) atOtherTimes += 1;
-      if (only !== undefined && isToSettle(only)) for (const name of unlikeParts) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
-      if (only === undefined || isVague || isAtOtherTime || unlikeParts.length > 0 || others.length > 0)
+      if (only === undefined || [doubts, unlikeParts, refusals, others].some(({ length }) => length > 0))
         take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
@@ -120,7 +134,8 @@ export async function matchSeen(
   await inTurns(unnamed, clock, ({ line, call }) => {
     const isOpen = hasUnlisted(line, call);
     (isOpen ? possible : seen).add(call);
-    if (!isOpen) uncompared.push(...uncomparedValues(line, call));
+    if (isOpen) counts.unlisted += 1;
+    else uncompared.push(...uncomparedValues(line, call));
   });
   return {
     seen: calls.filter((call) => seen.has(call)),
@@ -128,10 +143,9 @@ export async function matchSeen(
     unconfirmed: named.size - confirmed.size,
     uncompared,
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
-    unmatched,
-    vague,
-    atOtherTimes,
+    ...counts,
     unlike: [...unlike],
+    refusing: [...refusing],
     waiting: waiting.size,
   };
 }
@@ -148,44 +162,33 @@ function mayHaveArrived({ arrivals }: SeenLine, { id, minutes }: ComparableCall,
   return arrivals.every((instants) => instants.some((at) => at >= earliest && at <= now + DAY_MS));
 }
 
-const [ANY_TIME, NO_TIME] = ["any time", "no time"];
+const DOUBTS = ["vague", "atOtherTimes", "unsent"] as const;
+type Doubt = (typeof DOUBTS)[number];
+
+/** Returns why a line leaves open the only call that it matches. */
+function doubtsOf(wanted: WantedCall, call: ComparableCall, now: number): readonly Doubt[] {
+  const doubts: Readonly<Record<Doubt, boolean>> = {
+    vague: !identifies(wanted, call),
+    atOtherTimes: !mayHaveArrived(wanted.line, call, now),
+    unsent: call.isUnsent,
+  };
+  return DOUBTS.filter((doubt) => doubts[doubt]);
+}
+
+const [ANY, NO_TIME, NO_CONTENT] = ["any", "no time", "no content"];
 
 /** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
 function timesOf({ line }: WantedCall, call: ComparableCall): Values {
-  return line.minute === null || call.minutes.length === 0 ? [ANY_TIME] : [line.minute, NO_TIME];
+  return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
 }
 
-/** Without a sender or a time, a call matches lines of every sender or time. */
-function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
-  const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
-  const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
-  return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
+function contentsOf({ line }: WantedCall, call: ComparableCall): Values {
+  return line.content === null || call.contents.length === 0 ? [ANY] : [line.content, NO_CONTENT];
 }
 
 /** A receiver may number what it gets, too, and its number be an id that a sender chose for another call, unless the sender agrees. */
 function isConfirmed(wanted: WantedCall, call: ComparableCall): boolean {
   return isUuid(call.id) || wanted.line.hasWebhookId || comparedFields(wanted, call)?.some(isOfSender) === true;
-}
-
-/**
- * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
- * line's. Without a call id, the sender and the content or the time must agree, and no time may be left uncompared. A sender without an
- * address has a name, other members, or nothing.
- */
-function identifies(wanted: WantedCall, call: ComparableCall): boolean {
-  const { line } = wanted;
-  if (line.callId !== null) return true;
-  if (line.minute !== null && call.hasUnreadDate) return false;
-  const compared = comparedFields(wanted, call) ?? [];
-  const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
-  const isSure = (value: string | number | null): boolean =>
-    typeof value === "string" && !call.doubtful.has(value) && !wanted.doubtful.has(value);
-  const isSameAddress = (field: Field): boolean =>
-    VALUES[field][0](call).some((value) => isSure(value) && VALUES[field][1](wanted).includes(value));
-  if (compared.some((field) => isOfSender(field) && isSameAddress(field))) return hasContent || hasTime;
-  const isSameName = call.namesAlone?.includes(textKey(line.name ?? "")) === true;
-  const isSameSender = !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
-  return isSameSender && hasContent && hasTime;
 }
 
 const PER_TURN = 256;
@@ -196,17 +199,6 @@ async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: 
     if (index % PER_TURN === 0) await clock.nextTurn();
     work(item);
   }
-}
-
-/** Lines of one shape have the same fields to compare with calls of one shape. */
-function shapeOfLine({ line: { callId, kind, minute, content }, senders, anySender }: WantedCall): string {
-  const values = [callId, kind, minute, content].map((value) => value !== null);
-  return JSON.stringify([...values, ...[...SENDER_KINDS.map((kind) => senders[kind]), anySender].map(formOf)]);
-}
-
-function shapeOfCall({ kinds, minutes, contents, senders }: ComparableCall): string {
-  const forms = SENDER_KINDS.map((kind) => formOf(senders[kind]));
-  return JSON.stringify([...[kinds, minutes, contents].map(({ length }) => length > 0), ...forms]);
 }
 
 type Filled<Item> = readonly [Item, ...Item[]];
@@ -227,11 +219,12 @@ class CallIndex {
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const isUndated = call.hasUnreadDate || call.minutes.length === 0;
-    const times = [ANY_TIME, ...call.minutes, ...(isUndated ? [NO_TIME] : [])];
+    const times = [ANY, ...call.minutes, ...(isUndated ? [NO_TIME] : [])];
+    const contents = call.contents.length === 0 ? [NO_CONTENT] : call.contents;
     for (const kind of SENDER_KINDS) {
-      const ofSender = [call.messageIds, [kind], call.senders[kind], times];
-      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
-      for (const key of this.#keys(...ofSender, call.otherContents)) append(this.#byOtherContent, key, call);
+      const ofSender = [call.messageIds, [kind], call.senders[kind]];
+      for (const key of this.#keys(...ofSender, [...times, ...contents])) append(this.#bySender, key, call);
+      for (const key of this.#keys(...ofSender, times, call.otherContents)) append(this.#byOtherContent, key, call);
     }
   }
 
@@ -265,7 +258,7 @@ class CallIndex {
 
   /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [[ANY_TIME]], match)];
+    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [[ANY]], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -273,7 +266,10 @@ class CallIndex {
     return this.#ofSender(this.#byOtherContent, wanted, [timesOf(wanted, match), [wanted.line.looseContent]], match);
   }
 
-  /** Returns what tells whether the sender has, at the time of the match, a reply to the message that arrived, and that no line has. */
+  /**
+   * Returns what tells whether a reply of the sender to the message arrived, which no line has and a line may be of: the list's clock may be
+   * another one, so the content or the time is enough.
+   */
   unlistedFinder(listed: ReadonlySet<ComparableCall>): (wanted: WantedCall, match: ComparableCall) => boolean {
     const known = new Map<readonly ComparableCall[], boolean>();
     const hasUnlisted = (calls: readonly ComparableCall[]): boolean => {
@@ -281,7 +277,8 @@ class CallIndex {
       known.set(calls, has);
       return has;
     };
-    return (wanted, match) => this.#ofSender(this.#bySender, wanted, [timesOf(wanted, match)]).some(hasUnlisted);
+    return (wanted, match) =>
+      this.#ofSender(this.#bySender, wanted, [[...timesOf(wanted, match), ...contentsOf(wanted, match)]]).some(hasUnlisted);
   }
 
   #ofSender(

@@ -12,50 +12,29 @@ import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
 import { listMatchingCalls } from "./call-scope.js";
-import {
-  type ComparableCall,
-  type CompareOptions,
-  comparableCall,
-  type ParsePhone,
-  type UncomparedValue,
-} from "./comparable-call.js";
-import { matchSeen } from "./match-seen.js";
+import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
+import { matchSeen, type SeenMatch } from "./match-seen.js";
 import { idsLike, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
-export interface ReconcilePlan {
+/** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
+export interface ReconcilePlan extends Omit<SeenMatch, "seen"> {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
-  /** The list has the ids of so many of them. The others match by less, so a user has to look. */
-  readonly seenById: number;
-  /** So many of them have an id that a sender chose in a list of more than ids, and their sender wasn't compared. */
-  readonly unconfirmed: number;
-  /** The lines by which calls are seen have these values, which took no part. */
-  readonly uncompared: readonly UncomparedValue[];
-  /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
-  readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
   /** The calls were listed until this instant. */
   readonly listedAt: number;
   /** The same instant of the service's clock, or null if the service doesn't say it. */
   readonly serviceListedAt: number | null;
   readonly failed: number;
-  readonly unmatched: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
   /** The list has the ids of all FAILED calls and nothing else, though there are SUCCESS calls, which the receiver has. */
   readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
-  /** So many lines don't identify the FAILED call that is their only match. */
-  readonly vague: number;
-  readonly atOtherTimes: number;
-  /** Lines that nearly match a FAILED call have these differently. */
-  readonly unlike: readonly string[];
-  /** The list has the ids of so many PENDING calls, which the service is going to send. */
-  readonly waiting: number;
   /** So many different numbers can't be parsed, so they aren't compared. */
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
@@ -104,17 +83,14 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const open = failed.filter(({ id }) => !notSent.has(id));
     draft.keepOnly(new Set(arrived.leaveOut(callback.id, open).map(({ id }) => id)));
     return {
+      ...match,
       callback,
       seen: match.seen.map(({ id }) => id),
-      seenById: match.seenById,
-      unconfirmed: match.unconfirmed,
-      uncompared: match.uncompared,
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
       listedAt,
       serviceListedAt,
       failed: failed.length,
-      unmatched: match.unmatched,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
       mayBeOfFailed:
         failed.length > 0 &&
@@ -123,10 +99,6 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
         seen.lines.every(({ values }) => values.length === 0) &&
         calls.some(({ status }) => status === "SUCCESS"),
       heading: findHeading(seen, calls),
-      vague: match.vague,
-      atOtherTimes: match.atOtherTimes,
-      unlike: match.unlike,
-      waiting: match.waiting,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
       mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),

@@ -76,11 +76,29 @@ const NO = /^(?:f|false|no|never|n|0(?:\.0+)?)?$/i;
 
 /** What this misses is rejected all the same, but a hint proposes to ignore the column. */
 export function mentionsRefusal(name: string, value: string): boolean {
-  return (
-    saysWhetherReceived(name) ||
-    NO.test(value.trim()) ||
-    [name, value].some((text) => REFUSAL.some((pattern) => pattern.test(text)))
-  );
+  return saysWhetherReceived(name) || NO.test(value.trim()) || [name, value].some(hasRefusal);
+}
+
+/** Dates and ids may have digits like a code. */
+function hasRefusal(text: string): boolean {
+  return REFUSAL.some((pattern) => pattern.test(text)) && !DISTINCT_KINDS.some((isOfKind) => isOfKind(text));
+}
+
+/** A header such as content-length may be a number like a code. */
+export function saysRefused(name: string, value: string): boolean {
+  const isCount = /(?:^|\.)headers?\./.test(name) && /^\d+$/.test(value);
+  return hasRefusal(value) && !isCount;
+}
+
+/** Values of one kind all differ as a rule, so they don't say yes of one line and no of another. */
+export const DISTINCT_KINDS: readonly ((value: string) => boolean)[] = [isArrivalDate, isHexId, isLongNumber];
+
+function isHexId(text: string): boolean {
+  return /^(?=.{16})[\da-f]+(?:-[\da-f]+)*$/i.test(text);
+}
+
+function isLongNumber(text: string): boolean {
+  return /^\d{4,}$/.test(text);
 }
 
 /** Such as `status=503`, `exit:1`, `---503---` and `//503`. */

@@ -77,6 +77,8 @@ export interface SeenLine {
   readonly values: readonly SeenValue[];
   /** The line says so often when it arrived, each time at one of these instants. */
   readonly arrivals: readonly (readonly number[])[];
+  /** Columns that are ignored mention a refusal, with the key of a content (`contentKey`). */
+  readonly refusals: readonly { readonly name: string; readonly key: string }[];
   /** A line with bodies has its own fields and those of each body also apart. The whole line has the last value of each. */
   readonly parts: readonly SeenLine[];
 }
@@ -134,7 +136,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
       else if (!isCompared(field) || saysWhetherReceived(name)) columns.add(name, value);
     }
     for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
-    return { line, fields: renamed, bodies: columns.bodies, arrivals: columns.arrivals };
+    return { line, fields: renamed, bodies: columns.bodies, arrivals: columns.arrivals, refused: columns.refusals };
   });
   const order = dateOrder ?? requireOrder(read, areBodies);
   // The dates of bodies are written as they were delivered.
@@ -142,7 +144,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const bodyOrder = requireOrder(bodies, true, dateOrder);
   const distinct = new Map<string, SeenLine>();
   const zones = new Set<boolean | null>();
-  for (const { line, fields, bodies, arrivals } of read) {
+  for (const { line, fields, bodies, arrivals, refused } of read) {
     if (!areBodies) for (const field of fields) requireWhole(line, field);
     const ids = [fields, ...bodies].flat().filter(([name]) => ID_COLUMNS.has(name));
     const parts = [fields, ...bodies].map((part, index) => {
@@ -150,7 +152,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
       for (const [name, value] of part) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, reading.order));
       return seenLine(line, [...ids, ...part], reading);
     });
-    const seen = { ...parts.reduce(addGiven), arrivals, parts: bodies.length === 0 ? [] : parts };
+    const refusals = refused.map(([name, value]) => ({ name, key: contentKey(value) }));
+    const seen = { ...parts.reduce(addGiven), arrivals, refusals, parts: bodies.length === 0 ? [] : parts };
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
@@ -276,6 +279,7 @@ function seenLine(line: number, given: Fields, { timezone, order, areIds }: Line
     otherSender: text(OTHER_SENDER),
     values: values.map((field) => ({ name: field[0], key: valueKey(...field), isCompared: isUsed(field) })),
     arrivals: [],
+    refusals: [],
     parts: [],
   };
 }

@@ -1,6 +1,7 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
 import { idKey } from "../../domain/call.js";
 import { shellQuote } from "../../domain/command-line.js";
+import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
 import { objectOf } from "../../wire/json/json-value.js";
@@ -19,14 +20,27 @@ import {
   otherMembers,
   readDocument,
 } from "./body-fields.js";
-import { isArrivalDate, mentionsRefusal, readArrival, saysReceived, saysWhetherReceived } from "./received-field.js";
+import {
+  DISTINCT_KINDS,
+  isArrivalDate,
+  mentionsRefusal,
+  readArrival,
+  saysReceived,
+  saysRefused,
+  saysWhetherReceived,
+} from "./received-field.js";
 
 interface Column {
   /** The names of all levels, as `columnName` returns them: `res.statuscode`. */
   readonly name: string;
-  readonly line: number;
-  readonly value: string;
-  readonly mentionsRefusal: boolean;
+  /** Its first values, that which mentions a refusal before the others. */
+  values: Map<string, { readonly value: string; readonly line: number }>;
+  /** All its values are of these kinds. */
+  kinds: typeof DISTINCT_KINDS;
+  /** So many lines have it. The index is that of the last one. */
+  lines: number;
+  lastIndex: number;
+  mentionsRefusal: boolean;
 }
 
 /** Programs leave out what has no value. */
@@ -43,6 +57,7 @@ export class UncomparedColumns {
   #ids: Fields = [];
   #bodies: Fields[] = [];
   #arrivals: (readonly number[])[] = [];
+  #refusals: Fields[number][] = [];
   /** These say that their line was received, or have its body. The value is the index of the first line that lacks the column. */
   readonly #received = new Map<string, number>();
 
@@ -56,6 +71,7 @@ export class UncomparedColumns {
     this.#ids = fields.filter(([name]) => ID_COLUMNS.has(name));
     this.#bodies = [];
     this.#arrivals = [];
+    this.#refusals = [];
   }
 
   /** The bodies that the line has, which a call is compared with as with the line itself. */
@@ -68,11 +84,16 @@ export class UncomparedColumns {
     return this.#arrivals;
   }
 
+  /** What the line's ignored columns say of a refusal. */
+  get refusals(): Fields {
+    return this.#refusals;
+  }
+
   /** Looks at all levels of the value, also where it is a text that is JSON or XML. What is ignored may have a body of the line all the same. */
   add(name: string, value: unknown, isIgnored = this.ignores(name)): void {
     const inner = typeof value === "string" && /^\s*[{[<]/.test(value) ? readDocument(value.trim())?.value : value;
     const members = typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-    if (members.length === 0 && !isIgnored) this.#addValue(name || NAMELESS, textOf(value));
+    if (members.length === 0) this.#addLeaf(name || NAMELESS, textOf(value), isIgnored);
     const isBody = this.#isBodyOfLine(inner);
     if (isBody && (isDeliveredBody(inner) || saysThatItIsABody(name.split(".").at(-1) ?? "")))
       this.#addBody(name, objectOf(inner), isIgnored);
@@ -84,6 +105,11 @@ export class UncomparedColumns {
       if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
       this.add(whole, memberValue, isIgnored || this.ignores(whole));
     }
+  }
+
+  #addLeaf(name: string, value: string, isIgnored: boolean): void {
+    if (!isIgnored) this.#addValue(name, value);
+    else if (saysRefused(name, value)) this.#refusals.push([name, value]);
   }
 
   /** A line that lacks what others have a body in, or an empty value of it, may be one that a join hasn't found. */
@@ -100,9 +126,9 @@ export class UncomparedColumns {
     this.addUnused(name, line, MISSING);
   }
 
-  /** A value of a compared field took no part in the comparison of its line. */
-  addUnused(name: string, line: number, value: string): void {
-    if (!this.ignores(name)) this.#addColumn(name, line, value);
+  /** A value of a compared field took no part in the comparison of its line. Equal keys are of equal values. */
+  addUnused(name: string, line: number, value: string, key = value): void {
+    if (!this.ignores(name)) this.#addColumn(name, line, value, key);
   }
 
   /** A log may have the body that was received. If the line has only the call's id, its form tells. */
@@ -130,11 +156,25 @@ export class UncomparedColumns {
     this.#received.set(name, firstWithout === index ? index + 1 : firstWithout);
   }
 
-  #addColumn(name: string, line: number, value: string): void {
-    if (this.#columns.get(name)?.mentionsRefusal !== true) {
-      const column = { name, line, value, mentionsRefusal: isId(name) || mentionsRefusal(name, value) };
-      if (column.mentionsRefusal || !this.#columns.has(name)) this.#columns.set(name, column);
+  #addColumn(name: string, line: number, value: string, key = value): void {
+    const nothing = { values: new Map(), kinds: DISTINCT_KINDS, lines: 0, lastIndex: -1, mentionsRefusal: false };
+    const column: Column = this.#columns.get(name) ?? { name, ...nothing };
+    this.#columns.set(name, column);
+    // An empty value has been named already.
+    if (value === MISSING && column.mentionsRefusal) return;
+    if (!column.mentionsRefusal && (isId(name) || mentionsRefusal(name, value))) {
+      column.mentionsRefusal = true;
+      column.values = new Map([[key, { value, line }], ...column.values]);
     }
+    if (column.values.size < MAX_COUNTED && !column.values.has(key)) column.values.set(key, { value, line });
+    column.kinds = column.kinds.filter((isOfKind) => isOfKind(value));
+    if (column.lastIndex !== this.#lines.length) column.lines += 1;
+    column.lastIndex = this.#lines.length;
+  }
+
+  /** Such a column can say yes of one line and no of another. */
+  #differs({ values, kinds, lines }: Column): boolean {
+    return (values.size > 1 && kinds.length === 0) || lines < this.#lines.length;
   }
 
   ignores(name: string): boolean {
@@ -160,27 +200,36 @@ export class UncomparedColumns {
     if (this.#columns.size === 0) return;
     const columns = [...this.#columns.values()];
     const refusals = columns.filter((column) => column.mentionsRefusal);
-    const others = columns.filter((column) => !column.mentionsRefusal);
+    const others = columns.filter((column) => !column.mentionsRefusal && !this.#differs(column));
+    const different = columns.filter((column) => !column.mentionsRefusal && this.#differs(column));
     const message = [
-      ...(others.length === 0 ? [] : [`the list has columns that aren't compared: ${showColumns(others)}`]),
-      ...(refusals.length === 0 ? [] : [`${showColumns(refusals)} may say that the line wasn't received`]),
+      ...(others.length === 0 ? [] : [`the list has columns that aren't compared: ${showColumns(others, 1)}`]),
+      ...(different.length === 0
+        ? []
+        : [`columns that aren't compared differ between lines: ${showColumns(different, MAX_VALUES, this.#lines.length)}`]),
+      ...(refusals.length === 0 ? [] : [`${showColumns(refusals, MAX_VALUES)} may say that the line wasn't received`]),
     ];
     const hint = [
       ...(refusals.length === 0 ? [] : ["give only the lines that were received"]),
       ...(others.length === 0
-        ? ["--ignore NAME if a column means something else"]
+        ? []
         : [
-            `for columns that don't say whether a line was: --ignore ${shellQuote(this.#flagFor(others, refusals))}`,
-            `for what a call has too: --map content=NAME (names: ${COMPARED_FIELDS.join(", ")})`,
+            `for columns that don't say whether a line was: --ignore ${shellQuote(this.#flagFor(others, [...refusals, ...different]))}`,
           ]),
+      ...(different.length === 0
+        ? []
+        : ["--ignore NAME for one that differs, if none of its values means that its line wasn't received"]),
+      others.length + different.length === 0
+        ? "--ignore NAME if a column means something else"
+        : `for what a call has too: --map content=NAME (names: ${COMPARED_FIELDS.join(", ")})`,
       "nothing was done",
     ];
     throw new WhcbError("malformed", message.join("; "), { hint: hint.join("; ") });
   }
 
-  /** A prefix stands for several columns, but for none that says whether a line was received. */
-  #flagFor(columns: readonly Column[], refusals: readonly Column[]): string {
-    const taken = new Set([...refusals.map(({ name }) => name), ...this.#received.keys()].flatMap(prefixesOf));
+  /** A prefix stands for several columns, but for none that says whether a line was received, or that the user has to look at. */
+  #flagFor(columns: readonly Column[], decided: readonly Column[]): string {
+    const taken = new Set([...decided.map(({ name }) => name), ...this.#received.keys()].flatMap(prefixesOf));
     const numbers = new Map<string, number>();
     for (const { name } of columns) for (const prefix of prefixesOf(name)) numbers.set(prefix, (numbers.get(prefix) ?? 0) + 1);
     const shortest = ({ name }: Column): string =>
@@ -208,16 +257,26 @@ function prefixesOf(name: string): readonly string[] {
   return [...name.matchAll(/\.|$/g)].map(({ index }) => name.slice(0, index));
 }
 
+/** A log may have as many values as lines. */
+const MAX_COUNTED = 1_000;
 const MAX_SHOWN = 20;
+const MAX_VALUES = 3;
 const MAX_PROPOSED = 200;
 const MAX_VALUE = 40;
 /** The headers of a log have keys. */
 const LONGEST_FLAG = 5;
 
-function showColumns(columns: readonly Column[]): string {
-  const shown = columns.slice(0, MAX_SHOWN).map(({ name, line, value }) => {
-    const isSecret = isSecretName(name) && !saysWhetherReceived(name) && value.length > LONGEST_FLAG;
-    return `${name}=${(isSecret ? "****" : maskUrlsIn(value).slice(0, MAX_VALUE)) || "(empty)"} on line ${line}`;
+/** Shows so many values of each column. One that fewer than `linesInAll` lines have is named as missing on others. */
+function showColumns(columns: readonly Column[], shownValues: number, linesInAll = 0): string {
+  const shown = columns.slice(0, MAX_SHOWN).map(({ name, values, lines }) => {
+    const isSecret = isSecretName(name) && !saysWhetherReceived(name);
+    const texts = [...values.values()].slice(0, shownValues).map(({ value, line }) => {
+      const text = isSecret && value.length > LONGEST_FLAG ? "****" : maskUrlsIn(value).slice(0, MAX_VALUE);
+      return `${text || "(empty)"} on line ${line}`;
+    });
+    const more = shownValues === 1 ? 0 : values.size - texts.length;
+    const others = more > 0 ? [`and ${values.size === MAX_COUNTED ? "at least " : ""}${count(more, "other value")}`] : [];
+    return `${name}=${[...texts, ...others, ...(lines < linesInAll ? [`${MISSING} on others`] : [])].join(", ")}`;
   });
   const more = columns.length - MAX_SHOWN;
   return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");

@@ -14,14 +14,17 @@ const LACKS_WAITING =
 export type Warnings = readonly (readonly string[])[];
 
 export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings): Warnings {
-  const { ambiguous, unmatched, vague, atOtherTimes, unlike } = plan;
+  const { ambiguous, unmatched, vague, atOtherTimes, unsent, unlisted, unlike, refusing } = plan;
   const { unreadableNumbers, mixesZones, mayLackWaiting, mayBeOfFailed } = plan;
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
   const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
+  const neverSent = `${count(unsent, "line")} matching a call that was never sent, so your system can't have it from here`;
+  const otherReplies = `${count(unlisted, "line")} that may be another reply's: one of the same sender with the same content or time arrived, and no line has it; is your system's clock or time zone another one?`;
   const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
+  const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
@@ -29,7 +32,10 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
     vague === 0 ? [] : [unsure],
     atOtherTimes === 0 ? [] : [times],
+    unsent === 0 ? [] : [neverSent],
+    unlisted === 0 ? [] : [otherReplies],
     unlike.length === 0 ? [] : [differ],
+    refusing.length === 0 ? [] : [refusals],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],

@@ -209,7 +209,7 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
   const columns = new UncomparedColumns(ignored);
   for (const { line, name, key } of uncompared) {
     const listed = name === OTHER_SENDER ? "from" : (listNames.get(name) ?? name);
-    columns.addUnused(listed, line, name === "content" ? "(text)" : key);
+    columns.addUnused(listed, line, name === "content" ? "(text)" : key, key);
   }
   columns.requireNone();
 }

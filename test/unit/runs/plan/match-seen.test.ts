@@ -230,6 +230,17 @@ describe("a line that matches one call", () => {
     expect(await match(calls, both)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
   });
 
+  it("leaves open the call that it names if an ignored column mentions a refusal, but for what the sender wrote", async () => {
+    const calls = { c1: { reply: { content: "my order failed" } } };
+    const matchIgnoring = (list: string) => matchList(calls, list, { ...options, ignored: new Set(["text"]) });
+    const isOpen = { seen: [], ambiguous: [{ id: "c1" }], refusing: ["text"] };
+    expect(await matchIgnoring("callid,text\nc1,rejected\n")).toMatchObject(isOpen);
+    expect(await matchIgnoring("callid,text\nc1,rejected\nc1,stored\n")).toMatchObject({ seen: [{ id: "c1" }], ambiguous: [] });
+    expect(await matchIgnoring("callid,text\nc1,my order failed\n")).toMatchObject({ seen: [{ id: "c1" }], refusing: [] });
+    const unnamed = "messageid,mobile,content,text\nA1,61400000001,my order failed,rejected\n";
+    expect(await matchIgnoring(unnamed)).toMatchObject(isOpen);
+  });
+
   it("means the call that it spells, and none of those whose ids are equal otherwise", async () => {
     const [dashed, plain, other] = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000"].flatMap(
       (id, index) => (index === 0 ? [id] : [id, id.toLowerCase()]),
@@ -354,6 +365,19 @@ describe("a line that matches one call", () => {
     expect(await match(at("25/11/26 09:30"), body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
     expect(await match(at("yesterday"), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
     expect(await match(at(""), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
+  });
+
+  it("leaves it open if no line has another reply of the sender that says the same and arrived, whenever that was", async () => {
+    const calls = { A: {}, B: { reply: { date: "25/11/26 10:30" }, status: "SUCCESS" } } as const;
+    expect(await matchList(calls, body({}))).toMatchObject({ seen: [], ambiguous: [{ id: "A" }], unlisted: 1 });
+    expect(await matchList(calls, body({}) + body(calls.B))).toMatchObject({ seen: [{ id: "A" }], unlisted: 0 });
+    expect(await match(calls, "A\n")).toMatchObject({ seen: ["A"] });
+    const timed = rows("messageid,mobile,acknowledged", "A1,61400000001,24/11/26 09:30");
+    expect(await match(calls, timed)).toMatchObject({ seen: [], ambiguous: ["A"] });
+    for (const other of [{ messageId: "A2" }, { from: BOB }, { status: "FAILED" }, { status: "PENDING" }] as const)
+      expect(await match({ ...calls, B: { ...calls.B, ...other } }, body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    const isUnknown = { ...calls.B, listed: { responseMessage: { acknowledged: "25/11/26 10:30", content: ["Yes"] } } };
+    expect(await match({ ...calls, B: isUnknown }, body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
   });
 
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {

@@ -23,6 +23,7 @@ function aLine(over: Partial<SeenLine>): SeenLine {
     looseContent,
     values: expect.any(Array),
     arrivals: expect.any(Array),
+    refusals: [],
     parts: [],
     hasWebhookId: expect.any(Boolean),
     ...over,

@@ -16,7 +16,7 @@ const thrownBy = (text: string, ...ignored: readonly string[]): { message: strin
 
 test.each([
   ["webhook_id,http_response\no1,503\n", "httpresponse=503 on line 2"],
-  ["webhook_id,note\no1,x\no2,\n", "note=(empty) on line 3"],
+  ["webhook_id,note\no1,x\no2,\n", "note=(empty) on line 3, x on line 2"],
   ["webhook_id,\no1,0\n", "unnamed=0 on line 2"],
   ["webhook_id,errcode\no5,40001\n", "errcode=40001 on line 2"],
   [line({ level: "err" }), "level=err on line 1"],
@@ -307,10 +307,55 @@ describe("a column that means something else", () => {
 
 it("names each column once, with its first value, or the first one that may mean no, and many only by their number", () => {
   const many = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`c${index}`, `v${index}`]));
-  const text = line({ ...many, a: "x", b: "x" }) + line({ ...many, a: "failed", b: "y" }) + line({ a: "no" });
+  const text = line({ ...many, a: "x" }) + line({ ...many, a: "failed" }) + line({ ...many, a: "no" });
   const { message } = thrownBy(text);
-  expect(message).toContain("c18=v18 on line 1, c19=v19 on line 1, and 11 more; a=failed on line 2 may say ");
+  expect(message).toContain(
+    "c18=v18 on line 1, c19=v19 on line 1, and 10 more; a=failed on line 2, x on line 1, no on line 3 may say ",
+  );
   expect(message.match(/\ba=/g)).toHaveLength(1);
+});
+
+describe("a column that can say yes of one line and no of another", () => {
+  const ids = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0193a1b2-c3d4-7e5f-8091-a2b3c4d5e6f7"] as const;
+  const logged = (index: 0 | 1, msg?: string) =>
+    line({
+      level: 30,
+      at: `2026-11-29T18:05:0${index}Z`,
+      trace: ids[index],
+      pid: 4711 + index,
+      ...(msg && { log: { msg, v: 1 } }),
+    });
+
+  it("is named with its values, and the flag doesn't have it", () => {
+    const { message, hint } = thrownBy(logged(0, "stored reply") + logged(1, "gave up: database is locked"));
+    expect(message).toBe(
+      `the list has columns that aren't compared: level=30 on line 1, at=2026-11-29T18:05:00Z on line 1, trace=${ids[0]} on line 1, pid=4711 on line 1, ` +
+        "log.v=1 on line 1; columns that aren't compared differ between lines: log.msg=stored reply on line 1, gave up: database is locked on line 2",
+    );
+    expect(hint).toMatch(
+      /^for columns that don't say whether a line was: --ignore level,at,trace,pid,log\.v; --ignore NAME for one that differs, if none of its values means that its line wasn't received; /,
+    );
+  });
+
+  it("may be missing on some lines", () => {
+    const { message, hint } = thrownBy(logged(0, "gave up") + logged(1));
+    expect(message).toMatch(
+      /; columns that aren't compared differ between lines: log\.msg=gave up on line 1, \(missing\) on others, log\.v=/,
+    );
+    expect(hint).toContain("--ignore level,at,trace,pid; ");
+  });
+
+  it("has more values than are shown", () => {
+    const exits = (values: readonly number[]) => `callid,exit\n${values.map((value, index) => `c-${index},${value}\n`).join("")}`;
+    const { message, hint } = thrownBy(exits([7, 1, 2, 7, 3, 4]));
+    expect(message).toBe(
+      "columns that aren't compared differ between lines: exit=7 on line 2, 1 on line 3, 2 on line 4, and 2 other values",
+    );
+    expect(hint).toMatch(/^--ignore NAME for one that differs, /);
+    expect(thrownBy(exits([1, 0])).message).toBe("exit=0 on line 3, 1 on line 2 may say that the line wasn't received");
+    const many = Array.from({ length: 2_000 }, (_, index) => index % 1_500);
+    expect(thrownBy(exits(many.map((value) => -1 - value))).message).toContain(", and at least 997 other values");
+  });
 });
 
 it("shows no secrets of URLs and headers, and the beginning of a long value", () => {
@@ -320,6 +365,31 @@ it("shows no secrets of URLs and headers, and the beginning of a long value", ()
   expect(message).not.toMatch(/secret|c2VjcmV0|x{40}/);
   expect(message).toContain("headers.authorization=**** on line 1");
   expect(hint).toContain("--ignore 'res.note(1),headers'; ");
+});
+
+describe("an ignored column", () => {
+  const refusalsIn = (fields: object) =>
+    read(line({ log: fields }), "log").lines.flatMap(({ refusals }) => refusals.map(({ name }) => name));
+
+  test.each([
+    { msg: "rejected: 503" },
+    { res: { code: 503 } },
+    { res: '{"code":"4xx"}' },
+    { headers: { error: "timed out" } },
+    { steps: ["stored", "rolled back"] },
+  ])("mentions a refusal: %j", (fields) => {
+    expect(refusalsIn(fields)).toHaveLength(1);
+  });
+
+  test.each([
+    { error: null, errors: 0, failed: false, rejected: "" },
+    { at: "2026-11-29 18:05:00.500", time: 1_795_976_301_170 },
+    { trace: "00-4bf92f3577b34da6a3ce929d0e0e4412-00f067aa0ba90412-01", id: "f47ac10b-58cc-4372-a567-0e02b2c3d479" },
+    { req: { headers: { "content-length": "412", "x-forwarded-port": 443 } } },
+    { body: BODY },
+  ])("mentions none: %j", (fields) => {
+    expect(refusalsIn(fields)).toEqual([]);
+  });
 });
 
 test.each([
