@@ -243,7 +243,7 @@ describe("replay", () => {
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
     const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
-    expect(note).toMatch(/^note: the run of .* is unfinished; `whcb replay --resume \S+` finishes it\n/);
+    const [, runId] = /^note: the run of .* is unfinished; `whcb replay --resume (\S+)` finishes it\n/.exec(note) ?? [];
     await machine.works(["callbacks", "update", "demo", "--url", `${(await machine.listen()).url}/hook`]);
     // The URL is another one than was confirmed.
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
@@ -252,6 +252,8 @@ describe("replay", () => {
         /^The URL has changed since the run began\.\ndemo: http[\s\S]*\nerror: confirmation needed: add --yes\n/,
       ),
     });
+    const typed = await machine.whcb(["replay", "--no-canary", "--resume", "--rate", "9/s"]);
+    expect(typed.stderr).toContain(`\nhint: to continue, type: whcb replay --no-canary --resume ${runId} --rate 9/s --yes\n`);
     // The canary is sent again.
     const resumed = await machine.whcb(["replay", "--resume", "--yes"]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^5 calls replayed in /) });
@@ -903,6 +905,7 @@ describe("undo without a run", () => {
     const [run] = await runIds();
     const { code, stderr } = await answered("y\n");
     expect([code, stderr]).toEqual([2, expect.stringContaining(`error: run ${run} is a reconcile: only what mark-success`)]);
+    expect(await machine.whcb(["undo", "--yes"])).toMatchObject({ code: 2, stderr });
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
@@ -918,11 +921,12 @@ describe("undo without a run", () => {
       [
         `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
         expect.stringMatching(
-          `^hint: .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks its calls`,
+          `^hint: if your receiver has the calls, .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks them SUCCESS again$`,
         ),
         "",
       ],
     ]);
+    expect((await machine.whcb(["undo", "--yes"])).stderr).toContain(`error: run ${run} is a mark-failed: `);
     expect(await machine.ids("demo", "--failed")).toEqual([second]);
   });
 });

@@ -3,7 +3,7 @@ import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { isOtherDatabase } from "../../runs/journal/other-runs.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
-import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
+import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
@@ -11,40 +11,51 @@ import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
-/** An unfinished run doesn't block a new one. It isn't mentioned if a sample of its calls is settled. */
-export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
+/**
+ * Unfinished runs don't block a new one. The latest is mentioned, and each one with calls of these callbacks that may have arrived. None is
+ * if a sample of its calls is settled.
+ */
+export async function mentionUnfinishedRuns(
+  { screen, deps }: Invocation,
+  session: Session,
+  callbacks: readonly { readonly id: string }[],
+): Promise<void> {
   const folder = runFolder(deps);
   const { client } = session;
-  const run = await latestOwnRun(session, folder);
-  if (run === null) return;
-  const { calls, seenToMark } = await readRun(folder, run.runId);
-  const open = calls.filter(
-    ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
-  );
-  if (!(await isAnyFailed(open, client))) return;
-  const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
-  const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
-  const seen =
-    seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
-  const unknown = open.filter(({ state }) => state === "unknown").length;
-  const again = unknown === 0 ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
-  const resume = resumeCommand(run, screen.renderOptions);
-  const discard = commandOnRun("runs discard", run, screen.renderOptions);
-  const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
-  screen.info(
-    run.options === null
-      ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up`
-      : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
-  );
+  const callbackIds = new Set(callbacks.map(({ id }) => id));
+  const unfinished = (await listRuns(folder)).filter((run) => run.state === "unfinished" && isOwnRun(run, session));
+  for (const run of unfinished) {
+    const { calls, seenToMark } = await readRun(folder, run.runId);
+    const open = calls.filter(
+      ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
+    );
+    const unknown = open.filter(({ state, callbackId }) => state === "unknown" && callbackIds.has(callbackId));
+    if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
+    const started = formatInstant(run.startedAt, screen.renderOptions.utc);
+    const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
+    const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
+    const seen =
+      seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
+    const again = unknown.length === 0 ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;
+    const resume = resumeCommand(run, screen.renderOptions);
+    const discard = commandOnRun("runs discard", run, screen.renderOptions);
+    const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
+    screen.info(
+      run.options === null
+        ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up`
+        : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
+    );
+  }
 }
 
 /** Returns the latest unfinished run of the profile and its service. */
 export function latestOwnRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
+  return latestUnfinishedRun(folder, (run) => isOwnRun(run, session));
+}
+
+function isOwnRun(run: RunOverview, session: Session): boolean {
   const { client } = session;
-  const profile = profileOf(session);
-  const isOwn = (run: RunOverview) => run.profile === profile && run.service === client.name && !isOtherDatabase(run, client);
-  return latestUnfinishedRun(folder, isOwn);
+  return run.profile === profileOf(session) && run.service === client.name && !isOtherDatabase(run, client);
 }
 
 const SAMPLE_SIZE = 10;

@@ -31,7 +31,7 @@ export interface ReconcilePlan extends Omit<SeenMatch, "seen"> {
   readonly failed: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
-  /** The list has the ids of all FAILED calls and nothing else, though there are SUCCESS calls, which the receiver has. */
+  /** The list has the ids of all FAILED calls and of no others, though there are SUCCESS calls, which the receiver has. */
   readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
@@ -96,7 +96,6 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
         failed.length > 0 &&
         match.seenById === failed.length &&
         match.seenById === seen.lines.length &&
-        seen.lines.every(({ values }) => values.length === 0) &&
         calls.some(({ status }) => status === "SUCCESS"),
       heading: findHeading(seen, calls),
       unreadableNumbers: phones.unreadable.size,

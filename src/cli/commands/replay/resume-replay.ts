@@ -69,7 +69,9 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       needsAll: true,
     });
     const delivery = await deliverySettings(session);
-    if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
+    // By the time that somebody types the line to continue, another run may be the latest.
+    const argv = invocation.argv.flatMap((word) => (wanted === null && word === "--resume" ? [word, run.runId] : [word]));
+    if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, { ...invocation, argv }))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session.target, values.detach);
     const control = {

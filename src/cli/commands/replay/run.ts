@@ -40,7 +40,7 @@ import { collectSecrets, describeSecretSources } from "../../settings/callback-s
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import { deliverySettings, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
-import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
+import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import { cancelReplay } from "./cancel-replay.js";
 import type { ReplayFlags } from "./command.js";
 import { resumeReplay } from "./resume-replay.js";
@@ -59,7 +59,8 @@ export async function run(typed: ReplayInvocation): Promise<void> {
     const invocation = await sureOfCallbacks(typed, scope, session.client);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
-    await mentionUnfinishedRun(invocation, session);
+    const callbacks = await callbacksOf(scope, session.client);
+    await mentionUnfinishedRuns(invocation, session, callbacks);
     const job = {
       scope: {
         ...scope,
@@ -75,7 +76,6 @@ export async function run(typed: ReplayInvocation): Promise<void> {
       followsService: followsService(session.target, values.detach),
     };
     if (values.dryRun) return await listAndReplay(job, invocation);
-    const callbacks = await callbacksOf(scope, session.client);
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait });
     const { locks } = taken;
     const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };

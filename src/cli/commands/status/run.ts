@@ -24,7 +24,7 @@ import { requireCounted } from "../../output/uncounted-calls.js";
 import { readText } from "../../output/wait-text.js";
 import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { showService } from "../../settings/take-locks.js";
-import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
+import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import { type CallbackState, type CallFigures, readCallbackState } from "./callback-state.js";
 
 export function run(invocation: Invocation): Promise<void> {
@@ -51,7 +51,8 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
   } finally {
     progress.clear();
   }
-  await mentionUnfinishedRun(invocation, session);
+  const callbacks = states.map(({ callback }) => callback);
+  await mentionUnfinishedRuns(invocation, session, callbacks);
   if (screen.format === "json")
     await screen.out(
       text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,

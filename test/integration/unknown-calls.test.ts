@@ -1,0 +1,73 @@
+/** Before a new run sends calls of killed ones that may have arrived, it says so. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { CliResult } from "../support/cli/run-cli.js";
+import { platformCalls, type ScriptedPlatform, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+
+let machine: CliMachine;
+let endpoint: CountingEndpoint;
+let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
+
+beforeEach(async () => {
+  machine = new CliMachine({ isServedHere: async () => true });
+  endpoint = await countingEndpoint(() => ({ status: 503 }));
+  const calls = platformCalls(12);
+  const aCallback = { url: endpoint.url, key: "planted-key" };
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [
+      { ...aCallback, id: "528F17736481BA9A", name: "demo", calls: calls.slice(0, 6) },
+      { ...aCallback, id: "528F17736481BA9B", name: "crm", calls: calls.slice(6) },
+    ],
+  });
+  listening = await platform.listen();
+});
+
+afterEach(async () => {
+  await listening.close();
+  await endpoint.close();
+  await machine.leave();
+});
+
+const whcb = (args: readonly string[]): Promise<CliResult> => {
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  return machine.whcb(args, { env });
+};
+
+/** The run is killed while its first call is in flight. */
+async function killedRun(callback: string): Promise<string> {
+  const { runId } = JSON.parse((await whcb(["replay", callback, "--failed", "--yes", "-o", "json"])).stdout);
+  const path = machine.path(`runs/${runId}.ndjson`);
+  const journal = readFileSync(path, "utf8");
+  writeFileSync(path, journal.slice(0, journal.indexOf("\n", journal.indexOf('{"step":"sent"')) + 1));
+  return runId;
+}
+
+const notes = ({ stderr }: CliResult): readonly string[] =>
+  Array.from(stderr.matchAll(/^note: the run of .* is unfinished; `whcb replay --resume (\S+) .*` finishes it(.*)$/gm), (match) =>
+    match.slice(1).join(""),
+  );
+
+const AGAIN = ". A new run sends up to 1 call of it a second time";
+
+it("an older killed run is mentioned too, and each one's calls only before they are sent", async () => {
+  const older = await killedRun("demo");
+  const latest = await killedRun("crm");
+  const replay = (...callbacks: string[]) => whcb(["replay", ...callbacks, "--failed", "--dry-run"]);
+  expect(notes(await replay("demo"))).toEqual([latest, older + AGAIN]);
+  expect(notes(await replay("crm"))).toEqual([latest + AGAIN]);
+  expect(notes(await replay("--all-callbacks"))).toEqual([latest + AGAIN, older + AGAIN]);
+  expect(notes(await whcb(["status"]))).toEqual([latest + AGAIN, older + AGAIN]);
+  expect(notes(await whcb(["status", "crm"]))).toEqual([latest + AGAIN]);
+});
+
+it("an older run isn't mentioned once its calls that may have arrived are settled", async () => {
+  await killedRun("demo");
+  const latest = await killedRun("crm");
+  const [arrived = ""] = endpoint.received;
+  await whcb(["mark-success", "demo", arrived, "--yes"]);
+  expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([latest]);
+});
