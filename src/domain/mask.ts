@@ -228,8 +228,11 @@ function decode(text: string): string {
   return layersOf(text).at(-1) ?? "";
 }
 
-/** A URL may be in HTML that is in JSON. "%25252525…" has a layer for every two characters. */
-const MAX_LAYERS = 5;
+/**
+ * A URL may be in HTML that is in JSON: five layers are promised, and a secret that looks like an escape, such as CORP\ada, has one or two of
+ * its own. "%25252525…" has a layer for every two characters.
+ */
+const MAX_LAYERS = 7;
 
 /** Returns the text, then the text with its escapes decoded, and so on until none is left. */
 function layersOf(text: string): readonly string[] {

@@ -26,9 +26,12 @@ export function isLoopbackUrl(url: string): boolean {
   return isLoopbackHost(parseUrl(url)?.hostname ?? "");
 }
 
-/** Accepts also this machine's host name and the addresses of its network interfaces. Brackets are allowed. */
+/** Accepts also this machine's host name and the addresses of its network interfaces. Brackets and a final dot are allowed. */
 export function isOwnHost(host: string): boolean {
-  const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
+  const name = host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/\.$/, "");
   if (isThisMachine(name) || isUnspecifiedHost(name)) return true;
   return name === hostname().toLowerCase() || interfaceAddresses().includes(name);
 }

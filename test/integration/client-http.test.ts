@@ -248,6 +248,7 @@ describe("a proxy", () => {
       "[::]:1",
       "[::ffff:127.0.0.1]:1",
       `${hostname()}:1`,
+      `${hostname().toUpperCase()}.:1`,
       ...interfaceAddresses().map((address) => `${address.includes(":") ? `[${address}]` : address}:1`),
     ]) {
       await expect(send({ url: `http://${host}`, proxy: proxies })).rejects.toThrow();

@@ -4,6 +4,7 @@ import type { Deliverer, Delivery } from "../../delivery/deliverer.js";
 import { readEgressProxy } from "../../delivery/egress-proxy.js";
 import { resultMessage } from "../../domain/attempt.js";
 import { maskUrl, secretMask } from "../../domain/mask.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -11,12 +12,11 @@ import { SENDING_FLAGS } from "../args/sending-flags.js";
 import type { CliDeps, ServiceTarget } from "../cli-deps.js";
 import { exchangeLog, type Session } from "./session.js";
 
-export function runsDirectory(deps: CliDeps): string {
-  return join(deps.paths.data, "runs");
-}
-
+/** Throws `config` for a folder that a stranger may have made. */
 export function runFolder(deps: CliDeps): RunFolder {
-  return { runsDirectory: runsDirectory(deps), lockFile: deps.lockFile, clock: deps.clock };
+  const runsDirectory = join(deps.paths.data, "runs");
+  requireNoStrangers(runsDirectory);
+  return { runsDirectory, lockFile: deps.lockFile, clock: deps.clock };
 }
 
 /** Connects at the first send. */

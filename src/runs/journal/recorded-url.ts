@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { maskUserinfo } from "../../domain/mask.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import type { Random } from "../../platform/random.js";
 
 export interface RecordedUrl {
@@ -45,10 +46,15 @@ function hashOf(url: string, key: Buffer): string {
 const keyPath = ({ runsDirectory }: KeyDeps) => `${runsDirectory}.key`;
 
 async function readKey(deps: KeyDeps): Promise<Buffer | null> {
-  return readFile(keyPath(deps)).catch((error: unknown) => {
+  return readOwnKey(keyPath(deps)).catch((error: unknown) => {
     if (systemErrorCode(error) === "ENOENT") return null;
     throw unusableKey(error);
   });
+}
+
+async function readOwnKey(path: string): Promise<Buffer> {
+  requireNoStrangers(path);
+  return readFile(path);
 }
 
 /** The key is written under another name, then linked, so nobody reads half a key, and of two processes one's key counts. */
@@ -60,7 +66,7 @@ async function createKey(deps: KeyDeps): Promise<Buffer> {
     await link(draft, path).catch((error: unknown) => {
       if (systemErrorCode(error) !== "EEXIST") throw error;
     });
-    return await readFile(path);
+    return await readOwnKey(path);
   } catch (error) {
     throw unusableKey(error);
   } finally {

@@ -6,9 +6,10 @@ import type { Sign } from "./credential-hashes.js";
 
 /** None of Crockford's letters looks like another one. Each has five bits. */
 const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const ID_LENGTH = 4;
-/** The secret has 40 bits. */
-const SECRET_LENGTH = 8;
+/** With 30 bits, too few guesses find an id in five minutes to use up its tries. */
+const ID_LENGTH = 6;
+/** The secret has 30 bits, too. */
+const SECRET_LENGTH = 6;
 const MAX_TRIES = 5;
 const VALID_MS = 5 * 60_000;
 

@@ -87,7 +87,18 @@ describe("secretMask", () => {
 
   it("masks a secret within five layers of escapes, and what follows more of them", () => {
     const mask = secretMask(["abcd"]);
-    expect([mask("%2525252561bcd"), mask("%25252525252561 %61bcd")]).toEqual(["****", "%25252525252561 ****"]);
+    expect([mask("%2525252561bcd"), mask("%252525252525252561 %61bcd")]).toEqual(["****", "%252525252525252561 ****"]);
+  });
+
+  it.each([
+    ["CORP\\ada:s3cret", encodeURIComponent],
+    ["CORP\\ada:s3cret", SPELLINGS.JSON],
+    ["s3cret%\\0aword", encodeURIComponent],
+    ["s3cret&amp;word", SPELLINGS.HTML],
+  ])("masks %s, which looks like an escape itself, within five layers of others", (secret, spell) => {
+    let spelled = secret;
+    for (let layer = 0; layer < 5; layer++) spelled = spell(spelled);
+    expect(secretMask([secret])(`the ${spelled} key`)).toBe("the **** key");
   });
 
   it("leaves other text as it is, whatever letters it has", () => {

@@ -6,6 +6,7 @@ import type { Client, ListedCall } from "../../../client/client.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { createFolder } from "../../../platform/files/durable-folders.js";
 import { TO_REPLACE } from "../../../platform/files/excess-mode.js";
+import { requireNoStrangers } from "../../../platform/files/is-own.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -142,9 +143,10 @@ class CandidateCache {
     await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600, flag: TO_REPLACE });
   }
 
-  /** Leaves out old ones, and all if the file is unreadable or another process is writing it. */
+  /** Leaves out old ones, and all if the file is unreadable or another process is writing it. Throws for a file that a stranger may have made. */
   async #entries(): Promise<Map<string, { readonly at: number; readonly candidates: unknown }>> {
     const entries = new Map<string, { readonly at: number; readonly candidates: unknown }>();
+    requireNoStrangers(this.#path);
     const text = await readFile(this.#path, "utf8").catch(() => "{}");
     for (const [key, entry] of Object.entries(parse(text))) {
       const { at, candidates } = objectOf(entry);

@@ -5,7 +5,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { serviceLines } from "../../output/run/run-summary.js";
 import { joinText } from "../../output/screen-text.js";
-import { runsDirectory } from "../../settings/open-run-deps.js";
+import { runFolder } from "../../settings/open-run-deps.js";
 import { findNamedCallback, withSession } from "../../settings/session.js";
 
 /** Cancels what the service hasn't begun to send of its replay. */
@@ -20,7 +20,7 @@ export function cancelReplay(invocation: Invocation, cancelled: string): Promise
       (await client.cancelReplay(callback.id, id)) ? client.findReplay(callback.id, id) : null;
     let replay = await cancel(cancelled);
     // The id may be a part of that of a run made from here.
-    const runId = replay === null ? await findRunId(runsDirectory(deps), cancelled).catch(nullIfGone) : null;
+    const runId = replay === null ? await findRunId(runFolder(deps).runsDirectory, cancelled).catch(nullIfGone) : null;
     if (runId !== null) replay = await cancel(runId);
     if (replay === null)
       throw new WhcbError("not-found", `the service has no replay ${cancelled} of ${callback.name || callback.id}`);

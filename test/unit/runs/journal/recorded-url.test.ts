@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -51,6 +51,18 @@ describe("a URL in a journal", () => {
     expect(await isSame(HIDDEN, { url: HIDDEN })).toBe(true);
     expect(await isSame(`${HIDDEN}2`, { url: HIDDEN })).toBe(false);
     expect(await isSame("https://ada:s3cret@example.com/", { url: "https://••••@example.com/" })).toBe(true);
+  });
+
+  // Only root can give a file away.
+  it.runIf(process.getuid?.() === 0)("isn't hashed by the key of a stranger where everybody may write", async () => {
+    const recorded = await record(HIDDEN);
+    chmodSync(folder, 0o1777);
+    expect(await record(HIDDEN)).toEqual(recorded);
+    const key = join(folder, "runs.key");
+    chownSync(key, 12_345, 12_345);
+    const message = `the key of the journals can't be used: ${key} belongs to another user, and others may write to its folder`;
+    for (const use of [record(HIDDEN), isSame(HIDDEN, recorded)])
+      await expect(use).rejects.toMatchObject({ code: "unavailable", message });
   });
 
   it("isn't recorded if the key can't be used", async () => {

@@ -1,4 +1,6 @@
 /** The shells themselves are tested in test/e2e/completion-shells.test.ts. */
+import { chmodSync, chownSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../../../src/client/client.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
@@ -140,6 +142,16 @@ describe("what is looked up", () => {
     state.shiftMs = 20_000;
     await offered(world, ["status", ""]);
     expect(state.opened).toBe(3);
+  });
+
+  // Only root can give a file away.
+  test.runIf(process.getuid?.() === 0)("isn't taken from a stranger's file where everybody may write", async () => {
+    const { world } = aService();
+    await offered(world, ["status", ""]);
+    chmodSync(world.paths.data, 0o1777);
+    expect(await offered(world, ["status", "Rep"])).toEqual(["Replies CRM"]);
+    chownSync(join(world.paths.data, "completion-cache.json"), 12_345, 12_345);
+    expect(await offered(world, ["status", "Rep"])).toEqual([]);
   });
 
   test("is left out if it fails, and if it takes too long", async () => {

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.js";
@@ -21,6 +21,19 @@ beforeEach(() => {
   now = WRITTEN + 366 * DAY;
   world = newCliWorld({ clock: { ...systemClock, now: () => now }, lockFile });
   cpSync(JOURNALS, join(world.paths.data, "runs"), { recursive: true });
+});
+
+// Only root can give a folder away.
+test.runIf(process.getuid?.() === 0)("journals in a stranger's folder aren't read where everybody may write", async () => {
+  chmodSync(world.paths.data, 0o1777);
+  expect(await runCli(world, ["runs", "list"])).toMatchObject({ code: 0 });
+  const folder = join(world.paths.data, "runs");
+  chownSync(folder, 12_345, 12_345);
+  expect(await runCli(world, ["runs", "list"])).toEqual({
+    code: 4,
+    stdout: "",
+    stderr: expect.stringContaining(`error: ${folder} belongs to another user, and others may write to its folder\n`),
+  });
 });
 
 const prune = (...flags: readonly string[]) => runCli(world, ["runs", "prune", "-o", "ids", ...flags]);
