@@ -905,6 +905,7 @@ describe("undo without a run", () => {
     const [run] = await runIds();
     const { code, stderr } = await answered("y\n");
     expect([code, stderr]).toEqual([2, expect.stringContaining(`error: run ${run} is a reconcile: only what mark-success`)]);
+    expect(await machine.whcb(["undo", "--yes"])).toMatchObject({ code: 2, stderr });
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
@@ -920,11 +921,12 @@ describe("undo without a run", () => {
       [
         `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
         expect.stringMatching(
-          `^hint: .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks its calls`,
+          `^hint: if your receiver has the calls, .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks them SUCCESS again$`,
         ),
         "",
       ],
     ]);
+    expect((await machine.whcb(["undo", "--yes"])).stderr).toContain(`error: run ${run} is a mark-failed: `);
     expect(await machine.ids("demo", "--failed")).toEqual([second]);
   });
 });

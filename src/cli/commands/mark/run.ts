@@ -71,8 +71,8 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
 
   /** Resolves to false if there was nothing to undo. */
   function undoLatest({ runId, kind, startedAt, counts }: RunOverview, session: Session): Promise<boolean> {
-    // Which run is the latest may have changed since a script was written.
-    if (values.yes) {
+    // Which run is the latest may have changed since a script was written. Another kind can't be undone, which undoRun says.
+    if (values.yes && kind === "mark-success") {
       const command = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
       throw new WhcbError("usage", "--yes needs the run to undo", advise`of the latest one: ${{ command, when: "" }}`);
     }
@@ -124,7 +124,8 @@ async function undoRun(
   const instead = run.kind === "mark-failed" ? undoCommand({ header: run, counts: run.counts }, screen.renderOptions) : null;
   if (instead !== null) {
     const message = `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`;
-    throw new WhcbError("usage", message, advise`${{ command: instead, when: "" }} marks its calls SUCCESS`);
+    const again = { command: instead, when: "if your receiver has the calls" };
+    throw new WhcbError("usage", message, advise`if your receiver has the calls, ${again} marks them SUCCESS again`);
   }
   await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
   const job = { status: "FAILED", scope: null, undone, runDeps } as const;
