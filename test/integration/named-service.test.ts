@@ -92,6 +92,7 @@ describe("a line to continue, typed in another terminal, is for the service that
     expect(nextCommands(await machine.whcb(["replay", "demo", "--failed", "-o", "json"], { env }))).toEqual([
       "whcb replay demo --failed -o json --profile local-2 --yes",
     ]);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"], { env });
     expect(nextCommands(await machine.whcb(["undo", "--yes", "-o", "json"], { env }))).toEqual([
       expect.stringMatching(/^whcb undo \S+ --yes --profile local-2$/),
     ]);

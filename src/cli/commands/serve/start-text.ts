@@ -9,18 +9,19 @@ import type { NoticeOptions, ServeOptions, StartReport } from "../../cli-deps.js
 import { databaseName } from "../../settings/database-path.js";
 
 const LABEL_WIDTH = 10;
+const PUBLIC_ONLY = "in public networks only, though other nodes may send to more: --allow-network opens them";
 
 /** Returns lines without secrets. This machine reaches the service at `url`. */
 export function describeStart(
   service: StartReport,
   options: Pick<
     ServeOptions,
-    "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan" | "egressProxy" | keyof DeliverySettings
+    "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan" | "egressProxy" | "allowNetworks" | keyof DeliverySettings
   >,
   url: string,
 ): readonly string[] {
   const { settings, waiting, metricsUrl, users } = service;
-  const { limits, notices, dispatch, plan, egressProxy } = options;
+  const { limits, notices, dispatch, plan, egressProxy, allowNetworks } = options;
   const keeps = [settings.retainSuccessMs, settings.retainFailedMs, settings.retainMailMs].map(formatDuration);
   const lines: readonly (readonly [label: string, text: string | null])[] = [
     ["database", databaseName(options.database)],
@@ -33,6 +34,7 @@ export function describeStart(
     ["plan", plan && describePlan(plan)],
     ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
     ["calls", describeCalls(options)],
+    ["endpoints", users === null && allowNetworks.length === 0 ? PUBLIC_ONLY : null],
     ["proxy", egressProxy && `endpoints and notices through ${egressProxy.place}, but for this machine and NO_PROXY`],
     ["e-mails", dispatch ? describeMails(service.mailDirectory, options.smtp) : null],
     ["notices", dispatch ? describeNotices(notices) : null],

@@ -27,6 +27,7 @@ const OPTIONS: Start[1] = {
   egressProxy: null,
   authParameter: "Auth",
   bodyNames: "messageid-messagelocation",
+  allowNetworks: [],
 };
 
 const described = (service: Partial<Start[0]> = {}, options: Partial<Start[1]> = {}) =>
@@ -96,10 +97,21 @@ describe("what serve says at its start", () => {
     expect(lines.join()).not.toContain("hunter2");
   });
 
-  it("names no console without an API, and sends nothing without a dispatcher", () => {
-    expect(described({ users: null }, { dispatch: false }).slice(3)).toEqual([
+  it("names no console without an API, but that the networks of other nodes' callbacks aren't known", () => {
+    const withoutApi = [
+      "waiting   0 calls to send; 0 failed calls, 0 of callbacks with retries on",
+      "endpoints in public networks only, though other nodes may send to more: --allow-network opens them",
+      "e-mails   not sent, but written to /data/mail",
+    ];
+    expect(described({ users: null }).slice(3)).toEqual(withoutApi);
+    expect(described({ users: null }, { allowNetworks: ["10.0.0.0/8"] }).slice(3)).toEqual([withoutApi[0], withoutApi[2]]);
+  });
+
+  it("sends nothing without a dispatcher", () => {
+    expect(described({}, { dispatch: false }).slice(3)).toEqual([
       "waiting   0 calls to send; 0 failed calls, 0 of callbacks with retries on",
       "sending   off (--no-dispatch): no calls, e-mails or notices",
+      "console   http://127.0.0.1:8787/console",
     ]);
   });
 });
