@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
@@ -92,6 +92,12 @@ export function isAddressAllowed(address: string, port: number, rule: AddressRul
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
   return (!rule.isWebOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOneOf(address, rule.ownAddresses());
+}
+
+/** A connection to this machine has one address at both ends. Its interfaces don't list all that it answers at. */
+export function isConnectionAllowed(ends: Pick<Socket, "localAddress" | "remoteAddress">, rule: AddressRule): boolean {
+  const { localAddress, remoteAddress = "" } = ends;
+  return rule.kind === "any" || localAddress !== remoteAddress || isAllowedNetwork(remoteAddress, rule);
 }
 
 /** Returns null unless the URL is an absolute http or https one. */

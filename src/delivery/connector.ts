@@ -5,7 +5,7 @@ import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { MAX_HANDSHAKE_BYTES, tlsOptions } from "../platform/tls-options.js";
-import { type AddressRule, isAddressAllowed } from "./address-rule.js";
+import { type AddressRule, isAddressAllowed, isConnectionAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, openTunnel } from "./egress-proxy.js";
 import type { HandshakeTurns } from "./handshake-turns.js";
@@ -136,8 +136,12 @@ export class ConnectingSocket {
     const addresses = await this.#resolve(this.#hostname);
     const allowed = addresses.filter((address) => isAddressAllowed(address, this.#port, addressRule));
     if (allowed.length > 0) return allowed;
+    throw this.#refusedAddress();
+  }
+
+  #refusedAddress(): DeliveryFailure {
     const detail = `${this.#where} resolves to an address that callbacks may not use; --allow-network allows a network`;
-    throw new DeliveryFailure("address-refused", detail);
+    return new DeliveryFailure("address-refused", detail);
   }
 
   async #resolve(hostname: string): Promise<readonly string[]> {
@@ -146,9 +150,15 @@ export class ConnectingSocket {
 
   /** Does what Node's autoSelectFamily does, whose timer doesn't know that the process was stopped. */
   #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
-    const { timers, connectTimeoutMs, proxy } = this.#options;
+    const { timers, connectTimeoutMs, proxy, addressRule } = this.#options;
     const tcpSocket = connectTcp({ host: address, port: proxy?.port ?? this.#port, noDelay: true });
     const isTls = proxy?.isTls ?? this.#isTls;
+    // TLS must not have begun before.
+    tcpSocket.once("connect", () => {
+      this.#cancelAddressTimer();
+      if (proxy === null && !isConnectionAllowed(tcpSocket, addressRule)) giveUp(this.#refusedAddress());
+      else if (isTls) this.#stage = "tls";
+    });
     const socket = !isTls ? tcpSocket : proxy === null ? this.#startTls(tcpSocket) : this.#startTlsWith(proxy, tcpSocket);
     this.#socket = socket;
     const giveUp = (failure: DeliveryFailure | WhcbError) => {
@@ -163,11 +173,8 @@ export class ConnectingSocket {
       const silent = new DeliveryFailure("connect-timeout", `${this.#where} didn't accept the connection in time`);
       this.#cancelAddressTimer = timers.after(connectTimeoutMs * TIMEOUT_SHARE_PER_ADDRESS, () => giveUp(silent));
     }
-    tcpSocket.once("connect", () => {
-      this.#cancelAddressTimer();
-      if (isTls) this.#stage = "tls";
-    });
     socket.once(isTls ? "secureConnect" : "connect", () => {
+      if (this.#socket !== socket) return;
       if (proxy === null || !this.#isTls) this.#succeed(socket, tcpSocket);
       else this.#passThrough(proxy, socket);
     });

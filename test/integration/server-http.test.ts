@@ -587,6 +587,25 @@ describe("operations", () => {
     }
   });
 
+  it("counts the calls once a second, however many ask", async () => {
+    const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
+    let elapsedMs = 0;
+    let reads = 0;
+    const readGauges = () => {
+      reads += 1;
+      return store.readGauges();
+    };
+    await open({ store: { ...store, readGauges }, clock: { ...systemClock, monotonicMs: () => elapsedMs } });
+    const scrape = async () => expect((await get("/metrics", CREDENTIALS)).statusCode).toBe(200);
+    await Promise.all([scrape(), scrape(), scrape()]);
+    elapsedMs += 900;
+    await scrape();
+    expect(reads).toBe(1);
+    elapsedMs += 100;
+    await scrape();
+    expect(reads).toBe(2);
+  });
+
   it.each([{}, { "x-forwarded-for": "127.0.0.1" }, { host: "localhost" }])(
     "exports none without credentials: %j",
     async (headers) => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Registry } from "prom-client";
 import { isAccepted } from "../../domain/attempt.js";
-import type { Timers } from "../../platform/clock.js";
+import type { Clock, Timers } from "../../platform/clock.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import type { Gauges } from "../../store/open-store.js";
 import { Connections } from "../connections.js";
@@ -121,17 +121,37 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
     return (values) => metric.set(read(values));
   }
 
+  async function render() {
+    const values = await store.readGauges();
+    for (const update of gauges) update(values);
+    for (const { table, rows } of values.deadRows) deadRows.set({ table }, rows);
+    if (values.oldestSnapshotTransactions !== null) oldestSnapshot.set(values.oldestSnapshotTransactions);
+    await updateDisk?.();
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
   return {
     accepted: (count) => accepted.inc(count),
     answered: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
-    async render() {
-      const values = await store.readGauges();
-      for (const update of gauges) update(values);
-      for (const { table, rows } of values.deadRows) deadRows.set({ table }, rows);
-      if (values.oldestSnapshotTransactions !== null) oldestSnapshot.set(values.oldestSnapshotTransactions);
-      await updateDisk?.();
-      return { contentType: registry.contentType, text: await registry.metrics() };
-    },
+    render: atMostOften(clock, render),
+  };
+}
+
+/** The calls that are due are counted anew, and who asks at the metrics port is nobody's user. */
+const RENDER_MS = 1_000;
+
+/** Calls it once at a time, and not within a second of the last time: who asks meanwhile gets that result. */
+function atMostOften<Result>(clock: Clock, call: () => Promise<Result>): () => Promise<Result> {
+  let latest: Promise<Result> | null = null;
+  let validUntilMs = 0;
+  return () => {
+    if (latest === null || clock.monotonicMs() >= validUntilMs) {
+      validUntilMs = Number.POSITIVE_INFINITY;
+      latest = call().finally(() => {
+        validUntilMs = clock.monotonicMs() + RENDER_MS;
+      });
+    }
+    return latest;
   };
 }
 

@@ -8,6 +8,7 @@ import {
   checkCallbackUrl,
   inNetworks,
   isAddressAllowed,
+  isConnectionAllowed,
   publicAddressRule,
   type ServiceReach,
 } from "../../../src/delivery/address-rule.js";
@@ -252,6 +253,15 @@ describe("this machine's own addresses", () => {
     const addresses = ["203.0.114.7", "::ffff:203.0.114.7", "2606:4700::9", "203.0.114.8"];
     expect(addresses.map((address) => isAddressAllowed(address, 443, rule))).toEqual([false, false, false, true]);
     expect(isAddressAllowed("203.0.114.7", 443, publicAddressRule(["203.0.114.7"], { ownAddresses }))).toBe(true);
+  });
+
+  test("show in a connection, whether an interface lists them or not", () => {
+    const isAllowed = (address: string, rule = publicAddressRule(), localAddress = address) =>
+      isConnectionAllowed({ localAddress, remoteAddress: address }, rule);
+    expect([isAllowed("7.7.7.7"), isAllowed("2606:4700::9")]).toEqual([false, false]);
+    expect(isAllowed("7.7.7.7", publicAddressRule(["7.7.7.0/24"]))).toBe(true);
+    expect(isAllowed("127.0.0.1", ANY_ADDRESS)).toBe(true);
+    expect(isAllowed("203.0.114.8", publicAddressRule(), "203.0.114.7")).toBe(true);
   });
 
   test("are those of the network interfaces", () => {
