@@ -32,7 +32,7 @@ it.skipIf(recorder === null)("keeps what commands and the service have stored, i
   rmSync(home.folder, { recursive: true });
   recordedDisk(home.folder, inode, readTrace(trace)).writeFlushed(home.folder);
   expect(filesOf(home)).toEqual(before);
-  await works(home, ["db", "check"]);
+  await works(home, ["db", "check", "--db", home.path("data", "whcb.db")]);
   const env = { WHCB_URL: home.path("data", "whcb.db") };
   const succeeded = await idsOf(home, ["calls", "list", "demo", "--success"], { env });
   expect(new Set(succeeded)).toEqual(new Set(outage.callIds));

@@ -12,24 +12,23 @@ import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
 /**
- * Unfinished runs don't block a new one. The latest is mentioned, and each one with calls of these callbacks that may have arrived. None is
- * if a sample of its calls is settled.
+ * Unfinished runs don't block a new one. The latest is mentioned, and each one with calls of these callbacks, or of any, that may have arrived. None
+ * is if a sample of its calls is settled.
  */
 export async function mentionUnfinishedRuns(
   { screen, deps }: Invocation,
   session: Session,
-  callbacks: readonly { readonly id: string }[],
+  callbackIds: readonly string[] | null,
 ): Promise<void> {
   const folder = runFolder(deps);
   const { client } = session;
-  const callbackIds = new Set(callbacks.map(({ id }) => id));
   const unfinished = (await listRuns(folder)).filter((run) => run.state === "unfinished" && isOwnRun(run, session));
   for (const run of unfinished) {
     const { calls, seenToMark } = await readRun(folder, run.runId);
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
-    const unknown = open.filter(({ state, callbackId }) => state === "unknown" && callbackIds.has(callbackId));
+    const unknown = open.filter(({ state, callbackId }) => state === "unknown" && callbackIds?.includes(callbackId) !== false);
     if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;

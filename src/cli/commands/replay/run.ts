@@ -59,8 +59,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
     const invocation = await sureOfCallbacks(typed, scope, session.client);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
-    const callbacks = await callbacksOf(scope, session.client);
-    await mentionUnfinishedRuns(invocation, session, callbacks);
+    await mentionUnfinishedRuns(invocation, session, scope.callbacks);
     const job = {
       scope: {
         ...scope,
@@ -76,6 +75,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
       followsService: followsService(session.target, values.detach),
     };
     if (values.dryRun) return await listAndReplay(job, invocation);
+    const callbacks = await callbacksOf(scope, session.client);
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait });
     const { locks } = taken;
     const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };

@@ -52,7 +52,11 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
     progress.clear();
   }
   const callbacks = states.map(({ callback }) => callback);
-  await mentionUnfinishedRuns(invocation, session, callbacks);
+  await mentionUnfinishedRuns(
+    invocation,
+    session,
+    callbacks.map(({ id }) => id),
+  );
   if (screen.format === "json")
     await screen.out(
       text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,
