@@ -37,7 +37,7 @@ describe.concurrent("whcb watch on a terminal", () => {
     const lines = await terminal.lines();
     expect(lines[0]).toBe(`whcb watch  ${served.url}`);
     expect(lines.at(-1)).toBe("q quits");
-    // The number that waits isn't shown while calls come in, as those of the tests beside this one do.
+    // What a busy service hasn't counted yet isn't shown.
     await terminal.shows(/\d+ failed {2}\d+ waiting/);
     expect(terminal.isFilled).toBe(true);
     terminal.type("q");
