@@ -24,6 +24,14 @@ export class CollectedBytes {
     this.#length = length;
   }
 
+  /** Returns the bytes, and has none of them any more. */
+  take(): Buffer {
+    const bytes = this.bytes();
+    this.#buffer = Buffer.alloc(0);
+    this.#length = 0;
+    return bytes;
+  }
+
   /** The bytes are valid until the next piece. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);

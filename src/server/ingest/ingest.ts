@@ -118,8 +118,8 @@ async function ingestLines(
     batchLength = 0;
     accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(chunks, { room: deps.longLineBudget, owner })) {
-    if (line.text !== null && line.text.trim() === "") continue;
+  await readLines(chunks, { room: deps.longLineBudget, owner }, async (line) => {
+    if (line.text?.trim() === "") return true;
     batchLength += line.text?.length ?? 0;
     try {
       batch.push({ line: line.number, call: newCall(deps, callback, parseSubmission(parseLine(line))) });
@@ -127,11 +127,10 @@ async function ingestLines(
       reject(line.number, error);
     }
     if (batch.length >= BATCH_LINES || batchLength >= BATCH_LENGTH) await commit();
-    if (rejected.length >= MAX_REJECTED) {
-      stoppedAtLine = line.number;
-      break;
-    }
-  }
+    if (rejected.length < MAX_REJECTED) return true;
+    stoppedAtLine = line.number;
+    return false;
+  });
   await commit();
   rejected.sort((a, b) => a.line - b.line);
   return { accepted, rejected, ...(stoppedAtLine !== undefined && { stoppedAtLine }) };

@@ -21,13 +21,17 @@ const TOO_LONG = "the line is longer than 10 MiB";
 
 const LINE_FEED = 10;
 
-/** Lines end with \n or \r\n, which the last one may lack; empty ones are skipped. Reads no faster than lines are taken. */
-export async function* readLines(
+/**
+ * Gives `take` one line after the other, and ends when that returns false. Lines end with \n or \r\n, which the last one may lack; empty ones
+ * are skipped. Reads no faster than lines are taken, and keeps none that was taken.
+ */
+export async function readLines(
   stream: AsyncIterable<Buffer | string>,
   { room, owner }: { readonly room: ByteBudget; readonly owner: string },
-): AsyncGenerator<Line> {
+  take: (line: Line) => Promise<boolean>,
+): Promise<void> {
+  const rest = new CollectedBytes();
   let number = 0;
-  let rest = new CollectedBytes();
   let isTooLong = false;
   let hasRoom = false;
   const lineOf = (text: string | null): Line => {
@@ -36,6 +40,14 @@ export async function* readLines(
     const isReadable = text !== null && problem !== TOO_LONG;
     isTooLong = false;
     return isReadable ? { number, text: text.replace(/\r$/, "") } : { number, text: null, problem };
+  };
+  // The loop below would keep the last values that it had, while it waits for the stream.
+  const takeLines = async (): Promise<boolean> => {
+    for (const text of linesOf(rest.take())) {
+      if (text === "" && !isTooLong) number += 1;
+      else if (!(await take(lineOf(text)))) return false;
+    }
+    return true;
   };
   const leaveRoom = (): void => {
     if (hasRoom) room.release(owner, LONGEST_LINE);
@@ -48,16 +60,12 @@ export async function* readLines(
       const end = chunk.lastIndexOf(LINE_FEED);
       if (end !== -1) {
         rest.add(chunk.subarray(0, end));
-        for (const line of linesOf(rest.bytes())) {
-          if (line !== "" || isTooLong) yield lineOf(line);
-          else number += 1;
-        }
-        rest = new CollectedBytes();
+        if (!(await takeLines())) return;
       }
       rest.add(chunk.subarray(end + 1));
       if (rest.length > LONGEST_LINE) {
         isTooLong = true;
-        rest = new CollectedBytes();
+        rest.take();
       }
       if (rest.length <= SHORT_LINE) leaveRoom();
       else if (!hasRoom) {
@@ -65,7 +73,7 @@ export async function* readLines(
         hasRoom = true;
       }
     }
-    if (rest.length > 0 || isTooLong) for (const line of linesOf(rest.bytes())) yield lineOf(line);
+    if (rest.length > 0 || isTooLong) await takeLines();
   } finally {
     leaveRoom();
   }

@@ -1,19 +1,22 @@
+import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { type Line, LONGEST_LINE, readLines, SHORT_LINE } from "../../../../src/server/ingest/ndjson.js";
 import { ByteBudget } from "../../../../src/server/requests/byte-budget.js";
+import { heapBytes } from "../../../support/heap-bytes.js";
 
 const ROOM = { room: new ByteBudget(), owner: "ada" };
 
 async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]> {
-  const lines: Line[] = [];
-  for await (const line of readLines(
+  return allLines(
     (async function* () {
       yield* chunks;
     })(),
-    ROOM,
-  )) {
-    lines.push(line);
-  }
+  );
+}
+
+async function allLines(stream: AsyncIterable<Buffer | string>): Promise<Line[]> {
+  const lines: Line[] = [];
+  await readLines(stream, ROOM, async (line) => lines.push(line) > 0);
   return lines;
 }
 
@@ -34,8 +37,7 @@ describe("readLines", () => {
       for (let count = 0; count < SHORT_LINE; count++) yield "x";
     })();
     const before = process.cpuUsage();
-    const lines: Line[] = [];
-    for await (const line of readLines(bytes, ROOM)) lines.push(line);
+    const lines = await allLines(bytes);
     expect(lines.map(({ text }) => text?.length)).toEqual([SHORT_LINE]);
     // Rescanning all of it for each byte would take minutes.
     expect(process.cpuUsage(before).user).toBeLessThan(10_000_000);
@@ -61,10 +63,22 @@ describe("readLines", () => {
       yield* ["short\n", long, long, "\n", "short\n", long];
       throw new Error("reset");
     })();
-    await expect(async () => {
-      for await (const { number } of readLines(broken, { room, owner: "ada" })) log.push(`line ${number}`);
-    }).rejects.toThrow("reset");
+    const take = async ({ number }: Line) => log.push(`line ${number}`) > 0;
+    await expect(readLines(broken, { room, owner: "ada" }, take)).rejects.toThrow("reset");
     expect(log).toEqual(["line 1", "reserve", "line 2", "release", "line 3", "reserve", "release"]);
+  });
+
+  it("keeps no line that was taken while it waits for the next one", async () => {
+    const before = heapBytes();
+    let taken = 0;
+    const streams = Array.from({ length: 4 }, () => new PassThrough());
+    const reads = streams.map((stream) => readLines(stream, ROOM, async () => ++taken > 0));
+    // A character beyond Latin-1 makes V8 keep each of the line in two bytes.
+    for (const stream of streams) stream.write(`${"x".repeat(SHORT_LINE * 8)}€\n{`);
+    await expect.poll(() => taken).toBe(streams.length);
+    expect(heapBytes() - before).toBeLessThan(SHORT_LINE * 8);
+    for (const stream of streams) stream.end();
+    await Promise.all(reads);
   });
 
   it("measures a line in bytes", async () => {
