@@ -38,8 +38,8 @@ const whcb = (args: readonly string[]): Promise<CliResult> => {
 };
 
 /** The run is killed while its first call is in flight. */
-async function killedRun(callback: string): Promise<string> {
-  const { runId } = JSON.parse((await whcb(["replay", callback, "--failed", "--yes", "-o", "json"])).stdout);
+async function killedRun(callback: string, ...flags: readonly string[]): Promise<string> {
+  const { runId } = JSON.parse((await whcb(["replay", callback, "--failed", "--yes", "-o", "json", ...flags])).stdout);
   const path = machine.path(`runs/${runId}.ndjson`);
   const journal = readFileSync(path, "utf8");
   writeFileSync(path, journal.slice(0, journal.indexOf("\n", journal.indexOf('{"step":"sent"')) + 1));
@@ -70,4 +70,11 @@ it("an older run isn't mentioned once its calls that may have arrived are settle
   const [arrived = ""] = endpoint.received;
   await whcb(["mark-success", "demo", arrived, "--yes"]);
   expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([latest]);
+});
+
+it("a killed run with --to has sent nothing that a new run sends to the callback a second time", async () => {
+  await killedRun("demo", "--to", `${endpoint.url}/elsewhere`);
+  const latest = await killedRun("demo", "--to", `${endpoint.url}/elsewhere`, "--mark");
+  expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([latest]);
+  expect(notes(await whcb(["status"]))).toEqual([latest]);
 });

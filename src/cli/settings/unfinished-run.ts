@@ -2,6 +2,7 @@ import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { isOtherDatabase } from "../../runs/journal/other-runs.js";
+import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { RunFolder } from "../../runs/run-deps.js";
@@ -28,7 +29,8 @@ export async function mentionUnfinishedRuns(
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
-    const unknown = open.filter(({ state, callbackId }) => state === "unknown" && callbackIds?.includes(callbackId) !== false);
+    const isUnknown = ({ state, callbackId }: RunCall) => state === "unknown" && callbackIds?.includes(callbackId) !== false;
+    const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
