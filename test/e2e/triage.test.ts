@@ -168,6 +168,24 @@ describe("an outage with two causes", () => {
 
   afterAll(() => outage.home.leave());
 
+  it("acts on the current hour's calls as far as they are shown", async () => {
+    const terminal = await outage.open();
+    terminal.type("\t");
+    await terminal.shows(/17 failed calls of demo, by hour of the last attempt[\s\S]*> +\d+ {2}\d{4}-\d\d-\d\d \d\d:00/);
+    terminal.type("m");
+    await terminal.shows(/Mark \d+ calls SUCCESS\? \[y\/N\]/);
+    terminal.type(`n${ENTER}`);
+    await terminal.shows("nothing done");
+    terminal.type(`${ENTER}${ENTER}`);
+    await terminal.shows(/> +\d+ {2}all of them/);
+    terminal.type("t");
+    await terminal.shows(/Send \d+ calls again\? \[y\/N\]/);
+    terminal.type(`n${ENTER}`);
+    await terminal.shows("nothing done");
+    terminal.type(`${ENTER}q`);
+    await terminal.closed();
+  });
+
   it("replays what is repaired, marks the rest, takes the mark back, and shows the commands", async () => {
     await outage.answer();
     const terminal = await outage.open();

@@ -407,22 +407,31 @@ test("whcb's own list of failed calls, unless the id is known to be the receiver
     });
 });
 
-test("the ids of all failed calls and of no delivered one are warned of, if there is one", async () => {
+test("lines for all failed calls and none just for delivered ones are warned of, if there is one", async () => {
   const ids = IDS.map((id) => `${id}\n`).join("");
   const table = `callid\n${ids}`;
   const own = await machine.works(["calls", "list", "demo", "--failed", "-o", "csv", "--columns", "id,from,content"]);
+  const columns = ["--columns", "message,from,content"];
+  const withoutIds = await machine.works(["calls", "list", "demo", "--failed", "-o", "csv", ...columns]);
+  const flags = new Map([
+    [own, ["--map", "callid=id"]],
+    [withoutIds, ["--map", "messageid=message"]],
+  ]);
   const warns = async (list: string) => {
-    const { code, stderr } = await reconcile(list, "--dry-run", ...(list === own ? ["--map", "callid=id"] : []));
+    const { code, stderr } = await reconcile(list, "--dry-run", ...(flags.get(list) ?? []));
     expect({ list, code }).toEqual({ list, code: 0 });
-    return stderr.includes("warning: the list has the ids of all failed calls, and of no delivered one: ");
+    return stderr.includes("warning: the list has lines for all failed calls, and none just for delivered ones: ");
   };
-  expect([await warns(ids), await warns(table), await warns(own)]).toEqual([false, false, false]);
-  const call = { id: "order-19", messageId: "m", responseMessage: { content: "x" } };
+  const lists = [ids, table, own, withoutIds];
+  expect(await Promise.all(lists.map(warns))).toEqual([false, false, false, false]);
+  const call = { id: "order-19", messageId: "m", from: { mobile: "61491570100" }, responseMessage: { content: "x" } };
   await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${JSON.stringify(call)}\n` });
   await machine.settled("demo");
-  expect([await warns(ids), await warns(table), await warns(own)]).toEqual([true, true, true]);
+  expect(await Promise.all(lists.map(warns))).toEqual([true, true, true, true]);
   const others = [`${ids}order-19\n`, "order-17\norder-18\n", `${ids}order-2\n`, `callid,content\norder-17,order-17\n`];
-  expect(await Promise.all(others.map(warns))).toEqual([false, false, false, false]);
+  const all = await machine.works(["calls", "list", "demo", "-o", "csv", ...columns]);
+  flags.set(all, ["--map", "messageid=message"]);
+  expect(await Promise.all([...others, all].map(warns))).toEqual([false, false, false, false, false]);
 });
 
 test("a list of ids in several columns, as comm writes what only one of two lists has, or both", async () => {

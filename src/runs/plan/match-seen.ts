@@ -41,6 +41,8 @@ export interface SeenMatch extends Readonly<LineCounts> {
   readonly refusing: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
+  /** Each has calls that a line matches; it is empty if the line matches none. */
+  readonly matched: readonly (readonly ComparableCall[])[];
 }
 
 interface LineCounts {
@@ -108,7 +110,7 @@ export async function matchSeen(
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
-      for (const found of matches) matched.add(found);
+      for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
       const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
       const refusals = isToSettle(only) ? refusalsOf(each.line, only) : [];
@@ -147,6 +149,7 @@ export async function matchSeen(
     unlike: [...unlike],
     refusing: [...refusing],
     waiting: waiting.size,
+    matched: [...matched],
   };
 }
 

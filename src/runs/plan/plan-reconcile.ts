@@ -20,7 +20,7 @@ import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
-export interface ReconcilePlan extends Omit<SeenMatch, "seen"> {
+export interface ReconcilePlan extends Omit<SeenMatch, "seen" | "matched"> {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
   readonly replay: ReplayPlan;
@@ -31,7 +31,7 @@ export interface ReconcilePlan extends Omit<SeenMatch, "seen"> {
   readonly failed: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
-  /** The list has the ids of all FAILED calls and of no others, though there are SUCCESS calls, which the receiver has. */
+  /** The list has lines for all FAILED calls, and none just for SUCCESS calls, though there are some, which the receiver has. */
   readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
@@ -77,8 +77,9 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
     const { hasOnlyIds } = seen;
-    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasOnlyIds });
+    const { matched, ...match } = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasOnlyIds });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
+    const listed = new Set(matched.flat());
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));
     draft.keepOnly(new Set(arrived.leaveOut(callback.id, open).map(({ id }) => id)));
@@ -93,9 +94,9 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
       mayBeOfFailed:
-        failed.length > 0 &&
-        match.seenById === failed.length &&
-        match.seenById === seen.lines.length &&
+        match.seen.length > 0 &&
+        failed.every((call) => listed.has(call)) &&
+        matched.every((alike) => alike.some(({ status }) => status === "FAILED")) &&
         calls.some(({ status }) => status === "SUCCESS"),
       heading: findHeading(seen, calls),
       unreadableNumbers: phones.unreadable.size,

@@ -13,7 +13,10 @@ export interface CallTarget {
 }
 
 /** Returns null for calls that no filter selects, such as those without a sender: a filter can't be empty. */
-export function filterOfGroup(values: CallGroup["values"], by: readonly GroupKey[]): CallFilter | null {
+export function filterOfGroup(
+  { values, lastAttemptedAt }: Pick<CallGroup, "values" | "lastAttemptedAt">,
+  by: readonly GroupKey[],
+): CallFilter | null {
   const { statusCode, reason, hour, from, messageId } = values;
   const isUnsent = by.includes("hour") && hour == null;
   if (TEXTS.some((key) => by.includes(key) && (values[key] ?? "").trim() === "")) return null;
@@ -21,11 +24,18 @@ export function filterOfGroup(values: CallGroup["values"], by: readonly GroupKey
     ...(by.includes("statusCode") && { statusCodes: [statusCode == null ? { none: true } : { code: statusCode }] }),
     ...(reason != null && { reason }),
     ...(isUnsent && { statusCodes: [{ none: true }], reason: "not-sent" }),
-    ...(hour != null && { since: hour, until: hour + HOUR_MS }),
+    ...(hour != null && { since: hour, until: lastAttemptedAt === null ? hour + HOUR_MS : endOf(lastAttemptedAt) }),
     ...(from != null && { from }),
     ...(messageId != null && { messageId }),
   };
 }
+
+/** Whole minutes may be all that a service says. A mark takes no time that is still to come, such as the end of the current hour. */
+function endOf(attemptedAt: number): number {
+  return attemptedAt + (attemptedAt % MINUTE_MS === 0 ? MINUTE_MS : 1);
+}
+
+const MINUTE_MS = 60_000;
 
 const TEXTS = ["reason", "from", "messageId"] as const;
 

@@ -194,7 +194,7 @@ function levelBelow(level: Level, { newId }: PressContext): Level | "unselectabl
       const { callback, dimension } = level;
       const group = shownGroups(level)[level.cursor];
       if (group === undefined) return null;
-      const filter = filterOfGroup(group.values, DIMENSIONS[dimension].by);
+      const filter = filterOfGroup(group, DIMENSIONS[dimension].by);
       if (filter === null) return "unselectable";
       return { ...fresh, kind: "group", callback, dimension, group, filter, parts: [] };
     }

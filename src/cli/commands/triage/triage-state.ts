@@ -220,7 +220,7 @@ export function callTargetOf(level: Level): CallTarget | null {
       return null;
     case "groups": {
       const group = shownGroups(level)[level.cursor];
-      const filter = group === undefined ? null : filterOfGroup(group.values, DIMENSIONS[level.dimension].by);
+      const filter = group === undefined ? null : filterOfGroup(group, DIMENSIONS[level.dimension].by);
       return filter === null ? null : { callback: level.callback, calls: { filter }, current: null };
     }
     case "group": {
@@ -247,7 +247,7 @@ export function partFilter(level: GroupLevel): CallFilter | null {
   const part = shownParts(level)[level.cursor];
   if (part === undefined) return null;
   if (part === null) return level.filter;
-  const inner = filterOfGroup(part.group.values, DIMENSIONS[part.dimension].by);
+  const inner = filterOfGroup(part.group, DIMENSIONS[part.dimension].by);
   return inner === null ? null : narrowFilter(level.filter, inner);
 }
 

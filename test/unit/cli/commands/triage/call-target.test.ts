@@ -17,7 +17,14 @@ describe("the filter of a group", () => {
     [["from"], { from: " " }, null],
     [["messageId"], { messageId: null }, null],
   ] as const)("by %j of %j is %j", (by, values, filter) => {
-    expect(filterOfGroup(values, by)).toEqual(filter);
+    expect(filterOfGroup({ values, lastAttemptedAt: null }, by)).toEqual(filter);
+  });
+
+  it.each([
+    ["", HOUR + 1_234, HOUR + 1_235],
+    ["'s minute, which may be all that the service says", HOUR + 60_000, HOUR + 120_000],
+  ])("by the hour ends with the last attempt%s, as the end of the hour may be still to come", (_, lastAttemptedAt, until) => {
+    expect(filterOfGroup({ values: { hour: HOUR }, lastAttemptedAt }, ["hour"])).toEqual({ since: HOUR, until });
   });
 
   it("inside another one never takes more: the later beginning and the earlier end", () => {
