@@ -198,3 +198,28 @@ it("a long body whose client has gone keeps its room until its turn, and isn't r
   await expect.poll(() => budget.hasRoom("ada", 18_000)).toBe(true);
   expect(handled).toBe(0);
 });
+
+it.each([
+  ["lists", "application/json", `[${"[],".repeat(1_999)}[]]`, 2_001],
+  ["levels", "application/json", `${"[".repeat(2_500)}${"]".repeat(2_500)}`, 2_500],
+  ["members", "application/json", `{"a":{${Array.from({ length: 1_000 }, (_, index) => `"k${index}":0`)}}}`, 1_002],
+  ["tags", "application/xml", `<a>${"<b/>".repeat(1_500)}</a>`, 1_502],
+])("a long body of %s keeps room for its values until its request has ended", async (_, type, body, values) => {
+  const budget = new ByteBudget(1_000_000);
+  addBodyParsers(app, new ReadTurns({ clock: systemClock, timers }));
+  limitBodies(app, budget, { timers, limit: 10_000 });
+  let end = (): void => undefined;
+  const isHandled = new Promise<void>((handled) => {
+    app.post("/", async () => {
+      handled();
+      await new Promise<void>((resolve) => (end = resolve));
+    });
+  });
+  const sent = app.inject({ method: "POST", url: "/", headers: { "content-type": type }, body });
+  await isHandled;
+  const left = 750_000 - body.length - 100 * values;
+  expect([budget.hasRoom("ada", left), budget.hasRoom("ada", left + 1)]).toEqual([true, false]);
+  end();
+  await sent;
+  await expect.poll(() => budget.hasRoom("ada", 750_000)).toBe(true);
+});

@@ -74,6 +74,34 @@ it("reads as many NDJSON streams at once as a user has room for; others get a 50
   expect(await eventually(send, (answer) => answer.accepted === 1)).toEqual({ accepted: 1, rejected: [] });
 });
 
+it("answers 503 to registrations whose values have no room while another one's endpoint is checked, in 256 MiB", async () => {
+  const silent = createServer(() => undefined).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/`;
+  const service = await home.serve(["--db", home.path("checked.db")], {
+    env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=256" },
+  });
+  const api = new ServedApi(service.url);
+  const answers: (number | string | null)[] = [];
+  const register = async (_: unknown, request: number) => {
+    const settings = { name: `callback ${request}`, url, email: "ops@example.com", auth: { type: "httpheader", key: "k" } };
+    const ignored = Array.from({ length: 99_900 }, (_, index) => ({ [`k${index * 32 + request}`]: 0 }));
+    const body = JSON.stringify({ ...settings, contentType: "json", ignored });
+    const answer = await api.fetch("/callbacks", { method: "POST", headers: { "content-type": "application/json" }, body });
+    answers.push(answer.status, answer.headers.get("retry-after"));
+  };
+  const registrations = Promise.allSettled(Array.from({ length: 32 }, register));
+  await eventually(
+    async () => answers.length,
+    (length) => length === 62,
+  );
+  expect([new Set(answers), (await api.readiness()).status]).toEqual([new Set([503, "5"]), 200]);
+  silent.closeAllConnections();
+  silent.close();
+  await registrations;
+});
+
 it("delivers large calls of ampersands in XML, of two callbacks at once, in 256 MiB", async () => {
   const received: number[] = [];
   const endpoint = createServer(async (delivery, answer) => {

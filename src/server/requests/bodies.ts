@@ -5,7 +5,7 @@ import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
-import { readJson } from "../../wire/json/read-json.js";
+import { countValues, readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
@@ -15,12 +15,18 @@ import type { ReadTurns } from "./read-turns.js";
 import { rejectUnread } from "./send-errors.js";
 
 export const BODY_LIMIT = 10_485_760;
-/** Reading this much takes 8 ms at worst, and a thousand clients may send as much at the same moment. */
+/** Reading this much takes 8 ms at worst, and a thousand clients may send as much at the same moment. Its values fit into the memory of a connection. */
 const SHORT_BODY_BYTES = 4096;
+/** A value takes 10 to 170 bytes beside its text. So one user has room for the longest body with as many values as a body may have. */
+const VALUE_BYTES = 100;
 
 declare module "fastify" {
   interface FastifyContextConfig {
     takesNdjson?: boolean;
+  }
+  interface FastifyRequest {
+    /** Reserves more room for the body, until its own is released. It is null if the body has none. */
+    tryGrowRoom: ((bytes: number) => boolean) | null;
   }
 }
 
@@ -40,9 +46,11 @@ export function addBodyParsers(app: FastifyInstance, turns: ReadTurns): void {
     if (format !== "json" && format !== "xml") throw unsupportedType();
     const read = () => (format === "json" ? readJson(decodeUtf8(body), "body") : parseXml(decodeUtf8(body)));
     if (body.length <= SHORT_BODY_BYTES) return read();
-    const reading = turns.run(ownerOf(request), () => {
+    const reading = turns.run(ownerOf(request), async () => {
       if (request.raw.socket.destroyed) throw CLIENT_GONE;
-      return read();
+      const value = await read();
+      if (request.tryGrowRoom?.(countValues(value) * VALUE_BYTES) === false) throw NO_ROOM;
+      return value;
     });
     // The body keeps its room while it waits, though its client has gone.
     request.handled = reading.catch(() => undefined);
@@ -133,7 +141,8 @@ export const STREAM_BYTES = 512 * 1024;
  */
 const VISITORS_BYTES = 32 * 1024 * 1024;
 
-const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
+const NO_ROOM = new WhcbError("unavailable", "too many bytes of request bodies are in memory");
+const BUSY = answerTo(NO_ROOM);
 
 /**
  * Reserves room until the answer, which may name many rejected lines, is taken or its client has gone, and the handler has ended: the calls
@@ -142,6 +151,7 @@ const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bo
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
   const visitorsBudget = new ByteBudget(VISITORS_BYTES, 1);
 
+  app.decorateRequest("tryGrowRoom", null);
   app.addHook("onRoute", (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
@@ -156,7 +166,13 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
     const from = isOfVisitor(request) ? visitorsBudget : budget;
     const owner = ownerOf(request);
     if (!from.tryReserve(owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
-    const release = () => from.release(owner, bytes);
+    let held = bytes;
+    request.tryGrowRoom = (more) => {
+      if (!from.tryReserve(owner, more)) return false;
+      held += more;
+      return true;
+    };
+    const release = () => from.release(owner, held);
     // However a request ends, its response closes. It may end before it has a handler.
     const end = () => void Promise.resolve(request.handled).then(release, release);
     if (reply.raw.destroyed) end();

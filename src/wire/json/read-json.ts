@@ -41,6 +41,15 @@ export function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
+/** Counts the value and all in it. Takes linear time, however deep it is. */
+export function countValues(value: unknown): number {
+  const found = [value];
+  for (const next of found) {
+    if (typeof next === "object" && next !== null) for (const member of Object.values(next)) found.push(member);
+  }
+  return found.length;
+}
+
 /** JavaScript may not have a number of more than 15 digits, or with a large exponent. */
 const LONG_NUMBER = /\d[\d.]{15}|\d[eE][+-]?\d{3}/;
 const HAS_LONG_NUMBER = /[:[,]\s*-?\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d{3})/;
