@@ -1,4 +1,5 @@
 import type { BodyFormat } from "../domain/callback.js";
+import { maskUrl } from "../domain/mask.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 
 /** A call's body depends on its callback and on these. */
@@ -33,6 +34,17 @@ export interface ReplayOptions extends BodyOptions, SendingPace {
   readonly viaService: boolean;
   /** `authParameter` counts for `queryparam` auth. The default is the wire's. */
   readonly authParameter?: string;
+}
+
+/** Returns the URL of --to as it is shown, or null if the calls are sent to their callbacks' own URLs. */
+export function shownTo(options: Pick<ReplayOptions, "to"> | null): string | null {
+  return options?.to ? maskUrl(options.to) : null;
+}
+
+/** Returns text such as " at https://example.com/other", or "" if the calls are sent to their callbacks' own URLs. */
+export function placeOf(options: Pick<ReplayOptions, "to"> | null): string {
+  const to = shownTo(options);
+  return to === null ? "" : ` at ${to}`;
 }
 
 export const DEFAULT_REPLAY_OPTIONS: ReplayOptions = {

@@ -45,7 +45,10 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
       stderr: `error: run ${run} was made with ${copy} (profile ${copy})\nhint: add \`--service ${copy}\`\n`,
     });
     expect(await outage.failedIds()).toHaveLength(3);
-    expect(await machine.whcb(["replay", "--resume"], { env })).toMatchObject({ code: 8, stdout: expect.stringContaining(run) });
+    expect(await machine.whcb(["replay", "--resume", "--yes"], { env })).toMatchObject({
+      code: 8,
+      stdout: expect.stringContaining(run),
+    });
   } finally {
     await outage.close();
   }

@@ -73,8 +73,9 @@ it("an older run isn't mentioned once its calls that may have arrived are settle
 });
 
 it("a killed run with --to has sent nothing that a new run sends to the callback a second time", async () => {
-  await killedRun("demo", "--to", `${endpoint.url}/elsewhere`);
-  const latest = await killedRun("demo", "--to", `${endpoint.url}/elsewhere`, "--mark");
-  expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([latest]);
-  expect(notes(await whcb(["status"]))).toEqual([latest]);
+  const to = `${endpoint.url}/elsewhere`;
+  await killedRun("demo", "--to", to);
+  const note = `${await killedRun("demo", "--to", to, "--mark")}: it sends to ${to} and marks what that accepts`;
+  expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([note]);
+  expect(notes(await whcb(["status"]))).toEqual([note]);
 });

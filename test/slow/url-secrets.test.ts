@@ -289,8 +289,8 @@ describe("a run", () => {
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("before perhaps with another secret")]);
     await broken.stop();
     const repaired = await home.listen(["--port", new URL(broken.url).port]);
-    const resumed = await whcb(pasted(command, { [variable]: to }));
-    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 calls replayed in /) });
+    const resumed = await whcb([...pasted(command, { [variable]: to }), "--yes"]);
+    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 calls replayed to \S+\/there\?token=\*{4} in /) });
     expect(repaired.stdout).toMatch(/ POST \/there\?token=•••• /);
     // An unset variable selects nothing.
     expect(await whcb(pasted(command, {}))).toMatchObject({ code: 2, stderr: "error: --to is empty\n" });
@@ -306,7 +306,7 @@ describe("a run", () => {
     await interrupted("--to", TO);
     rewriteJournal(/"to":"[^"]*"/, `"to":"${TO}"`);
     rewriteJournal(/,"toHash":"[^"]*"/, "");
-    const elsewhere = await whcb(["replay", "--resume"]);
+    const elsewhere = await whcb(["replay", "--resume", "--yes"]);
     expect([elsewhere.code, elsewhere.stderr]).toEqual([8, expect.not.stringContaining("The URL")]);
     expect(elsewhere.stdout).toMatch(/\nnext, once the endpoint accepts calls: whcb replay --resume \S+\n$/);
   });

@@ -2,8 +2,6 @@
 import type { ListedCallback } from "../../client/client.js";
 import { AUDIT_ACTIONS, WAYS } from "../../domain/audit/audit-entry.js";
 import { HEALTH_NAMES } from "../../domain/callback.js";
-import { maskUrl } from "../../domain/mask.js";
-import type { ReplayOptions } from "../../runs/run-options.js";
 import { dateOrNull } from "../../wire/dates.js";
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
@@ -212,11 +210,6 @@ export function pickFields(
 
 export async function writeJson(document: Readonly<Record<string, unknown>>, screen: Screen): Promise<void> {
   await screen.out(text`${safeJson(pickFields(document, screen.jsonFields), 2)}\n`);
-}
-
-/** Returns null if the calls are sent to their callbacks' own URLs. */
-export function sentToJson(options: Pick<ReplayOptions, "to"> | null): string | null {
-  return options?.to ? maskUrl(options.to) : null;
 }
 
 export function pauseJson({ pause }: Pick<ListedCallback, "pause">) {

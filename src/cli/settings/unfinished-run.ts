@@ -6,6 +6,7 @@ import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { RunFolder } from "../../runs/run-deps.js";
+import { placeOf, shownTo } from "../../runs/run-options.js";
 import type { Invocation } from "../args/command-spec.js";
 import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
@@ -34,17 +35,19 @@ export async function mentionUnfinishedRuns(
     if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
-    const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
+    const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived${placeOf(run.options)}`;
     const seen =
       seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
     const again = unknown.length === 0 ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;
+    const to = shownTo(run.options);
+    const sends = to === null ? "" : `: it sends to ${to} and marks ${run.options?.mark ? "what that accepts" : "nothing"}`;
     const resume = resumeCommand(run, screen.renderOptions);
     const discard = commandOnRun("runs discard", run, screen.renderOptions);
     const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
     screen.info(
       run.options === null
         ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up`
-        : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
+        : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${sends}${marks}${seen}${again}`,
     );
   }
 }

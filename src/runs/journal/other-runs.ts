@@ -4,6 +4,7 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
+import { placeOf } from "../run-options.js";
 import { hasArrived } from "./run-counts.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -95,7 +96,7 @@ export function isOtherDatabase({ databaseId }: RunHeader, client: Client): bool
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
 export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
-  const reason = as === "accepted" ? `${have} arrived` : `your list said that ${were} received`;
+  const reason = as === "accepted" ? `${have} arrived${placeOf(header.options)}` : `your list said that ${were} received`;
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 

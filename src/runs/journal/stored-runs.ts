@@ -6,7 +6,7 @@ import { Journal, type JournalEnd, openJournalFile, readBootId, readJournal } fr
 import { isRunLocked, lockRun } from "./process-lock.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
-import { type RunCall, RunState } from "./run-state.js";
+import { isOpen, type RunCall, RunState } from "./run-state.js";
 import { parseStep, type RunCounts, type RunHeader, type RunStep } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
@@ -69,6 +69,17 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
   const { header, lastAt, hasLateRequest, maybeMarked } = state;
   return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, seenToMark, calls: state.calls() };
+}
+
+/** Counts the calls that a resumed run sends. A failed canary, which counts as rejected, is one of them. */
+export async function countOpenCalls(
+  { runsDirectory, clock }: RunFolder,
+  runId: string,
+  resendUnknown: boolean,
+): Promise<number> {
+  const { state } = await readRunState(runsDirectory, runId);
+  state.closeSession(await readBootId(clock));
+  return [...state.entries()].filter((entry) => isOpen(entry, resendUnknown)).length;
 }
 
 const MOVE_AWAY = { hint: "Move it away to go on without it." };

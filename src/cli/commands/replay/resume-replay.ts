@@ -2,17 +2,17 @@ import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
-import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import { isMasked, maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
 import { isOtherDatabase } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
-import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { countOpenCalls, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { findAllById, findById } from "../../../runs/plan/call-scope.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps, RunFolder } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
+import { DEFAULT_REPLAY_OPTIONS, shownTo } from "../../../runs/run-options.js";
 import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
@@ -30,7 +30,7 @@ import type { ReplayFlags } from "./command.js";
 
 type ReplayInvocation = Invocation<ReplayFlags>;
 
-/** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began. */
+/** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began, but for one with --to. */
 export function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
   const { args, values, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
@@ -141,7 +141,12 @@ async function confirmChanged(
   invocation: ReplayInvocation,
 ): Promise<boolean> {
   const { options, counts, service } = run;
-  if (!isUnfinished(counts)) return true;
+  const to = invocation.values.to ?? options?.to ?? null;
+  // The journal doesn't have the secrets of --to, and nothing is sent without them.
+  const knowsTo = to !== null && !isMasked(to);
+  const sentThere = knowsTo ? await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown) : 0;
+  if (!isUnfinished(counts) && sentThere === 0) return true;
+  const isMadeWithTo = to !== null && sentThere + counts.toMark > 0;
   const isElsewhere = service !== runDeps.client.name;
   if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
@@ -157,7 +162,7 @@ async function confirmChanged(
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (paused.length === 0 && changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack)
+  if (paused.length + changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack && !isMadeWithTo)
     return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure =
@@ -177,12 +182,19 @@ async function confirmChanged(
     ...changed.flatMap(describeChange),
     ...paused,
     ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
+    ...(to === null || sentThere === 0
+      ? []
+      : [
+          `The run sends up to ${count(sentThere, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
+        ]),
     ...(counts.toMark === 0
       ? []
-      : [`not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : " that the URL before accepted"}`]),
+      : [
+          `not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : ` that ${shownTo(options) ?? "the URL before"} accepted`}`,
+        ]),
   ];
   const question =
-    options === null || options.viaService || counts.left + counts.unknown === 0
+    options === null || options.viaService || (to === null ? counts.left + counts.unknown : sentThere) === 0
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`;
   return confirmRun(invocation, { description, question: [question] }, { runDeps, locks });

@@ -3,6 +3,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
+import { isSentElsewhere } from "../../../runs/journal/run-counts.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
   deleteRun,
@@ -13,9 +14,10 @@ import {
   type RunRecord,
   readRun,
 } from "../../../runs/journal/stored-runs.js";
+import { placeOf, shownTo } from "../../../runs/run-options.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Column, fieldLines } from "../../output/cells.js";
-import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, sentToJson, writeJson } from "../../output/json-fields.js";
+import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { isReadBack, type ListingStyle, openListing, requireReadBack } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { resumeCommand } from "../../output/run/next-step.js";
@@ -42,7 +44,8 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   if (run.options !== null && run.state !== "discarded" && toMark > 0) {
     const { seenToMark } = run;
     const accepted = toMark - seenToMark;
-    const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived; the next replay sends ${itOrThem(accepted)} a second time`;
+    const sent = isSentElsewhere(run) ? "to the callback's own URL" : "a second time";
+    const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived${placeOf(run.options)}; the next replay sends ${itOrThem(accepted)} ${sent}`;
     const seen = `not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}`;
     const instead = `\`${resumeCommand(run, screen.renderOptions)}\` marks ${itOrThem(toMark)}`;
     const lines = [
@@ -127,7 +130,7 @@ function requireMarkedCalls({ kind, runId, options, calls }: RunRecord): readonl
 
 /** Throws `usage` if another endpoint has accepted the calls, and they weren't to be marked: the next command would mark them. */
 function requireAcceptedByCallbacks({ runId, options }: RunRecord): void {
-  const sentTo = sentToJson(options);
+  const sentTo = shownTo(options);
   if (sentTo === null || options?.mark) return;
   const message = `the calls of run ${runId} were accepted by ${sentTo}, not by their callback's endpoint`;
   throw new WhcbError("usage", message, { hint: "if you mean them all the same, take their ids from -o ndjson" });
@@ -157,7 +160,7 @@ const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
   { key: "who", title: "WHO", value: ({ who }) => who, onDemand: true },
   { key: "profile", title: "PROFILE", value: ({ profile }) => profile, onDemand: true },
   { key: "service", title: "SERVICE", value: ({ service }) => service, onDemand: true },
-  { key: "sent-to", title: "SENT TO", value: ({ options }) => sentToJson(options), least: 12, dropRank: 1, isOptional: true },
+  { key: "sent-to", title: "SENT TO", value: ({ options }) => shownTo(options), least: 12, dropRank: 1, isOptional: true },
 ];
 
 const RUN_LISTING: ListingStyle<RunOverview> = { columns: COLUMNS_OF_RUN, toJson: overviewJson, toId: ({ runId }) => runId };
@@ -183,7 +186,7 @@ function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {
     lastAt: isoInstant(run.lastAt),
     // A journal of an earlier version has secrets.
     callbacks: run.callbacks.map(({ id, name, url }) => ({ id, name, url: maskUrl(url) })),
-    sentTo: sentToJson(run.options),
+    sentTo: shownTo(run.options),
     counts: run.counts,
   };
 }
@@ -209,7 +212,7 @@ function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {
       ["Started", formatInstant(run.startedAt, options.utc)],
       ["Last step", formatInstant(run.lastAt, options.utc)],
       ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${maskUrl(url)})`).join(", ")],
-      ["Sent to", sentToJson(run.options)],
+      ["Sent to", shownTo(run.options)],
       ["Calls", run.counts.planned],
     ],
     options.palette,

@@ -6,6 +6,7 @@ import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
+import { placeOf } from "../../../runs/run-options.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import type { RenderOptions } from "../screen.js";
 
@@ -147,9 +148,10 @@ function hasRejectedMarks({ counts, troubled }: RunSummary): boolean {
 /** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
 export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOptions): Advice {
   const commands = [...new Set(unmarked.map(({ header }) => resumeCommand(header, options)))];
-  const what = [...new Set(unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had")))].join(
-    " and ",
+  const whats = unmarked.map(({ as, header }) =>
+    as === "accepted" ? `what has arrived${placeOf(header.options)}` : "what your list had",
   );
+  const what = [...new Set(whats)].join(" and ");
   const discards = unmarked
     .filter(({ as }) => as === "seen")
     .map((run) => ({ command: commandOnRun("runs discard", run.header, options), when: "if it was wrong" }));

@@ -5,9 +5,9 @@ import { parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
-import type { ReplayOptions } from "../../../runs/run-options.js";
+import { type ReplayOptions, shownTo } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
-import { pauseJson, sentToJson } from "../json-fields.js";
+import { pauseJson } from "../json-fields.js";
 import { countFailed, describeAnswers, describeCodes, describeOpenEnds, pauseText } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
@@ -58,7 +58,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
-    sentTo: sentToJson(options),
+    sentTo: shownTo(options),
     unmarked: plan.unmarked.map(({ header, calls }) => ({ runId: header.runId, calls })),
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
@@ -91,7 +91,7 @@ function describeGroup(
   egressProxy: EgressProxy | null,
   renderOptions: RenderOptions,
 ): readonly string[] {
-  const url = sentToJson(options) ?? shownUrl(group.callback);
+  const url = shownTo(options) ?? shownUrl(group.callback);
   const where = options.viaService ? `${url}, by the service` : `${url}${describeProxy(group, options, egressProxy)}`;
   const key = describeKey(group.callback, options) + describeSigning(group.callback, options);
   const since =

@@ -6,10 +6,11 @@ import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/other-
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
+import { shownTo } from "../../../runs/run-options.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import { type Field, fieldLines } from "../cells.js";
-import { sentToJson, writeJson } from "../json-fields.js";
+import { writeJson } from "../json-fields.js";
 import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
@@ -64,11 +65,12 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const done = doneCalls(summary);
   const planned = count(counts.planned, "call");
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE_TEXT[header.kind]}`);
+  const to = shownTo(header.options);
   const undo = undoCommand(summary, options);
   const next = nextStep(summary, options);
   const variable = next && urlVariableOf(next.command);
   return [
-    text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
+    text`${title}${to === null ? "" : ` to ${to}`} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
     ...countLines(counts, options),
     ...(summary.service === null ? [] : serviceLines(summary.service, options)),
     ...summary.rejections.map((rejection) => text`  ${palette.bad("rejected")} ${describeRejection(rejection, options)}`),
@@ -112,7 +114,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     runId: header.runId,
     kind: header.kind,
     service: header.service,
-    sentTo: sentToJson(header.options),
+    sentTo: shownTo(header.options),
     counts,
     callbacks: summary.callbacks.map((callback) => {
       const known = header.callbacks.find(({ id }) => id === callback.callbackId);
