@@ -185,7 +185,7 @@ async function confirmChanged(
     ...(to === null || sentThere === 0
       ? []
       : [
-          `The run sends ${count(sentThere, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
+          `The run sends up to ${count(sentThere, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
         ]),
     ...(counts.toMark === 0
       ? []
