@@ -73,11 +73,12 @@ const OPEN_ENDS: ReadonlySet<string> = new Set<UnreachableReason>(["response-tim
 const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 504, 520, 522, 524]);
 
 /**
- * Whether the endpoint may have the request, though no complete answer of its own came. Other reasons say that it wasn't sent, or where else
- * it should be sent. The code is null if there was no answer.
+ * Whether the endpoint may have the call: it answered 200, or no complete answer of its own came. Other reasons say that it wasn't sent, or
+ * where else it should be sent. The code is null if there was no answer.
  */
 export function mayHaveBeenTaken(statusCode: number | null, reason: string | null): boolean {
-  return statusCode === null ? OPEN_ENDS.has(reason ?? "") : GATEWAY_STATUSES.has(statusCode);
+  if (statusCode === null) return OPEN_ENDS.has(reason ?? "");
+  return isAcceptedStatus(statusCode) || GATEWAY_STATUSES.has(statusCode);
 }
 
 export function isAccepted(result: DeliveryResult): boolean {

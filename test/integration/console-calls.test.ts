@@ -617,16 +617,18 @@ describe("a replay", () => {
   });
 
   it("is confirmed with how many of its calls the endpoint may have, and the command that compares", async () => {
-    await accept("A", "B", "C");
+    await accept("A", "B", "C", "D");
+    await attempt(["D"], { result: answered(200) });
+    await service.store.calls.mark(ID, ["D"], "FAILED", Date.now() - HOUR / 2);
     await attempt(["A"], { result: { kind: "unreachable", reason: "response-timeout", detail: "no answer within 60 s" } });
     await attempt(["B"], { result: answered(504) });
     await attempt(["C"], { result: UNREACHABLE });
     const noticeOf = async (query: string) =>
       /The endpoint may have .*rest\./.exec((await visitor.open(`${CONFIRM}?${query}`)).text)?.[0];
     const because =
-      "as it gave no complete answer. whcb reconcile demo --seen FILE marks what your system has and sends the rest.";
-    for (const calls of ["all=on", "call=A&call=B&call=C"]) {
-      expect(await noticeOf(`action=replay&${calls}`)).toBe(`The endpoint may have 2 of them, ${because}`);
+      "as it gave no complete answer, or answered 200. whcb reconcile demo --seen FILE marks what your system has and sends the rest.";
+    for (const calls of ["all=on", "call=A&call=B&call=C&call=D"]) {
+      expect(await noticeOf(`action=replay&${calls}`)).toBe(`The endpoint may have 3 of them, ${because}`);
       expect(await noticeOf(`action=success&${calls}`)).toBeUndefined();
     }
     expect(await noticeOf("action=replay&call=A")).toBe(`The endpoint may have it, ${because}`);

@@ -42,14 +42,14 @@ export function describeNotice({ notifiedAt, notifiedBy, mailError }: ListedOuta
   return `its e-mail ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
 }
 
-/** Returns null if each call was answered by the endpoint, or wasn't sent. */
+/** Returns null if the endpoint has none of the calls. */
 export function describeOpenEnds(
   { openEnds }: { readonly openEnds: number },
   callback: { readonly id: string; readonly name: string },
   serviceFlags: readonly string[],
 ): string | null {
   if (openEnds === 0) return null;
-  return `the endpoint may have ${openEnds} of them, as it gave no complete answer: \`${reconcileLine(callback, serviceFlags)}\` marks what your system has and sends the rest`;
+  return `the endpoint may have ${openEnds} of them, as it gave no complete answer, or answered 200: \`${reconcileLine(callback, serviceFlags)}\` marks what your system has and sends the rest`;
 }
 
 /** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */

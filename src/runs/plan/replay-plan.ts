@@ -179,7 +179,7 @@ export interface ReplayGroup extends LastAttempts {
   readonly retrying: number;
   /** So many calls without an answer weren't sent. */
   readonly unsent: number;
-  /** The endpoint may have these: no complete answer of its own came. */
+  /** The endpoint may have these (`mayHaveBeenTaken`). */
   readonly openEnds: number;
 }
 

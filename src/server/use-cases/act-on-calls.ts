@@ -27,7 +27,7 @@ export interface CountedCalls {
   /** Listed, but not in a state to act on. */
   readonly others: number;
   readonly notFound: number;
-  /** The endpoint may have so many of the calls: no complete answer of its own came. */
+  /** The endpoint may have so many of the calls (`mayHaveBeenTaken`). */
   readonly openEnds: number;
   /** Says what is in a set by a filter. */
   readonly summary: CallSummary | null;

@@ -88,7 +88,7 @@ export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 
-/** The endpoint may have such a call, though no complete answer of its own came. */
+/** The endpoint may have such a call. One that it answered with 200 was marked FAILED. */
 export function hasOpenEnd(call: ListedCall): boolean {
   return call.status === "FAILED" && mayHaveBeenTaken(call.statusCode, reasonText(call));
 }

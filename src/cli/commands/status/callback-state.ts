@@ -24,7 +24,7 @@ export interface CallbackState extends CallFigures {
 /** `CallFigures` count the FAILED calls that were read. */
 export interface CallFigures extends CodeCounts {
   readonly looked: number;
-  /** The endpoint may have these: no complete answer of its own came. */
+  /** The endpoint may have these (`mayHaveBeenTaken`). */
   readonly openEnds: number;
   /** `byHour` are counted by hour of the last attempt: the last 24 hours of the clock, oldest first. */
   readonly byHour: readonly number[];

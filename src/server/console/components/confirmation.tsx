@@ -173,7 +173,7 @@ function Effect({ callback, action, counted, url, sending }: ConfirmationView): 
       {action === "replay" && counted.openEnds > 0 && (
         <Alert kind="info">
           The endpoint may have {counted.count === 1 ? "it" : `${countText(counted.openEnds)} of them`}, as it gave no complete
-          answer. <code>{reconcileLine(callback)}</code> marks what your system has and sends the rest.
+          answer, or answered 200. <code>{reconcileLine(callback)}</code> marks what your system has and sends the rest.
         </Alert>
       )}
       {action === "replay" && sending.endpoint.state === "down" && (

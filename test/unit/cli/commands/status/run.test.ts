@@ -68,7 +68,7 @@ describe("status", () => {
 
   test("says that the endpoint may have what got no complete answer, and names reconcile", () => {
     expect(String(renderStatus([{ ...FAILING, openEnds: 3 }], OPTIONS))).toContain(
-      "no answer: 3; of the newest 20000)\n  the endpoint may have 3 of them, as it gave no complete answer: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
+      "no answer: 3; of the newest 20000)\n  the endpoint may have 3 of them, as it gave no complete answer, or answered 200: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
     );
   });
 
