@@ -1,4 +1,4 @@
-/** Whoever finishes a run with --to hasn't typed its URL, so each line about it names where the calls go. */
+/** A user who finishes a run with --to hasn't typed its URL, so each line about it names where the calls go. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";

@@ -6,7 +6,7 @@ import type { Sign } from "./credential-hashes.js";
 
 /** None of Crockford's letters looks like another one. Each has five bits. */
 const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** With 30 bits, too few guesses find an id in five minutes to use up its tries. */
+/** An id has 30 bits, so too few guesses find one in five minutes to use up its tries. */
 const ID_LENGTH = 6;
 /** The secret has 30 bits, too. */
 const SECRET_LENGTH = 6;

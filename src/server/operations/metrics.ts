@@ -137,10 +137,10 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
   };
 }
 
-/** The calls that are due are counted anew, and who asks at the metrics port is nobody's user. */
+/** A rendering counts the calls that are due, and the metrics port needs no credentials. */
 const RENDER_MS = 1_000;
 
-/** Calls it once at a time, and not within a second of the last time: who asks meanwhile gets that result. */
+/** Calls it once at a time, and not within a second of the last time: a caller meanwhile gets that result. */
 function atMostOften<Result>(clock: Clock, call: () => Promise<Result>): () => Promise<Result> {
   let latest: Promise<Result> | null = null;
   let validUntilMs = 0;

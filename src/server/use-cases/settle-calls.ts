@@ -72,7 +72,7 @@ export async function markCalls(
 /** Throws `invalid` for a call whose reported attempts deny that it was accepted. A report may leave out a call. */
 function requireAccepted(callIds: readonly string[], replays: readonly ClientReplay[]): void {
   const accepted = new Set(replays.filter(({ attempt }) => isAccepted(attempt.result)).map(({ callId }) => callId));
-  const denied = replays.find(({ callId }) => callIds.includes(callId) && !accepted.has(callId));
+  const denied = replays.find(({ callId }) => !accepted.has(callId) && callIds.includes(callId));
   if (denied === undefined) return;
   throw new WhcbError(
     "invalid",
