@@ -246,7 +246,14 @@ test("an endpoint that sends a long chunk extension for each byte of a body is a
   expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
 });
 
-async function cpuOfDeliveries(
+/** Other programs, and collecting garbage, only make a round slower: the fastest of three counts. */
+async function cpuOfDeliveries(...round: Parameters<typeof cpuOfRound>): Promise<number> {
+  const rounds: number[] = [];
+  while (rounds.length < 3) rounds.push(await cpuOfRound(...round));
+  return Math.min(...rounds);
+}
+
+async function cpuOfRound(
   onRequest: (socket: Socket) => void,
   expected: object,
   secrets: readonly string[] = [],
@@ -269,7 +276,6 @@ describe("tiny headers without end", () => {
 
   test.each(ENDLESS)("%s cost little more than as many as are allowed", async (_name, start, more) => {
     const mostAllowed = says(`HTTP/1.1 200 OK\r\n${MOST}content-length: 2\r\n\r\nok`);
-    await cpuOfDeliveries(mostAllowed, DELIVERED);
     const allowed = await cpuOfDeliveries(mostAllowed, DELIVERED);
     const endless = await cpuOfDeliveries((socket) => {
       socket.write(start);
@@ -287,7 +293,6 @@ test.each([
   const inChunks = says(`HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n${body.replace(/./g, "1\r\n$&\r\n")}0\r\n\r\n`);
   const kept = { kind: "answered", statusCode: 503, statusMessage: "No", body: body.slice(0, 1_024), isCut: true };
   const cpuWithSecretOf = (letters: number) => cpuOfDeliveries(inChunks, kept, ["s".repeat(letters)]);
-  await cpuWithSecretOf(30);
   const short = await cpuWithSecretOf(30);
   const long = await cpuWithSecretOf(2_000);
   expect(long / short).toBeLessThan(5);
