@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
+import { ANSWERED_BY_NODE, pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -82,6 +82,14 @@ it("a temporary endpoint outlives 900 connections with 100 requests of 97 tiny h
   await expect.poll(() => attack.open, { timeout: 20_000 }).toBeLessThan(500);
   await attack.stop();
   expect((await fetch(url)).status).toBe(200);
+});
+
+it.each(ANSWERED_BY_NODE)("a temporary endpoint receives, and so counts, what Node would answer: $name", async ({ request }) => {
+  const endpoint = await home.listen();
+  const socket = connect(Number(new URL(endpoint.url).port), "127.0.0.1").setEncoding("utf8");
+  socket.write(request);
+  expect(String((await once(socket, "data"))[0])).toContain(" 200 ");
+  socket.destroy();
 });
 
 it("a temporary endpoint prints a body of many levels as the text that it is", async () => {

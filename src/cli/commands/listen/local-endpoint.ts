@@ -47,9 +47,11 @@ export async function openEndpoint(
   let behaviour = options.behaviour;
   let posts = 0;
   const arriving = { bytes: 0 };
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     void receive(request, response).catch(() => response.destroy());
-  });
+  };
+  // Node would answer a request without Host, or with an unknown Expect, by itself, and nothing would count it.
+  const server = createServer({ requireHostHeader: false }, onRequest).on("checkExpectation", onRequest);
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = MAX_CONNECTIONS;
   const connections = new Map<Socket, Connection>();
