@@ -324,7 +324,7 @@ describe("a second run of the same callback", () => {
     instead = (request) => (isLock(request) ? { status: 204, body: "" } : null);
     expect(await raced(() => whcb(...replay))).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining("another run is sending the calls of demo: run "),
+      stderr: expect.stringContaining("another run is working on the calls of demo: run "),
     });
   });
 
