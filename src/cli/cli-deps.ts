@@ -116,6 +116,8 @@ export interface Erasure {
 
 export interface Erased {
   readonly calls: number;
+  /** So many of these calls were FAILED. */
+  readonly failed: number;
   /** So many of these calls had something still to be sent. */
   readonly waiting: number;
   readonly attempts: number;

@@ -340,6 +340,6 @@ export function serviceLease({ id, total, left }: ServiceReplay): RunLease {
 }
 
 export function describeHolder({ run, holder, total, replay }: RunLease): string {
-  if (run !== "") return `Run ${run} of ${holder} is sending its calls`;
+  if (run !== "") return `Run ${run} of ${holder} is working on its calls`;
   return `The service is replaying ${count(total, "call")} itself: replay ${replay}`;
 }

@@ -19,7 +19,7 @@ export async function checkService(
   // A database may be served at several addresses.
   const isSameDatabase = databaseId !== undefined && databaseId === client.databaseId();
   if ((isSameName || isSameProfile || isSameDatabase) && isThere) return;
-  if (isSameName) {
+  if (isSameName || isSameDatabase) {
     const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };
     throw new WhcbError(
       "config",

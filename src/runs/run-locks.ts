@@ -319,10 +319,10 @@ function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): Wh
   return new WhcbError("unavailable", message, advice);
 }
 
-/** Returns a text such as "another run is sending the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
+/** Returns a text such as "another run is working on the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
 export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
   const name = callback.name || callback.id;
-  if (holder === null) return `another run is sending the calls of ${name}`;
+  if (holder === null) return `another run is working on the calls of ${name}`;
   if (holder.run === "") {
     const { replay, done, total } = holder;
     const words = {
@@ -335,6 +335,6 @@ export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, se
   }
   const run = `run ${holder.run} of ${holder.holder}`;
   if (isAbandoned) return `${run} was stopped before its end, and keeps the calls of ${name} for up to 30 seconds`;
-  const progress = holder.total === 0 ? "none sent yet" : `${holder.done} of ${holder.total} calls done`;
-  return `another run is sending the calls of ${name}: ${run}, ${progress}`;
+  const progress = holder.total === 0 ? "none done yet" : `${holder.done} of ${holder.total} calls done`;
+  return `another run is working on the calls of ${name}: ${run}, ${progress}`;
 }

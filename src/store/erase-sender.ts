@@ -43,6 +43,8 @@ export interface FoundMails {
 
 export interface ErasedSender {
   readonly callIds: ReadonlySet<string>;
+  /** So many of these calls were FAILED. */
+  readonly failed: number;
   /** So many of these calls had something still to be sent. */
   readonly waiting: number;
   readonly attempts: number;
@@ -107,6 +109,7 @@ export async function eraseSender(
   }
   return {
     callIds,
+    failed: calls.filter(({ status }) => status === "FAILED").length,
     waiting: calls.filter(({ status, due_at }) => status === "PENDING" || due_at !== null).length,
     attempts: calls.reduce((sum, { attempt_count }) => sum + attempt_count, 0),
     addresses,

@@ -27,7 +27,7 @@ it.each([
   serving.child.kill("SIGUSR2");
   const other = await home.whcb(["replay", "demo", "--failed", "--yes"], { env: { WHCB_DATA_DIR: home.path("other") } });
   answer();
-  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is working on the calls of demo")]);
   expect(await first.ended).toMatchObject({ code: 0 });
   expect(outage.received().toSorted()).toEqual(outage.callIds.toSorted());
   await outage.close();

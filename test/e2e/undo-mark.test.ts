@@ -84,7 +84,7 @@ it("waits for a run that is sending the calls: what that delivers stays SUCCESS"
     expect(await home.whcb(undo)).toMatchObject({
       code: 5,
       stdout: "",
-      stderr: expect.stringContaining("another run is sending"),
+      stderr: expect.stringContaining("another run is working on"),
     });
     expect(await home.whcb(["mark-failed", "demo", "--success", "--yes"])).toMatchObject({ code: 5 });
     const waiting = home.start([...undo, "--wait"]);

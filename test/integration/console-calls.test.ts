@@ -506,7 +506,7 @@ describe("a confirmation", () => {
     const refused = await confirm(confirmation);
     expect([refused.status, refused.text]).toEqual([
       409,
-      expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is sending its calls"),
+      expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is working on its calls"),
     ]);
     await service.store.runLeases.release(ID, lease, Date.now());
     expect((await confirm(refused)).text).toContain("The replay of 1 call was requested.");

@@ -10,16 +10,20 @@ let machine: CliMachine;
 
 afterEach(() => machine.leave());
 
-it.each([
-  ["ten minutes ahead", -10 * MINUTE],
-  ["ten minutes behind", 10 * MINUTE],
-])("marks its calls as replayed, with the attempts, if our clock is %s", async (_, serviceAhead) => {
+async function serve(serviceAhead: number): Promise<void> {
   const clock = new SharedClock(systemClock, async () => Date.now() + serviceAhead);
   await clock.sync();
   machine = new CliMachine({
     startService: (options) => startService(options, { version: "1.2.3", log: process.stderr, clock }),
   });
   await machine.serve();
+}
+
+it.each([
+  ["ten minutes ahead", -10 * MINUTE],
+  ["ten minutes behind", 10 * MINUTE],
+])("marks its calls as replayed, with the attempts, if our clock is %s", async (_, serviceAhead) => {
+  await serve(serviceAhead);
   const failing = await machine.listen(["--status", "503"]);
   await machine.rehearse("demo", failing.url, 150);
   await failing.stop();
@@ -37,4 +41,24 @@ it.each([
     expect(byUs).toBeGreaterThan(began - 2_000);
     expect(byUs).toBeLessThan(ended + 2_000);
   }
+});
+
+it.each([
+  ["ahead of", -10 * MINUTE, "--until", "10m"],
+  ["behind", 10 * MINUTE, "--since", "10m ago"],
+])("with --yes a time ago is an error if our clock is ten minutes %s the service's", async (apart, serviceAhead, limit, ago) => {
+  await serve(serviceAhead);
+  await machine.rehearse("demo", (await machine.listen(["--status", "503"])).url, 2);
+  expect(await machine.whcb(["mark-success", "demo", "--failed", limit, ago, "--yes"])).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(
+      new RegExp(
+        `^error: this machine's clock is .*m.* ${apart} the service's, and a time ago goes by it\nhint: set the clock, or give ${limit} a date and a time with a zone\n$`,
+      ),
+    ),
+  });
+  expect(await machine.ids("demo", "--failed")).toHaveLength(2);
+  const at = new Date(Date.now() - 30 * MINUTE).toISOString();
+  await machine.works(["mark-success", "demo", "--failed", "--since", at, "--yes"]);
+  expect(await machine.ids("demo", "--failed")).toEqual([]);
 });

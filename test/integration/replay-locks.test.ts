@@ -46,15 +46,15 @@ describe.each(RUN_SERVICES)("on $name", (service) => {
     return [one, other];
   }
 
-  it("a second run reports who is sending and how far that run is", async () => {
+  it("a second run reports who has the calls and how far that run is", async () => {
     const [one, other] = await twoDesks();
     const first = await take(one);
-    const expected = `another run is sending the calls of demo: run ${first.runId} of ada@desk, none sent yet`;
+    const expected = `another run is working on the calls of demo: run ${first.runId} of ada@desk, none done yet`;
     await expect(take(other)).rejects.toMatchObject({ code: "unavailable", message: expected });
     // This is long before the next renewal.
     first.reportProgress({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
     const busy = () => take(other).then(String, errorMessage);
-    await eventually(busy, (message) => message === expected.replace("none sent yet", "2 of 3 calls done"), 4_000);
+    await eventually(busy, (message) => message === expected.replace("none done yet", "2 of 3 calls done"), 4_000);
   });
 
   it("the holder isn't written through a link that another user may have made", async () => {

@@ -302,8 +302,8 @@ describe("on the command line", () => {
     await sending;
     const others = (await machine.ids("demo", "--failed")).filter((id) => id !== endpoint.received.at(-1));
     const { stderr } = await machine.whcb(["mark-success", "demo", ...others, "--yes"]);
-    expect(stderr).toContain("another run is sending the calls of demo: run ");
-    expect(stderr).toContain("0 of 40 calls done; it may send some of these");
+    expect(stderr).toContain("another run is working on the calls of demo: run ");
+    expect(stderr).toContain("0 of 40 calls done; it may send or mark some of these");
     // The run looks again after a second.
     await systemClock.sleepUntil(systemClock.now() + 1_100);
     moments.dispatchEvent(new Event("marked"));

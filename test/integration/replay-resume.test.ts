@@ -248,6 +248,24 @@ describe("an interrupted run", () => {
   });
 });
 
+it("an interrupted run whose callback was deleted can only be discarded, at whatever address its database is served", async () => {
+  const onDatabase = (desk: Desk, name: string): Desk => ({
+    ...desk,
+    deps: { ...desk.deps, client: { ...desk.deps.client, name, databaseId: () => "D" } },
+  });
+  const endpoint = await endpointOf(() => ({ status: 503 }));
+  const desk = onDatabase(deskFor(platformCalls(2), endpoint.url), "https://one.invalid");
+  const { runId } = (await replay(desk)).header;
+  const transport = scriptedPlatform({ clock: systemClock, callbacks: [] }).transport();
+  const emptied = openDesk({ transport, over: { runsDirectory: desk.deps.runsDirectory } });
+  closing.push(emptied.leave);
+  await expect(resume(onDatabase(emptied, "https://other.invalid"), {}, runId)).rejects.toMatchObject({
+    code: "config",
+    message: expect.stringMatching(/made with https:\/\/one\.invalid .* which has none of its callbacks now$/),
+    hint: expect.stringContaining(`\`whcb runs discard ${runId}\` gives the run up`),
+  });
+});
+
 describe("an interrupted run with ids that are spelled differently, but equal", () => {
   const DASHED = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
   const LOWER = DASHED.replaceAll("-", "");

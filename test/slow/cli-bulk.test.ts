@@ -55,7 +55,7 @@ describe("a mark prints how to undo it:", () => {
     expect(undoIn(marked)).toMatch(/^undo \S+$/);
     const undone = await machine.works([...undoIn(marked).split(" "), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([kept, ...ids]);
-    expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success demo - --yes --service \S+$/);
+    expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success [0-9A-F]{16} - --yes --service \S+$/);
     await typed(undoIn(undone));
     expect(await machine.ids("demo", "--failed")).toEqual([kept]);
   });
@@ -71,7 +71,24 @@ describe("a mark prints how to undo it:", () => {
       [expect.anything(), expect.anything()],
     ]);
     const json = JSON.parse(await machine.works(["mark-failed", "other", "--success", "--yes", "-o", "json"]));
-    expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success other - --yes --service \S+$/);
+    expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success [0-9A-F]{16} - --yes --service \S+$/);
+  });
+
+  test("mark-failed, which marks no calls of a new callback with the same name and ids", async () => {
+    const { url } = await anOutage(1, ["--status", "503"]);
+    const response = JSON.stringify({ id: "job-1", messageId: "m", responseMessage: { content: "x" } });
+    const submit = async () => {
+      await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${response}\n` });
+      await machine.settled("demo");
+    };
+    await submit();
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const failed = await machine.works(["mark-failed", "demo", "--success", "--yes"]);
+    await machine.works(["callbacks", "delete", "demo", "--yes"]);
+    await machine.rehearse("demo", url, 1);
+    await submit();
+    await expect(typed(undoIn(failed))).rejects.toThrow();
+    expect(await machine.ids("demo", "--success")).toEqual([]);
   });
 
   test("mark-failed, that was stopped, for the calls that it had marked", async () => {
@@ -921,7 +938,7 @@ describe("undo without a run", () => {
       [
         `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
         expect.stringMatching(
-          `^hint: if your receiver has the calls, .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks them SUCCESS again$`,
+          `^hint: if your receiver has the calls, .whcb runs show ${run} -o ids \\| whcb mark-success [0-9A-F]{16} - --yes --service \\S+\\d. marks them SUCCESS again$`,
         ),
         "",
       ],

@@ -59,7 +59,7 @@ describe(`${PROCESSES} processes that replay the same calls at the same time`, (
     for (const { code, stderr } of outcomes) {
       // One that starts when the winner has finished finds nothing to replay.
       if (code !== 0)
-        expect([code, stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo: run ")]);
+        expect([code, stderr]).toEqual([5, expect.stringContaining("another run is working on the calls of demo: run ")]);
     }
   });
 
@@ -139,7 +139,7 @@ it("a second --resume of a run that is being resumed leaves the callback locked"
   const second = await home.whcb(["replay", "--resume", newestJournal(home)?.runId ?? ""]);
   expect([second.code, second.stderr]).toEqual([5, expect.stringMatching(/process \d+ is working on run/)]);
   const other = await home.whcb(["replay", "demo", "--failed", "--yes"]);
-  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is working on the calls of demo")]);
   await resumed.stop("SIGINT");
   expect(twice(outage.received())).toEqual([]);
 });
@@ -155,10 +155,10 @@ describe("a replay by the service", () => {
     const rejected = await askService();
     expect([rejected.status, await rejected.json()]).toMatchObject([
       409,
-      { errorDetail: expect.stringMatching(/^Run \S+ of \S+ is sending its calls$/) },
+      { errorDetail: expect.stringMatching(/^Run \S+ of \S+ is working on its calls$/) },
     ]);
     const asked = await home.whcb(["replay", "demo", "--failed", "--yes", "--via", "service"]);
-    expect([asked.code, asked.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo: run ")]);
+    expect([asked.code, asked.stderr]).toEqual([5, expect.stringContaining("another run is working on the calls of demo: run ")]);
     await replay.stop("SIGINT");
     expect((await askService()).status).toBe(202);
     await eventually(outage.failedIds, (failed) => failed.length === 0);

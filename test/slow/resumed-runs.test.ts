@@ -136,6 +136,22 @@ describe("a callback that has another name or URL than when the run began, as on
     expect(await whcb("replay", "--resume", run, "--yes")).toMatchObject({ code: 0 });
   });
 
+  it("is named before a failed canary is sent again, which is all that is left", async () => {
+    addDemo(platformCalls(1));
+    answer = () => ({ status: 503 });
+    const stopped = await whcb("replay", "demo", "--failed", "--yes");
+    const [, run = ""] = /\(run (\S+)\)/.exec(stopped.stdout) ?? [];
+    const elsewhere = await countingEndpoint();
+    addDemo(platformCalls(1), { url: elsewhere.url });
+    expect(await whcb("replay", "--resume", run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/\nThe URL has changed since the run began\.\n.*\nSend the rest of the run there\?\n/),
+    });
+    const sent = elsewhere.received.length;
+    await elsewhere.close();
+    expect(sent).toBe(0);
+  });
+
   it("is named before the rest is sent", async () => {
     const calls = platformCalls(3);
     addDemo(calls);
@@ -324,7 +340,7 @@ describe("a second run of the same callback", () => {
     instead = (request) => (isLock(request) ? { status: 204, body: "" } : null);
     expect(await raced(() => whcb(...replay))).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining("another run is sending the calls of demo: run "),
+      stderr: expect.stringContaining("another run is working on the calls of demo: run "),
     });
   });
 

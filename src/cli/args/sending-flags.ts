@@ -10,7 +10,7 @@ export const EGRESS_PROXY = value(
   String,
 );
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");
-export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
+export const WAIT = flag("--wait", "if another run is working on the calls, wait until it ends");
 
 export const SENDING_FLAGS = {
   concurrency: {

@@ -45,7 +45,7 @@ export async function takeLocks(
 export function requireNoneBusy({ busy }: RunLocks): void {
   if (busy.length === 0) return;
   const names = busy.map(({ callback }) => callback.name || callback.id).join(", ");
-  throw new WhcbError("items-failed", `another run was sending the calls of ${names}`);
+  throw new WhcbError("items-failed", `another run was working on the calls of ${names}`);
 }
 
 const LONGEST_RELEASE_MS = 2_000;

@@ -1,16 +1,23 @@
 import type { OnListed } from "../../client/call-requests.js";
-import { formatDuration } from "../../domain/duration.js";
+import { formatDuration, readTimeAgo } from "../../domain/duration.js";
+import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
 import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
+import { SINCE, UNTIL } from "../args/filter-flags.js";
+import { flagName } from "../args/flag.js";
 import { FUTURE_MS } from "../args/typed-instant.js";
+import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
 
 const CLOCKS_APART_MS = 60_000;
 
-/** Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. */
-export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
+/**
+ * Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. It throws
+ * `config` where calls would be changed by a time ago, unasked, and the clocks differ.
+ */
+export function watchDates({ args, screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
   const { now, utc } = screen.renderOptions;
   let isZoneKnown = timezone.from !== "default";
   let hasFuture = false;
@@ -19,7 +26,13 @@ export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["t
     if (!areClocksApart && Math.abs(serviceAheadMs) > CLOCKS_APART_MS) {
       areClocksApart = true;
       const apart = `${formatDuration(Math.abs(serviceAheadMs))} ${serviceAheadMs < 0 ? "ahead of" : "behind"}`;
-      screen.info(`warning: this machine's clock is ${apart} the service's, and --since and --until go by it`);
+      const message = `this machine's clock is ${apart} the service's, and`;
+      const ago = Math.abs(serviceAheadMs) > FUTURE_MS && args.get(YES) ? [SINCE, UNTIL].find(isAgo) : undefined;
+      if (ago !== undefined) {
+        const hint = `set the clock, or give ${flagName(ago.syntax)} a date and a time with a zone`;
+        throw new WhcbError("config", `${message} a time ago goes by it`, { hint });
+      }
+      screen.info(`warning: ${message} --since and --until go by it`);
     }
     if (!isZoneKnown && calls.some(({ raw }) => saysZone(attemptedDateOf(raw)) === false)) {
       isZoneKnown = true;
@@ -31,4 +44,8 @@ export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["t
     const at = formatInstant(future.attemptedAt ?? now, utc);
     screen.info(`warning: the last attempt of call ${future.id} reads as in the future: ${at}`);
   };
+
+  function isAgo(limit: typeof SINCE): boolean {
+    return args.get({ ...limit, read: (raw) => typeof raw === "string" && readTimeAgo(raw.trim()) !== null });
+  }
 }

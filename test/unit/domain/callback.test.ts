@@ -234,7 +234,7 @@ describe("a replay by the service", () => {
     expect(lease).toEqual({ run: "", holder: "the service", done: 2, total: 5, replay: "R" });
     expect(describeHolder(lease)).toBe("The service is replaying 5 calls itself: replay R");
     expect(describeHolder({ run: "20261129-1", holder: "ada@host", done: 0, total: 0 })).toBe(
-      "Run 20261129-1 of ada@host is sending its calls",
+      "Run 20261129-1 of ada@host is working on its calls",
     );
   });
 });

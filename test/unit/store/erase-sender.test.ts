@@ -63,6 +63,7 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
 
   const found = {
     callIds: new Set(["PENDING", "FAILED", "SUCCESS"]),
+    failed: 1,
     waiting: 2,
     attempts: 3,
     mails: [],

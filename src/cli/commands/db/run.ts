@@ -23,17 +23,18 @@ export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Pro
     screen.info(
       "e-mails about calls that have been removed are found only by an address that they name: run this for each of the sender's",
     );
-  const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
+  const settled = found.failed === 0 ? "" : ` (${count(found.failed, "failed call")} -> SUCCESS)`;
+  const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")} in ${path}${settled}`;
   if (values.dryRun) {
-    await show(found, `would erase ${what} in ${path}`);
+    await show(found, `would erase ${what}`);
     return;
   }
   const isEmpty = found.calls + found.mails + found.mailFiles === 0;
   const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
-  if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return;
+  if (!isEmpty && !(await confirm(invocation, `Erase ${what}?${waiting} This can't be undone.`))) return;
   // It runs even if nothing was found: an earlier one may have been cut off before it rewrote the file.
   const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
-  await show(erased, `erased ${what} in ${path}`);
+  await show(erased, `erased ${what}`);
   if (erased.sentMails > 0)
     screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
 

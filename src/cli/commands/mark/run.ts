@@ -257,7 +257,7 @@ async function describeSenders(
   if (status === "FAILED") return [];
   const busy = await Promise.all(groups.map(({ callback }) => findBusy(callback, runDeps)));
   return busy.flatMap((one) =>
-    one === null ? [] : [`${describeBusy(one, renderOptions.serviceFlags)}; it may send some of these`],
+    one === null ? [] : [`${describeBusy(one, renderOptions.serviceFlags)}; it may send or mark some of these`],
   );
 }
 

@@ -143,10 +143,9 @@ async function confirmChanged(
   const { options, counts, service } = run;
   const to = invocation.values.to ?? options?.to ?? null;
   // The journal doesn't have the secrets of --to, and nothing is sent without them.
-  const knowsTo = to !== null && !isMasked(to);
-  const sentThere = knowsTo ? await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown) : 0;
-  if (!isUnfinished(counts) && sentThere === 0) return true;
-  const isMadeWithTo = to !== null && sentThere + counts.toMark > 0;
+  const toSend = isMasked(to ?? "") ? 0 : await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown);
+  if (!isUnfinished(counts) && toSend === 0) return true;
+  const isMadeWithTo = to !== null && toSend + counts.toMark > 0;
   const isElsewhere = service !== runDeps.client.name;
   if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
@@ -182,10 +181,10 @@ async function confirmChanged(
     ...changed.flatMap(describeChange),
     ...paused,
     ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
-    ...(to === null || sentThere === 0
+    ...(to === null || toSend === 0
       ? []
       : [
-          `The run sends up to ${count(sentThere, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
+          `The run sends up to ${count(toSend, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
         ]),
     ...(counts.toMark === 0
       ? []
@@ -194,7 +193,7 @@ async function confirmChanged(
         ]),
   ];
   const question =
-    options === null || options.viaService || (to === null ? counts.left + counts.unknown : sentThere) === 0
+    options === null || options.viaService || toSend === 0
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`;
   return confirmRun(invocation, { description, question: [question] }, { runDeps, locks });

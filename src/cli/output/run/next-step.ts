@@ -64,7 +64,8 @@ export function undoCommand(
   if (kind !== "mark-failed") return null;
   const [first, ...others] = callbacks;
   const isOfOne = first !== undefined && others.length === 0;
-  const operands = isOfOne ? [callbackOperand(first), "-"] : ["-"];
+  // A callback that is created later may have the name, and calls with the same ids.
+  const operands = isOfOne ? [first.id, "-"] : ["-"];
   const ids = commandLine({ command: "runs show", operands: [runId], flags: ["-o", "ids"] });
   // It asks nothing, and another terminal may have another service.
   const flags = [

@@ -8,7 +8,7 @@ it.each([
 ])("a service whose clock is %i ms ahead is warned of once", (serviceAheadMs, warnings) => {
   const said: string[] = [];
   const screen = { renderOptions: { now: 0, utc: true }, info: (line: string) => said.push(line) };
-  const onListed = watchDates({ screen } as never, { value: "UTC", from: "default" });
+  const onListed = watchDates({ args: { get: () => false }, screen } as never, { value: "UTC", from: "default" });
   for (let page = 0; page < 2; page++) onListed([], serviceAheadMs);
   expect(said).toEqual(warnings);
 });
