@@ -55,7 +55,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
 
   // Counting may take long, and holds no calls: it takes turns.
   const confirming = { config: { takesNoReadSlot: true } } as const;
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
+  app.get<CallbackPath>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();

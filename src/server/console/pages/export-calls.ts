@@ -48,7 +48,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
   });
 
   const exporting = { config: { takesNoReadSlot: true } } as const;
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/calls/export", exporting, async (request, reply) => {
+  app.get<CallbackPath>("/console/callbacks/:id/calls/export", exporting, async (request, reply) => {
     const { params, query } = request;
     const callback = await lookup.find(params.id);
     const format = FORMATS[readFormat(query)];
