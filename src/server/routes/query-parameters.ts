@@ -122,7 +122,7 @@ export function readParameter(query: Query, name: string): string | undefined {
   return value;
 }
 
-function readNumber(query: Query, name: string): number | undefined {
+export function readNumber(query: Query, name: string): number | undefined {
   const text = readParameter(query, name);
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a whole number`);

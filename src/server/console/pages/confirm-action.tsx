@@ -27,7 +27,7 @@ import { callbackPage } from "../components/callback-page.js";
 import { Confirmation, type ConfirmationView } from "../components/confirmation.js";
 import { sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
-import { callsPath, parseFilter, settledFields, typedQuery } from "../filter-fields.js";
+import { callsPath, parseFilter, requireFilter, settledFields, typedQuery } from "../filter-fields.js";
 import { type ConsoleContext, formOf, formProblem } from "../page.js";
 import { formToken } from "../sessions.js";
 
@@ -195,9 +195,7 @@ function readTypedAction(callback: Callback, query: Query, shownAt: number): Ask
     return { action, set: { filter }, shownAt, back, restOf: null, fields: [...common, ["marked", String(marked)]] };
   }
   if (readParameter(query, "all") !== undefined) {
-    const { typed, filter, problems } = parseFilter(query, shownAt);
-    const [problem] = Object.entries(problems);
-    if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
+    const { typed, filter } = requireFilter(query, shownAt);
     const fields = Object.entries({ ...settledFields(filter, typed), all: "on" });
     const set = { filter: boundedFilter(action, filter, shownAt) };
     return { action, set, shownAt, back, restOf: null, fields: [...common, ...fields] };

@@ -16,7 +16,7 @@ import { reserveAnswer } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { maskOutcome } from "../components/call-parts.js";
-import { parseFilter } from "../filter-fields.js";
+import { requireFilter } from "../filter-fields.js";
 import type { ConsoleContext } from "../page.js";
 
 const MAX_PER_SESSION = 2;
@@ -52,9 +52,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
     const { params, query } = request;
     const callback = await lookup.find(params.id);
     const format = FORMATS[readFormat(query)];
-    const { filter, problems } = parseFilter(query, clock.now());
-    const [problem] = Object.entries(problems);
-    if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
+    const { filter } = requireFilter(query, clock.now());
     const sendFile = (file?: Readable) => {
       const disposition = `attachment; filename="calls-${callback.id}.${format.extension}"`;
       return reply.type(format.type).header("content-disposition", disposition).send(file);
