@@ -183,12 +183,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     };
     const isGuarded = capabilities.has("guarded-marks");
     if (isGuarded && unlessDeliveredSince !== undefined) {
-      return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+      return put({ status, unlessDeliveredSince: toIsoDate(unlessDeliveredSince) });
     }
     const guards = isGuarded &&
       status === "SUCCESS" && {
         ...(unlessSettled && { unlessSettled }),
-        ...(unlessFailedSince !== undefined && { unlessFailedSince: new Date(unlessFailedSince).toISOString() }),
+        ...(unlessFailedSince !== undefined && { unlessFailedSince: toIsoDate(unlessFailedSince) }),
         ...(markedAt !== null && { markedAt: toIsoDate(markedAt) }),
       };
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });

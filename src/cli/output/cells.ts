@@ -1,6 +1,7 @@
+import { toIsoDate } from "../../wire/dates.js";
 import type { Paint, Palette, TimeOptions } from "./screen.js";
 import { joinText, type ScreenText, sanitize, text } from "./screen-text.js";
-import { formatInstant, isoInstant } from "./times.js";
+import { formatInstant } from "./times.js";
 
 /** Tables, tab-separated lines and csv have it. */
 export interface Column<Row> {
@@ -32,7 +33,7 @@ export function cellText<Row>(column: Column<Row>, row: Row, options: TimeOption
 export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
-  if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
+  if (column.kind === "instant" && typeof value === "number") return toIsoDate(value);
   return value;
 }
 

@@ -8,7 +8,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
-import { dateOrNull } from "../../../wire/dates.js";
+import { dateOrNull, toIsoDate } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { completeCallIds, onlyMatch } from "../../args/short-ids.js";
@@ -20,7 +20,7 @@ import { withAdvice } from "../../output/render-error.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
-import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
+import { formatInstant, formatRelative, withReadableTime } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { renderAnswer } from "./answer-text.js";
 
@@ -176,7 +176,7 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
         ? null
         : {
             id: outage.id,
-            startedAt: isoInstant(outage.startedAt),
+            startedAt: toIsoDate(outage.startedAt),
             failedCalls: outage.failedCalls,
             notifiedAt: dateOrNull(outage.notifiedAt),
             notifiedBy: outage.notifiedBy,
@@ -184,7 +184,7 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
     attempts:
       attempts?.map((attempt) => ({
         number: attempt.number,
-        attemptedDate: isoInstant(attempt.attemptedAt),
+        attemptedDate: toIsoDate(attempt.attemptedAt),
         durationMs: attempt.durationMs,
         cause: attempt.cause,
         sentFrom: attempt.sentFrom,
