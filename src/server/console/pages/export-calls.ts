@@ -6,8 +6,7 @@ import type { Call } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { csvLine, csvPieces, escapedJson } from "../../../platform/unsafe-characters.js";
-import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wire/call-record.js";
-import { toIsoDate } from "../../../wire/dates.js";
+import { CALL_CELLS, type CallRow, callRecord, cellData } from "../../../wire/call-record.js";
 import { retriesOf } from "../../../wire/json/call-json.js";
 import { ownerOf } from "../../requests/byte-budget.js";
 import { requireClient } from "../../requests/read-slots.js";
@@ -195,10 +194,4 @@ function readFormat(query: Query): keyof typeof FORMATS {
   const format = readParameter(query, "format");
   if (format === "csv" || format === "ndjson") return format;
   throw new WhcbError("invalid", "format must be csv or ndjson");
-}
-
-function cellData({ value, kind }: CallCell, row: CallRow): string | number {
-  const data = value(row);
-  if (data === null) return "";
-  return typeof data === "number" && kind === "instant" ? toIsoDate(data) : data;
 }
