@@ -10,6 +10,7 @@ import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
 import { dateOrNull, toIsoDate } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
+import { indentJson } from "../../../wire/json/indent-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { completeCallIds, onlyMatch } from "../../args/short-ids.js";
 import { callJson, statusPaint } from "../../output/call-columns.js";
@@ -18,11 +19,11 @@ import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/jso
 import { describeNotice, pauseText, reportedHealth } from "../../output/outage-text.js";
 import { withAdvice } from "../../output/render-error.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
-import { joinText, type ScreenText, text } from "../../output/screen-text.js";
+import { joinText, type ScreenText, sanitize, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
+import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant, formatRelative, withReadableTime } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
-import { renderAnswer } from "./answer-text.js";
 
 export interface CallDetails extends CallFacts {
   /** `attempts` are null if the service doesn't return them. */
@@ -135,6 +136,16 @@ function renderAttempts(attempts: CallDetails["attempts"], options: RenderOption
   return attempts.length === 0
     ? text``
     : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}${renderAnswer(attempts, options)}`;
+}
+
+/** Shows all that is kept of the last answer, a value of JSON a line. */
+function renderAnswer(attempts: readonly ListedAttempt[], { width }: RenderOptions): ScreenText {
+  const last = attempts.at(-1);
+  const body = last?.body?.trim() ?? "";
+  if (last === undefined || body === "") return text``;
+  const lines = (indentJson(body) ?? body).split(/\r\n|[\r\n]/);
+  const shown = width === null ? lines : lines.flatMap((line) => wrapToWidth(sanitize(line), width));
+  return text`\nThe endpoint's answer to attempt ${last.number}:\n${joinText(shown, "\n")}\n`;
 }
 
 const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
