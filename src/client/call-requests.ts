@@ -1,6 +1,7 @@
 import { INVISIBLE, idKey, type MarkedBy } from "../domain/call.js";
 import { type CallFilter, filterParameters, matchesFilter } from "../domain/call-filter.js";
 import type { RunLease } from "../domain/callback.js";
+import { MINUTE_MS } from "../domain/duration.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Clock } from "../platform/clock.js";
@@ -85,7 +86,6 @@ export interface SubmittedCall {
 export type ListCalls = (callbackId: string, query: ListCallsQuery) => AsyncIterable<CallPage>;
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
-const MINUTE_MS = 60_000;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading) {
   const { capabilities } = api;
@@ -183,12 +183,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     };
     const isGuarded = capabilities.has("guarded-marks");
     if (isGuarded && unlessDeliveredSince !== undefined) {
-      return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+      return put({ status, unlessDeliveredSince: toIsoDate(unlessDeliveredSince) });
     }
     const guards = isGuarded &&
       status === "SUCCESS" && {
         ...(unlessSettled && { unlessSettled }),
-        ...(unlessFailedSince !== undefined && { unlessFailedSince: new Date(unlessFailedSince).toISOString() }),
+        ...(unlessFailedSince !== undefined && { unlessFailedSince: toIsoDate(unlessFailedSince) }),
         ...(markedAt !== null && { markedAt: toIsoDate(markedAt) }),
       };
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });

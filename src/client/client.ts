@@ -4,7 +4,7 @@ import { idInUrl } from "../wire/bulk-ids.js";
 import { readDate, toIsoDate } from "../wire/dates.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import { type ListedAuditEntry, readAuditList } from "../wire/json/audit-json.js";
-import { objectOf, textOf } from "../wire/json/json-value.js";
+import { objectOf, textOf, withoutUndefined } from "../wire/json/json-value.js";
 import type { ListPage } from "../wire/json/list-json.js";
 import { type ListedOutage, readOutageList } from "../wire/json/outage-json.js";
 import { type CallReading, callRequests } from "./call-requests.js";
@@ -114,11 +114,9 @@ interface AuditQuery {
 type AuditPages = AsyncIterable<{ readonly items: readonly ListedAuditEntry[]; readonly total: number | null }>;
 
 async function listAudit(api: ServiceApi, { callbackId, user, since }: AuditQuery): Promise<AuditPages | null> {
-  const query = new URLSearchParams({
-    ...(callbackId !== undefined && { callbackId }),
-    ...(user !== undefined && { user }),
-    ...(since !== undefined && { since: toIsoDate(since) }),
-  });
+  const query = new URLSearchParams(
+    withoutUndefined({ callbackId, user, since: since === undefined ? since : toIsoDate(since) }),
+  );
   const path = query.size === 0 ? "/audit" : `/audit?${query}`;
   const load = await beginList(api, "audit", path, readAuditList);
   return load && walkList(api.basePath + path, load);

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../domain/duration.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Store } from "../store/open-store.js";
@@ -9,7 +10,6 @@ export interface SamplerDeps {
   readonly logger: Logger;
 }
 
-const MINUTE_MS = 60_000;
 const CALLBACKS_PER_TRANSACTION = 500;
 
 /** Records each minute how many calls wait while an outage is open. */

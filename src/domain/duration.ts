@@ -1,9 +1,12 @@
 import { count } from "./count.js";
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
 /** `LONGEST_MS` is 2 700 years, for "for ever"; with more, an instant may not be a valid date. */
-export const LONGEST_MS = 1_000_000 * 86_400_000;
+export const LONGEST_MS = 1_000_000 * DAY_MS;
 
 /** Reads "500ms", "30s", "24h", "2w", several ("1h30m", "2d 3h") or "5 minutes" in ms. Throws an Error that says what is expected. */
 export function parseDuration(text: string): number {

@@ -1,3 +1,4 @@
+import { DAY_MS } from "./duration.js";
 import { DEFAULT_RETRY_POLICY, type RetryTimes } from "./retry-policy.js";
 
 /** `ServiceSettings` are in the database, so they are the same for every process. */
@@ -8,8 +9,6 @@ export interface ServiceSettings extends RetryTimes {
   /** Sent e-mails are kept this long, in the database and as files. */
   readonly retainMailMs: number;
 }
-
-const DAY_MS = 86_400_000;
 
 export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   intervalMs: DEFAULT_RETRY_POLICY.intervalMs,

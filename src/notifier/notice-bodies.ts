@@ -2,6 +2,7 @@ import { REASON_WORDS } from "../domain/attempt.js";
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { ExpiryReport, HowEnded, OutageReport } from "../domain/outage.js";
+import { toIsoDate } from "../wire/dates.js";
 import { formatUtc, toLine } from "./notice-text.js";
 import { commandLines, MAX_NAME } from "./outage-mail.js";
 
@@ -13,14 +14,14 @@ export function noticeDocument(report: OutageReport | ExpiryReport, pageUrl: str
 function expiryDocument({ callback, expiredCalls, oldest, asOf }: ExpiryReport, pageUrl: string | null) {
   return {
     type: "calls.expired",
-    timestamp: toIso(asOf),
+    timestamp: toIsoDate(asOf),
     data: {
       callbackId: callback.id,
       callbackName: callback.name,
       expiredCalls,
       oldestCallId: oldest.callId,
-      oldestFailedAt: toIso(oldest.firstFailedAt),
-      asOf: toIso(asOf),
+      oldestFailedAt: toIsoDate(oldest.firstFailedAt),
+      asOf: toIsoDate(asOf),
       commands: commandsOf(callback),
       ...(pageUrl !== null && { consoleUrl: pageUrl }),
     },
@@ -37,18 +38,18 @@ function outageDocument(
 ) {
   return {
     type: `outage.${event}`,
-    timestamp: toIso(end?.endedAt ?? startedAt),
+    timestamp: toIsoDate(end?.endedAt ?? startedAt),
     data: {
       outageId,
       callbackId: callback.id,
       callbackName: callback.name,
       ...(url !== undefined && { callbackUrl: url }),
-      startedAt: toIso(startedAt),
+      startedAt: toIsoDate(startedAt),
       failedCalls,
       ...(failure?.statusCode != null && { statusCode: failure.statusCode }),
       ...(failure?.reason != null && { error: failure.reason }),
       ...(end !== null && {
-        endedAt: toIso(end.endedAt),
+        endedAt: toIsoDate(end.endedAt),
         durationMs: end.endedAt - startedAt,
         end: end.how,
       }),
@@ -59,7 +60,7 @@ function outageDocument(
           stillFailedCalls: end.calls.stillFailed,
           isComplete: end.calls.isComplete,
         }),
-      asOf: toIso(asOf),
+      asOf: toIsoDate(asOf),
       ...(pageUrl !== null && end?.how !== "deleted" && { consoleUrl: pageUrl }),
     },
   };
@@ -116,8 +117,4 @@ const ENDINGS = {
 /** Otherwise a name could mention everybody in a channel. */
 function escapeSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function toIso(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -1,8 +1,10 @@
 /** A change and its audit are in one transaction, so neither is there without the other. */
+
 import { createHash } from "node:crypto";
 import { type RawBuilder, sql } from "kysely";
 import { type AuditChange, type AuditDetails, type AuditEntry, type Author, jsonBytes } from "../domain/audit/audit-entry.js";
 import { type CallFilter, filterParameters } from "../domain/call-filter.js";
+import { MINUTE_MS } from "../domain/duration.js";
 import { type Page, type PageQuery, readPage } from "./paging.js";
 import type { Db, Row } from "./schema.js";
 import { inList } from "./sql/batches.js";
@@ -15,8 +17,6 @@ export interface AuditQuery extends PageQuery {
   /** At this instant or later. */
   readonly since?: number;
 }
-
-const MINUTE_MS = 60_000;
 
 export function auditStore(db: Db) {
   return {

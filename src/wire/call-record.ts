@@ -1,6 +1,6 @@
 /** A call as it is listed and exported: the cells of its csv, and its JSON (docs/json.md). */
 import { senderAddress } from "../domain/message-response.js";
-import { dateOrNull } from "./dates.js";
+import { dateOrNull, toIsoDate } from "./dates.js";
 import type { ListedCall } from "./json/call-json.js";
 
 export interface CallRow {
@@ -8,11 +8,17 @@ export interface CallRow {
   readonly callbackName: string;
 }
 
-export interface CallCell {
+export interface Cell<Row> {
   /** A cell of null is empty. */
-  readonly value: (row: CallRow) => string | number | null;
+  readonly value: (row: Row) => string | number | null;
   /** Instants are epoch ms. */
   readonly kind?: "instant" | "number";
+}
+
+/** Returns a cell of csv: instants are in ISO 8601. */
+export function cellData<Row>({ value, kind }: Cell<Row>, row: Row): string | number {
+  const data = value(row) ?? "";
+  return kind === "instant" && typeof data === "number" ? toIsoDate(data) : data;
 }
 
 /** They have the order of the columns. */
@@ -34,7 +40,7 @@ export const CALL_CELLS = {
   "settled-by": { value: ({ call }) => call.settledBy },
   answer: { value: ({ call }) => call.answer?.trim() ?? null },
   "settled-by-user": { value: ({ call }) => call.settledByUser },
-} as const satisfies Readonly<Record<string, CallCell>>;
+} as const satisfies Readonly<Record<string, Cell<CallRow>>>;
 
 export function callRecord({ call, callbackName }: CallRow) {
   const { messageId, messageLocation, from, responseMessage, customParameters } = call.response;

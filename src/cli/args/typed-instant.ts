@@ -1,4 +1,4 @@
-import { readTimeAgo } from "../../domain/duration.js";
+import { DAY_MS, readTimeAgo } from "../../domain/duration.js";
 import { formatInstant } from "../output/times.js";
 import type { ReadContext } from "./flag.js";
 
@@ -34,8 +34,6 @@ export function parseInstant(text: string, { now, utc, unknownZone }: ReadContex
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;
 }
-
-const DAY_MS = 24 * 60 * 60_000;
 
 /** Where clocks change, a local time comes twice or never. `at` is how Date.parse reads it. */
 function requireOneInstant(local: string, at: number): void {

@@ -1,15 +1,13 @@
+import type { Cell } from "../../wire/call-record.js";
 import type { Paint, Palette, TimeOptions } from "./screen.js";
 import { joinText, type ScreenText, sanitize, text } from "./screen-text.js";
-import { formatInstant, isoInstant } from "./times.js";
+import { formatInstant } from "./times.js";
 
 /** Tables, tab-separated lines and csv have it. */
-export interface Column<Row> {
+export interface Column<Row> extends Cell<Row> {
   /** `key` is used by --columns and csv's header. */
   readonly key: string;
   readonly title: string;
-  /** A cell of null is empty. Instants are epoch ms with `kind` "instant". */
-  readonly value: (row: Row) => string | number | null;
-  readonly kind?: "instant" | "number";
   readonly paint?: (row: Row, palette: Palette) => Paint;
   /** The column is cut to no less than this width. Default: it is never cut. */
   readonly least?: number;
@@ -26,14 +24,6 @@ export function cellText<Row>(column: Column<Row>, row: Row, options: TimeOption
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return formatInstant(value, options.utc);
   return sanitize(String(value));
-}
-
-/** Returns a cell of csv: instants are in ISO 8601. */
-export function cellData<Row>(column: Column<Row>, row: Row): string | number {
-  const value = column.value(row);
-  if (value === null) return "";
-  if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
-  return value;
 }
 
 /** A field with the value null is left out. */

@@ -15,11 +15,6 @@ export function formatTime(at: number, { now, utc }: TimeOptions): string {
   return day === formatInstant(now, utc).split(" ")[0] ? time : `${day} ${time}`;
 }
 
-/** JSON has ISO 8601, UTC, with milliseconds. */
-export function isoInstant(at: number): string {
-  return new Date(at).toISOString();
-}
-
 /** Returns "5m ago", "in 2h 3m" or "now". */
 export function formatRelative(at: number, now: number): string {
   if (Math.abs(at - now) < 1_000) return "now";

@@ -1,3 +1,4 @@
+import { HOUR_MS, MINUTE_MS } from "../../domain/duration.js";
 import { errorMessage } from "../../domain/errors.js";
 import type { Mail } from "../../domain/outage.js";
 import type { Notifier } from "../../notifier/notifier.js";
@@ -15,8 +16,6 @@ export interface MailSenderDeps {
 }
 
 const MAILS_AT_ONCE = 20;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 export function createMailSender({ store, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
   const { mails } = store;

@@ -1,5 +1,7 @@
 /** The rules are in docs/cli.md, Reconcile. */
+
 import { idKey } from "../../domain/call.js";
+import { DAY_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";
 import {
   type ComparableCall,
@@ -155,8 +157,6 @@ export async function matchSeen(
 
 /** Of what a line nearly matches, so much is compared with it, for a warning. */
 const MAX_COMPARED = 4;
-
-const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** An earlier call may have had the same id, and a plan has times to come. Dates without a zone are up to a day off. */
 function mayHaveArrived({ arrivals }: SeenLine, { id, minutes }: ComparableCall, now: number): boolean {

@@ -1,6 +1,8 @@
 /** A plan has every matching call once, oldest first. It is made before the first send. */
+
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { MAX_REASON_TEXT } from "../../domain/call-filter.js";
+import { DAY_MS } from "../../domain/duration.js";
 import { readDate } from "../../wire/dates.js";
 import { hasOpenEnd, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
@@ -301,7 +303,6 @@ export class SendOrder {
 
 const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
 const EARLIEST = Date.UTC(2020, 0);
-const DAY_MS = 86_400_000;
 
 /** Returns the epoch ms in a UUIDv7 without dashes, or null. */
 export function timeInId(id: string, now: number): number | null {

@@ -1,6 +1,8 @@
 /** A list says what the receiver has (docs/cli.md, Reconcile). */
+
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
+import { MINUTE_MS } from "../../domain/duration.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
@@ -295,8 +297,6 @@ function inOtherOrder(date: string, order: DateOrder): string {
   if (readListDate(date, other) === null) return "";
   return order === "dmy" ? " with the day first (--date-order mdy reads the month first)" : " with the month first";
 }
-
-const MINUTE_MS = 60_000;
 
 /** Returns null if it isn't a date. */
 export function minuteOf(date: string, timezone: string): number | null {

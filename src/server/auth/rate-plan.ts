@@ -1,4 +1,5 @@
 /** The limits of the platform's plans hold for each API key. */
+import { DAY_MS } from "../../domain/duration.js";
 import type { Plan } from "../../domain/service-settings.js";
 import type { LimitState, LimitStore } from "../../store/nodes/limits.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
@@ -6,7 +7,6 @@ import { type ClientLimits, clientLimits } from "./client-limits.js";
 export type RateVerdict = { readonly over: null } | { readonly over: "QPS" | "QPD"; readonly retryAfterSeconds: number };
 
 const SECOND_MS = 1000;
-const DAY_MS = 86_400_000;
 const WITHIN: RateVerdict = { over: null };
 
 /**

@@ -68,6 +68,14 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
   return { typed: { status, fields }, filter, problems };
 }
 
+/** Does what `parseFilter` does. Throws `invalid` for a problem. */
+export function requireFilter(query: Query, now: number): ParsedFilter {
+  const parsed = parseFilter(query, now);
+  const [problem] = Object.entries(parsed.problems);
+  if (problem !== undefined) throw new WhcbError("invalid", problem.join(": "));
+  return parsed;
+}
+
 function readStatusChoice(query: Query): StatusChoice {
   const text = readParameter(query, "status")?.toUpperCase();
   if (text === "ATTEMPTED") return text;

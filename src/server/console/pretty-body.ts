@@ -1,6 +1,7 @@
 import type { BodyFormat } from "../../domain/callback.js";
 import type { Members, MessageResponse } from "../../domain/message-response.js";
 import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
+import { indentJson, isJson } from "../../wire/json/indent-json.js";
 import { mapSender } from "../../wire/json/response-json.js";
 
 /** A page shows so many characters. `parameters` counts whatever else was given, too. */
@@ -58,25 +59,12 @@ export function prettyBody(body: string, format: BodyFormat): string {
   return prettyXml(body).replace(INVISIBLE_CHARACTER, (one) => `&#x${one.codePointAt(0)?.toString(16)};`);
 }
 
-const JSON_TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 const DEEPEST_ANSWER = 20;
 
-/** Writes an answer with a line per value if it is JSON. All that it says stays, also numbers of any size and repeated names. */
+/** Writes an answer with a line per value if it is JSON. */
 export function prettyAnswer(text: string): string {
-  const tokens = isJson(text) ? (text.match(JSON_TOKEN) ?? []) : [];
-  let pretty = "";
-  let depth = 0;
-  for (const [index, token] of tokens.entries()) {
-    const next = tokens[index + 1] ?? "";
-    if (/^[{[]$/.test(token)) depth += 1;
-    if (/^[}\]]$/.test(next)) depth -= 1;
-    if (depth > DEEPEST_ANSWER) return text;
-    const isEmpty = /^[{[]$/.test(token) && /^[}\]]$/.test(next);
-    const endsLine = /^[{[,]$/.test(token) || /^[}\]]$/.test(next);
-    pretty += token === ":" ? ": " : token;
-    if (next !== "" && endsLine && !isEmpty) pretty += `\n${"  ".repeat(depth)}`;
-  }
-  return pretty === "" ? text : escapeJson(pretty);
+  const indented = indentJson(text, DEEPEST_ANSWER);
+  return indented === null ? text : escapeJson(indented);
 }
 
 const MESSAGE = /"message"\s*:\s*(?:\[\s*)?("(?:[^"\\]|\\.)+")/i;
@@ -88,15 +76,6 @@ export function messageOf(answer: string): string | null {
   const isReadable = (part: string) => part.endsWith('"') && /\s\S*\p{L}/u.test(part);
   const text = MESSAGE.exec(answer)?.[1] ?? answer.match(TEXT_OR_NAME)?.find(isReadable);
   return text !== undefined && isJson(text) ? String(JSON.parse(text)) : null;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Text has no "<", as that is escaped. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { LONGEST_ENTRY } from "../../domain/audit/audit-entry.js";
 import type { AuditQuery } from "../../store/audit.js";
 import { auditEntryToJson } from "../../wire/json/audit-json.js";
+import { withoutUndefined } from "../../wire/json/json-value.js";
 import { reservePage, sendList } from "./list-answer.js";
 import { type Query, readFilter, readPage, readParameter } from "./query-parameters.js";
 import type { RouteContext } from "./route-context.js";
@@ -30,10 +31,5 @@ export async function readAuditFilter(
   const named = readParameter(query, "callbackId");
   const callback = named === undefined ? null : await deps.store.callbacks.find(named);
   const user = readParameter(query, "user");
-  const { since } = readFilter({ since: query.since });
-  return {
-    ...(named !== undefined && { callback: callback?.id ?? named }),
-    ...(user !== undefined && { user }),
-    ...(since !== undefined && { since }),
-  };
+  return { ...withoutUndefined({ callback: callback?.id ?? named, user }), ...readFilter({ since: query.since }) };
 }

@@ -30,7 +30,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   // Finding calls by what is in them may take long, and holds none: it takes turns.
   const listing = { ...schemaFor("listCalls"), config: { takesNoReadSlot: true } } as const;
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", listing, async (request, reply) => {
+  app.get<CallbackPath>("/callbacks/:id/calls", listing, async (request, reply) => {
     const { query } = request;
     const by = readGroupKeys(query);
     if (by !== null) return sendGroups(request, reply, by, context);
@@ -68,7 +68,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     });
   });
 
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/call-ids", schemaFor("findCallIds"), async (request, reply) => {
+  app.get<CallbackPath>("/callbacks/:id/call-ids", schemaFor("findCallIds"), async (request, reply) => {
     const prefix = readParameter(request.query, "prefix") ?? "";
     if (!isIdPrefix(prefix)) throw new WhcbError("invalid", `prefix must be ${ID_PREFIX}`);
     const callback = await lookup.find(request.params.id);
@@ -76,16 +76,12 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
-  app.get<CallbackPath & { Querystring: Query }>(
-    "/callbacks/:id/call-states",
-    schemaFor("findStates"),
-    async (request, reply) => {
-      const callback = await lookup.find(request.params.id);
-      const states = await findStates(deps, callback, readIds(request.query));
-      const calls = states.map(({ settledBy, ...call }) => ({ ...call, ...(settledBy !== null && { settledBy }) }));
-      return sendDocument(request, reply, { kind: "call", shape: "call-states", document: { calls } });
-    },
-  );
+  app.get<CallbackPath>("/callbacks/:id/call-states", schemaFor("findStates"), async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const states = await findStates(deps, callback, readIds(request.query));
+    const calls = states.map(({ settledBy, ...call }) => ({ ...call, ...(settledBy !== null && { settledBy }) }));
+    return sendDocument(request, reply, { kind: "call", shape: "call-states", document: { calls } });
+  });
 
   app.get<{ Querystring: Query }>("/call-ids", schemaFor("findCallPlaces"), async (request, reply) => {
     const id = readParameter(request.query, "id");
@@ -94,7 +90,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call-places", document });
   });
 
-  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("markCalls"), async (request, reply) => {
+  app.put<CallbackPath>("/callbacks/:id/calls", schemaFor("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
     return answerMark(request, reply, ids);
@@ -108,7 +104,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
 
-  app.put<CallPath & { Querystring: Query }>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
+  app.put<CallPath>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
     if (readIds(request.query).length > 0) throw new WhcbError("invalid", "id is in the path: name no other call");
     return answerMark(request, reply, [request.params.callId]);
   });
@@ -131,11 +127,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return reply.code(204).send();
   });
 
-  async function answerMark(
-    request: FastifyRequest<CallbackPath & { Querystring: Query }>,
-    reply: FastifyReply,
-    callIds: readonly string[],
-  ) {
+  async function answerMark(request: FastifyRequest<CallbackPath>, reply: FastifyReply, callIds: readonly string[]) {
     const { parseMark } = await lazyParts.callParsers();
     const mark = parseMark(request.body, clock.now());
     rejectFilter(request.query, mark.status);

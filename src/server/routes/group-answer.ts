@@ -16,7 +16,7 @@ import type { CallbackPath, RouteContext } from "./route-context.js";
 const BUDGET_MS = 1_000;
 
 export async function sendGroups(
-  request: FastifyRequest<CallbackPath & { Querystring: Query }>,
+  request: FastifyRequest<CallbackPath>,
   reply: FastifyReply,
   by: readonly GroupKey[],
   { deps, lookup, largestPage }: RouteContext,

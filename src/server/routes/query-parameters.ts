@@ -6,6 +6,7 @@ import { channelOf } from "../../domain/message-response.js";
 import type { PageQuery, Sort } from "../../store/paging.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
+import { withoutUndefined } from "../../wire/json/json-value.js";
 
 /** A repeated name has a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -76,28 +77,23 @@ export function rejectFilter(query: Query, status: string): void {
 export const LONGEST_SEARCH = 256;
 
 export function readFilter(query: Query): CallFilter {
-  const status = readStatus(query);
-  const since = readInstant(query, "since");
-  const until = readInstant(query, "until");
-  const statusCodes = readStatusCodes(query);
-  const reason = readParameter(query, "reason");
+  return withoutUndefined({
+    status: readStatus(query),
+    since: readInstant(query, "since"),
+    until: readInstant(query, "until"),
+    statusCodes: readStatusCodes(query),
+    reason: readParameter(query, "reason"),
+    channel: readChannel(query),
+    messageId: readParameter(query, "messageId"),
+    from: readParameter(query, "from"),
+    text: readSearched(query, "q"),
+    answer: readSearched(query, "answer"),
+  });
+}
+
+function readChannel(query: Query): string | undefined {
   const channel = readParameter(query, "channel");
-  const messageId = readParameter(query, "messageId");
-  const from = readParameter(query, "from");
-  const text = readSearched(query, "q");
-  const answer = readSearched(query, "answer");
-  return {
-    ...(status !== undefined && { status }),
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-    ...(statusCodes !== undefined && { statusCodes }),
-    ...(reason !== undefined && { reason }),
-    ...(channel !== undefined && { channel: channelOf(channel) }),
-    ...(messageId !== undefined && { messageId }),
-    ...(from !== undefined && { from }),
-    ...(text !== undefined && { text }),
-    ...(answer !== undefined && { answer }),
-  };
+  return channel && channelOf(channel);
 }
 
 function readSearched(query: Query, name: string): string | undefined {
@@ -126,7 +122,7 @@ export function readParameter(query: Query, name: string): string | undefined {
   return value;
 }
 
-function readNumber(query: Query, name: string): number | undefined {
+export function readNumber(query: Query, name: string): number | undefined {
   const text = readParameter(query, name);
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a whole number`);

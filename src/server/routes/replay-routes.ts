@@ -11,21 +11,17 @@ import { type Query, readFilter, readIds, rejectUnknown } from "./query-paramete
 import type { CallbackPath, ReplayPath, RouteContext } from "./route-context.js";
 
 export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
-  app.post<CallbackPath & { Querystring: Query }>(
-    "/callbacks/:id/replays",
-    schemaFor("requestReplays"),
-    async (request, reply) => {
-      const selection = readSelection(request.query);
-      const callback = await lookup.find(request.params.id);
-      const by = (await lazyParts.callParsers()).parseReplayRun(request.body);
-      const { id, total, accepted } = await requestReplay(deps, callback, {
-        selection,
-        by,
-        author: authorOf(request, deps),
-      });
-      return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
-    },
-  );
+  app.post<CallbackPath>("/callbacks/:id/replays", schemaFor("requestReplays"), async (request, reply) => {
+    const selection = readSelection(request.query);
+    const callback = await lookup.find(request.params.id);
+    const by = (await lazyParts.callParsers()).parseReplayRun(request.body);
+    const { id, total, accepted } = await requestReplay(deps, callback, {
+      selection,
+      by,
+      author: authorOf(request, deps),
+    });
+    return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
+  });
 
   app.get<ReplayPath>("/callbacks/:id/replays/:replayId", schemaFor("getReplay"), async (request, reply) => {
     const { id, replayId } = request.params;

@@ -7,6 +7,7 @@ import type { RouteName } from "../../wire/openapi/route-docs.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { AcceptQueue } from "../ingest/accept-queue.js";
 import type { ServerDeps } from "../server-deps.js";
+import type { Query } from "./query-parameters.js";
 
 export interface RouteContext {
   readonly deps: ServerDeps;
@@ -21,13 +22,14 @@ export interface RouteContext {
 
 export interface CallbackPath {
   readonly Params: { readonly id: string };
+  readonly Querystring: Query;
 }
 
-export interface CallPath {
+export interface CallPath extends CallbackPath {
   readonly Params: { readonly id: string; readonly callId: string };
 }
 
-export interface ReplayPath {
+export interface ReplayPath extends CallbackPath {
   readonly Params: { readonly id: string; readonly replayId: string };
 }
 

@@ -5,7 +5,7 @@ import type { MessageResponse } from "../../domain/message-response.js";
 import { recordChanges } from "../change-log.js";
 import { lockLiveCallbacks } from "../nodes/fences.js";
 import { type Db, NEVER } from "../schema.js";
-import { batchOf, inList, insertNewRows } from "../sql/batches.js";
+import { batchOf, inList, insertNewCalls } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { CountChanges } from "./call-counts.js";
@@ -47,7 +47,7 @@ async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now:
   const same = { ...NEW_STATE, accepted_at: now, changed_at: now };
   let accepted = 0;
   for (const rows of chunksOf(submissions, keys)) {
-    const inserted = await insertNewRows(trx, "calls", "id", { same, rows });
+    const inserted = await insertNewCalls(trx, same, rows);
     if (inserted < rows.length) await rejectOtherResponses(trx, rows);
     accepted += inserted;
   }

@@ -1,6 +1,8 @@
 /** There is a row per callback and minute of what happened in it, written with the outcomes. */
+
 import { sql } from "kysely";
 import { isAccepted, type NewAttempt } from "../../domain/attempt.js";
+import { MINUTE_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
@@ -59,8 +61,6 @@ export function activityStore(db: Db, clock: Clock) {
     sampleWaiting: (now: number, after: number, limit: number): Promise<number | null> => sampleWaiting(db, now, after, limit),
   };
 }
-
-const MINUTE_MS = 60_000;
 
 export const minuteOf = (at: number): number => Math.floor(at / MINUTE_MS);
 

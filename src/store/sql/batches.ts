@@ -74,28 +74,25 @@ export async function insertRows<Table extends keyof Schema, Given extends Inser
 /** Inserting costs SQLite least by statements of so many rows: two thirds of a JSON parameter with all of them (docs/adr/0011). */
 const ROWS_A_STATEMENT = 8;
 
-/** Inserts those of the rows whose `key` is new, and resolves to their number. All rows have the cells in `same`, besides their own. */
-export async function insertNewRows<Table extends keyof Schema, Given extends Readonly<Record<string, string | number>>>(
-  db: Db,
-  table: Table,
-  key: keyof Schema[Table] & string,
-  { same, rows }: { readonly same: Readonly<Record<string, string | number>>; readonly rows: readonly Given[] },
-): Promise<number> {
+type CallCells = Readonly<Record<string, string | number>>;
+
+/** Inserts those of the calls whose id is new, and resolves to their number. All have the cells in `same`, besides their own. */
+export async function insertNewCalls(db: Db, same: CallCells, rows: readonly CallCells[]): Promise<number> {
   const [first] = rows;
   if (first === undefined) return 0;
   const names = Object.keys(first);
-  const into = `INSERT INTO ${table} (${[...Object.keys(same), ...names].join(", ")})`;
-  const unlessStored = `ON CONFLICT (${key}) DO NOTHING`;
+  const into = `INSERT INTO calls (${[...Object.keys(same), ...names].join(", ")})`;
+  const unlessStored = "ON CONFLICT (id) DO NOTHING";
   const sameCells = Object.values(same);
   if (isPostgres(db)) {
-    const types = names.map((name) => [name, cellType(table, name)] as const);
+    const types = names.map((name) => [name, cellType("calls", name)] as const);
     const { numAffectedRows } = await sql`
       ${sql.raw(into)} SELECT ${sql.join(sameCells)}, ${sql.raw(names.join(", "))}
       FROM ${batchOfCells(types, cellsOf(types, rows))} WHERE true ${sql.raw(unlessStored)}`.execute(db);
     return Number(numAffectedRows ?? 0n);
   }
   const row = `(${[...sameCells, ...names].map(() => "?").join(", ")})`;
-  const insert = async (rowsEach: number, some: readonly Given[]): Promise<number> => {
+  const insert = async (rowsEach: number, some: readonly CallCells[]): Promise<number> => {
     if (some.length === 0) return 0;
     const groups: (string | number)[][] = [];
     for (const [index, given] of some.entries()) {

@@ -137,7 +137,6 @@ export function attemptedDateOf(raw: JsonObject): unknown {
   return objectOf(raw.callback).attemptedDate ?? raw.attemptedDate;
 }
 
-/** A call may have no id. */
 /** Beside calls with a status, one without isn't FAILED: it counts as PENDING, so it is neither sent nor marked. */
 export function readCallList(document: unknown, options: ReadCallOptions): ListPage<ListedCall> {
   const list = readList("calls", document);

@@ -8,8 +8,9 @@ import { formatDuration } from "../../../domain/duration.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
-import { dateOrNull } from "../../../wire/dates.js";
+import { dateOrNull, toIsoDate } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
+import { indentJson } from "../../../wire/json/indent-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { completeCallIds, onlyMatch } from "../../args/short-ids.js";
 import { callJson, statusPaint } from "../../output/call-columns.js";
@@ -18,11 +19,11 @@ import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/jso
 import { describeNotice, pauseText, reportedHealth } from "../../output/outage-text.js";
 import { withAdvice } from "../../output/render-error.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
-import { joinText, type ScreenText, text } from "../../output/screen-text.js";
+import { joinText, type ScreenText, sanitize, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
-import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
+import { wrapToWidth } from "../../output/text-width.js";
+import { formatInstant, formatRelative, withReadableTime } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
-import { renderAnswer } from "./answer-text.js";
 
 export interface CallDetails extends CallFacts {
   /** `attempts` are null if the service doesn't return them. */
@@ -137,6 +138,16 @@ function renderAttempts(attempts: CallDetails["attempts"], options: RenderOption
     : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}${renderAnswer(attempts, options)}`;
 }
 
+/** Shows all that is kept of the last answer, a value of JSON a line. */
+function renderAnswer(attempts: readonly ListedAttempt[], { width }: RenderOptions): ScreenText {
+  const last = attempts.at(-1);
+  const body = last?.body?.trim() ?? "";
+  if (last === undefined || body === "") return text``;
+  const lines = (indentJson(body) ?? body).split(/\r\n|[\r\n]/);
+  const shown = width === null ? lines : lines.flatMap((line) => wrapToWidth(sanitize(line), width));
+  return text`\nThe endpoint's answer to attempt ${last.number}:\n${joinText(shown, "\n")}\n`;
+}
+
 const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
   { key: "number", title: "#", value: ({ number }) => number, kind: "number" },
   { key: "attempted", title: "ATTEMPTED", value: ({ attemptedAt }) => attemptedAt, kind: "instant" },
@@ -176,7 +187,7 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
         ? null
         : {
             id: outage.id,
-            startedAt: isoInstant(outage.startedAt),
+            startedAt: toIsoDate(outage.startedAt),
             failedCalls: outage.failedCalls,
             notifiedAt: dateOrNull(outage.notifiedAt),
             notifiedBy: outage.notifiedBy,
@@ -184,7 +195,7 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
     attempts:
       attempts?.map((attempt) => ({
         number: attempt.number,
-        attemptedDate: isoInstant(attempt.attemptedAt),
+        attemptedDate: toIsoDate(attempt.attemptedAt),
         durationMs: attempt.durationMs,
         cause: attempt.cause,
         sentFrom: attempt.sentFrom,

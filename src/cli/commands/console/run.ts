@@ -1,9 +1,9 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { text } from "../../output/screen-text.js";
-import { isoInstant } from "../../output/times.js";
 import { resolveInvocation, withService } from "../../settings/session.js";
 import type { ConsoleFlags } from "./command.js";
 
@@ -26,7 +26,7 @@ export async function run(invocation: Invocation<ConsoleFlags>): Promise<void> {
     const { code, expiresAt } = issued;
     const url = `${client.name}/console`;
     if (screen.format === "json") {
-      await writeJson({ url, code, expiresAt: isoInstant(expiresAt) }, screen);
+      await writeJson({ url, code, expiresAt: toIsoDate(expiresAt) }, screen);
     } else {
       await screen.out(text`${url}\ncode  ${screen.renderOptions.palette.strong(code)}\n`);
       screen.info("the code works once, within 5 minutes");

@@ -1,10 +1,11 @@
 /** Hours pass in a few seconds: the service's clock jumps from step to step, and everything else is real. */
+
 import type { ListedCallback } from "../../../client/client.js";
+import { MINUTE_MS } from "../../../domain/duration.js";
 import type { LocalEndpoint } from "../listen/local-endpoint.js";
 import { createCallback, DOWN, openStageEndpoint, type Stage, submitResponses, UP, waitUntil } from "./demo-stage.js";
 import type { PastClock } from "./past-clock.js";
 
-const MINUTE_MS = 60_000;
 export const HISTORY_MS = 240 * MINUTE_MS;
 /** A step's retries are over when the endpoints have received nothing for this long. */
 const QUIET_MS = 10;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { maskQuery } from "../../../domain/mask.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import { isObject } from "../../../wire/json/json-value.js";
 import { type JsonLimits, readJson } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -81,7 +82,7 @@ function renderReceived(received: Received, isRepeat: boolean, options: RenderOp
 /** The object is a documented contract. Keys are masked. */
 function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<string, unknown>> {
   return {
-    at: new Date(received.receivedAt).toISOString(),
+    at: toIsoDate(received.receivedAt),
     method: received.method,
     url: maskQuery(received.url),
     status: received.status,

@@ -16,6 +16,7 @@ import {
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import {
   type CallOperands,
   missingCalls,
@@ -36,7 +37,7 @@ import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../ou
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
-import { formatInstant, isoInstant } from "../../output/times.js";
+import { formatInstant } from "../../output/times.js";
 import { openRunDeps, runFolder } from "../../settings/open-run-deps.js";
 import { type Session, withSession } from "../../settings/session.js";
 import { confirmRun, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
@@ -206,7 +207,7 @@ function untilCounted(invocation: MarkInvocation, { groups }: MarkPlan, { client
   const others = invocation.argv.filter(
     (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
   );
-  return { ...invocation, argv: withFlags(others, [flag, isoInstant(until)]) };
+  return { ...invocation, argv: withFlags(others, [flag, toIsoDate(until)]) };
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {

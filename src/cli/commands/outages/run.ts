@@ -1,10 +1,9 @@
 import type { ListedOutage } from "../../../client/client.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { dateOrNull } from "../../../wire/dates.js";
+import { dateOrNull, toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Json, OUTAGE_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { isoInstant } from "../../output/times.js";
 import { findNamedCallback, withSession } from "../../settings/session.js";
 import type { OutagesFlags } from "./command.js";
 
@@ -49,7 +48,7 @@ function outageJson(outage: NamedOutage): Json<typeof OUTAGE_FIELDS> {
     id: outage.id,
     callbackId: outage.callbackId,
     callback: outage.callback,
-    startedAt: isoInstant(outage.startedAt),
+    startedAt: toIsoDate(outage.startedAt),
     endedAt: dateOrNull(outage.endedAt),
     recoveringSince: dateOrNull(outage.recoveringSince),
     failedCalls: outage.failedCalls,

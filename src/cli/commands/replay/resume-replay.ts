@@ -1,6 +1,6 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
-import { spellDuration } from "../../../domain/duration.js";
+import { HOUR_MS, spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { isMasked, maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
@@ -130,7 +130,6 @@ interface ResumedTarget {
 }
 
 /** A service may remove settled calls, and a sender use their ids again. */
-const HOUR_MS = 60 * 60_000;
 const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */

@@ -15,6 +15,7 @@ import {
   readRun,
 } from "../../../runs/journal/stored-runs.js";
 import { placeOf, shownTo } from "../../../runs/run-options.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
@@ -25,7 +26,7 @@ import { countLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
-import { formatInstant, isoInstant } from "../../output/times.js";
+import { formatInstant } from "../../output/times.js";
 import { profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
 import type { RunsFlags } from "./command.js";
@@ -182,8 +183,8 @@ function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {
     who: run.who,
     profile: run.profile,
     service: run.service,
-    startedAt: isoInstant(run.startedAt),
-    lastAt: isoInstant(run.lastAt),
+    startedAt: toIsoDate(run.startedAt),
+    lastAt: toIsoDate(run.lastAt),
     // A journal of an earlier version has secrets.
     callbacks: run.callbacks.map(({ id, name, url }) => ({ id, name, url: maskUrl(url) })),
     sentTo: shownTo(run.options),
@@ -197,7 +198,7 @@ function detailsJson(record: RunRecord): Json<typeof RUN_DETAILS_FIELDS> {
 
 function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {
   const { at, isMarked, message, ...rest } = call;
-  return { ...rest, marked: isMarked, reason: message, at: isoInstant(at) };
+  return { ...rest, marked: isMarked, reason: message, at: toIsoDate(at) };
 }
 
 function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {

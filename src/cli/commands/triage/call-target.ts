@@ -2,7 +2,7 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { type CallFilter, statusCodeText } from "../../../domain/call-filter.js";
 import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
-import { isoInstant } from "../../output/times.js";
+import { toIsoDate } from "../../../wire/dates.js";
 
 export interface CallTarget {
   readonly callback: ListedCallback;
@@ -52,8 +52,8 @@ export function filterFlags({ since, until, statusCodes, reason, messageId, from
     "--failed",
     ...flagOf("--status-code", statusCodes?.map(statusCodeText).join(",")),
     ...flagOf("--reason", reason),
-    ...flagOf("--since", since === undefined ? undefined : isoInstant(since)),
-    ...flagOf("--until", until === undefined ? undefined : isoInstant(until)),
+    ...flagOf("--since", since === undefined ? undefined : toIsoDate(since)),
+    ...flagOf("--until", until === undefined ? undefined : toIsoDate(until)),
     ...flagOf("--from", from),
     ...flagOf("--message", messageId),
     ...flagOf("--answer", answer),

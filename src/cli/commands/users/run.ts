@@ -1,4 +1,5 @@
 import { WhcbError } from "../../../domain/errors.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readAll, withoutLineEnd } from "../../args/flag-values.js";
 import type { User } from "../../cli-deps.js";
@@ -6,7 +7,6 @@ import { renderFields } from "../../output/cells.js";
 import { type Json, type USER_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
-import { isoInstant } from "../../output/times.js";
 import { openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import type { UsersFlags } from "./command.js";
@@ -98,6 +98,6 @@ const USER_LISTING: ListingStyle<User> = {
     { key: "origin", title: "ORIGIN", value: ({ origin }) => origin },
     { key: "saved", title: "CHANGED", value: ({ savedAt }) => savedAt, kind: "instant", dropRank: 2 },
   ],
-  toJson: ({ username, origin, savedAt }): Json<typeof USER_FIELDS> => ({ username, origin, changedAt: isoInstant(savedAt) }),
+  toJson: ({ username, origin, savedAt }): Json<typeof USER_FIELDS> => ({ username, origin, changedAt: toIsoDate(savedAt) }),
   toId: ({ username }) => username,
 };

@@ -1,4 +1,5 @@
 /** Returns about `wanted` round steps from `low` (0 or below) to `high` (0 or above), one of which is 0. */
+import { MINUTE_MS } from "../../../domain/duration.js";
 export function countTicks(low: number, high: number, wanted: number): number[] {
   const step = roundStep((high - low) / wanted);
   const [first, last] = [Math.floor(low / step), Math.ceil(high / step)];
@@ -12,7 +13,6 @@ function roundStep(atLeast: number): number {
   return ([1, 2, 5].find((factor) => factor * power >= atLeast) ?? 10) * power;
 }
 
-const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 /** Steps are in minutes. Longer ones are whole days. */
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];

@@ -84,7 +84,12 @@ function FilteredCalls({
         </p>
       )}
       <Facts facts={[...conditions, ...(counted.summary === null ? [] : summaryFacts(counted.summary))]} />
-      {samples.length > 0 && <Samples samples={samples} />}
+      {samples.length > 0 && (
+        <>
+          <h2>The latest of them</h2>
+          <Calls caption="The latest of them" calls={samples} />
+        </>
+      )}
     </>
   );
 }
@@ -106,15 +111,6 @@ function summaryFacts({ failures, firstAt, lastAt, filter }: CallSummary): reado
       ? [["By reason", <Reasons failures={failures} />, "wide"] as const]
       : []),
   ];
-}
-
-function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
-  return (
-    <>
-      <h2>The latest of them</h2>
-      <Calls caption="The latest of them" calls={samples} />
-    </>
-  );
 }
 
 function Calls({ caption, calls }: { caption: string; calls: readonly Call[] }): VNode {

@@ -1,4 +1,5 @@
 import { type ComponentChildren, createContext, type Key, type VNode } from "preact";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 
 export interface Column<Row> {
   readonly title: string;
@@ -134,10 +135,6 @@ export function Elapsed({ since, now }: { since: number; now: number }): VNode {
     </time>
   );
 }
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 /** console.js has the same rule. */
 export function elapsedText(ms: number): string {

@@ -116,7 +116,7 @@ function textOf(name: FieldName, value: string): string {
 }
 
 /** A time that is typed without a zone is in this one. */
-function TimeLabel({ text }: { text: string }): VNode {
+export function TimeLabel({ text }: { text: string }): VNode {
   return (
     <>
       {text}

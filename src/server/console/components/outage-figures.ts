@@ -1,3 +1,4 @@
+import { HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/outcomes/activity.js";
 import { countText } from "./data.js";
 
@@ -14,8 +15,6 @@ interface OutageTimes {
   readonly endedAt: number | null;
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const DAY_FORMAT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** Shows some time before and after the outage. With `spanMs` the span is that long, and ends at `now` at the latest. */

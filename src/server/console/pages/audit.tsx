@@ -7,7 +7,8 @@ import type { Page as StoredPage } from "../../../store/paging.js";
 import { readAuditFilter } from "../../routes/audit-routes.js";
 import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
-import { count, Empty, Pager, Table, Time, ZoneName } from "../components/data.js";
+import { count, Empty, Pager, Table, Time } from "../components/data.js";
+import { TimeLabel } from "../components/filter-form.js";
 import { Button, TextField } from "../components/forms.js";
 import { LONGEST_FIELD, parseFilter } from "../filter-fields.js";
 
@@ -40,12 +41,6 @@ export function addAudit(app: FastifyInstance, context: RouteContext): void {
 
 export function Audit({ entries, fields, sinceProblem }: AuditView): VNode {
   const field = (name: keyof AuditView["fields"]) => ({ name, value: fields[name] ?? "", maxLength: LONGEST_FIELD });
-  const sinceLabel = (
-    <>
-      Since
-      <ZoneName />
-    </>
-  );
   const next = entries.nextCursor === null ? null : new URLSearchParams({ ...fields, cursor: entries.nextCursor });
   return (
     <>
@@ -53,7 +48,7 @@ export function Audit({ entries, fields, sinceProblem }: AuditView): VNode {
         <div class="filter-row">
           <TextField {...field("callbackId")} label="Callback" placeholder="name or id" />
           <TextField {...field("user")} label="User" />
-          <TextField {...field("since")} label={sinceLabel} placeholder="7d or 2026-11-26" error={sinceProblem} />
+          <TextField {...field("since")} label={<TimeLabel text="Since" />} placeholder="7d or 2026-11-26" error={sinceProblem} />
           <Button>Filter</Button>
         </div>
       </form>

@@ -50,28 +50,24 @@ const SEARCH_MS = 250;
 export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const { store, clock } = deps;
 
-  app.get<CallbackPath & { Querystring: Query }>(
-    "/console/callbacks/:id/calls",
-    { config: { isLive: true } },
-    async ({ params, query }, reply) => {
-      const callback = await lookup.find(params.id);
-      const parsed = parseFilter(query, clock.now());
-      const { typed, problems } = parsed;
-      const isValid = Object.keys(problems).length === 0;
-      const found = isValid ? await findCalls(callback, parsed, query) : null;
-      const [record] = await store.endpoints.listReports([callback.id]);
-      const view = {
-        callbackId: callback.id,
-        typed,
-        problems,
-        card: await readCallbackCard(deps, callback, record),
-        runningReplay: (await store.replays.list(callback.id, 1)).find(({ left }) => left > 0) ?? null,
-        found,
-      };
-      const content = <CallList {...view} />;
-      return reply.showPage(callbackPage(callback, record, { title: callback.name, content, status: isValid ? 200 : 422 }));
-    },
-  );
+  app.get<CallbackPath>("/console/callbacks/:id/calls", { config: { isLive: true } }, async ({ params, query }, reply) => {
+    const callback = await lookup.find(params.id);
+    const parsed = parseFilter(query, clock.now());
+    const { typed, problems } = parsed;
+    const isValid = Object.keys(problems).length === 0;
+    const found = isValid ? await findCalls(callback, parsed, query) : null;
+    const [record] = await store.endpoints.listReports([callback.id]);
+    const view = {
+      callbackId: callback.id,
+      typed,
+      problems,
+      card: await readCallbackCard(deps, callback, record),
+      runningReplay: (await store.replays.list(callback.id, 1)).find(({ left }) => left > 0) ?? null,
+      found,
+    };
+    const content = <CallList {...view} />;
+    return reply.showPage(callbackPage(callback, record, { title: callback.name, content, status: isValid ? 200 : 422 }));
+  });
 
   async function findCalls(callback: Callback, parsed: ParsedFilter, query: Query): Promise<FoundCalls> {
     const { typed, filter } = parsed;

@@ -59,7 +59,7 @@ export interface CallbackFormView {
 export function CallbackForm(view: CallbackFormView): VNode {
   const { fields, stored } = view;
   const field = (name: FieldName) => ({ name, label: LABELS[name], value: fields[name], error: errorOf(view, name) });
-  const choice = (name: FieldName, value: string): Choice => ({ value, text: shownValue(name, value) });
+  const choice = (name: FieldName, value: string): Choice => ({ value, text: capitalized(shownValue(name, value)) });
   return (
     <>
       <Summary {...view} />
@@ -94,24 +94,20 @@ export function CallbackForm(view: CallbackFormView): VNode {
           choices={[
             { ...choice("removeHTML", "disabled"), hint: "<b>Yes</b> is sent as <b>Yes</b>" },
             { ...choice("removeHTML", "enabled"), hint: "<b>Yes</b> is sent as Yes" },
-          ].map((one) => ({ ...one, text: capitalized(one.text) }))}
+          ]}
         />
         <RadioField
           {...field("retriesEnabled")}
           hint={retriesHint(view)}
-          choices={["true", "false"].map((value) => ({
-            value,
-            text: capitalized(shownValue("retriesEnabled", value)),
-          }))}
+          choices={["true", "false"].map((value) => choice("retriesEnabled", value))}
         />
         <TextField {...field("email")} type="email" isRequired hint="Gets one e-mail when the endpoint begins to fail." />
         <RadioField
           {...field("signing")}
           hint={SIGNING_HINT}
-          choices={["enabled", ...(stored?.loaded.fields.signing === "enabled" ? ["new"] : []), "disabled"].map((value) => ({
-            value,
-            text: capitalized(shownValue("signing", value)),
-          }))}
+          choices={["enabled", ...(stored?.loaded.fields.signing === "enabled" ? ["new"] : []), "disabled"].map((value) =>
+            choice("signing", value),
+          )}
         />
         <ButtonRow>
           <Button kind="primary" busyText={stored === null && view.canTest ? "Checking the endpoint…" : "Saving…"}>

@@ -1,7 +1,9 @@
 /** The page at /console is called Manage API Callbacks. */
+
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { HEALTH_NAMES, HEALTHS, type Health, type HealthName, type Pause } from "../../../domain/callback.js";
+import { DAY_MS } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Sort } from "../../../store/paging.js";
@@ -46,7 +48,6 @@ export interface CallbackListView {
 }
 
 const PAGE_SIZE = 50;
-const DAY_MS = 86_400_000;
 /** So few are seen at once, without a search. */
 const MOST_WITHOUT_SEARCH = 10;
 

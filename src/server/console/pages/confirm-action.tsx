@@ -27,7 +27,7 @@ import { callbackPage } from "../components/callback-page.js";
 import { Confirmation, type ConfirmationView } from "../components/confirmation.js";
 import { sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
-import { callsPath, parseFilter, settledFields, typedQuery } from "../filter-fields.js";
+import { callsPath, parseFilter, requireFilter, settledFields, typedQuery } from "../filter-fields.js";
 import { type ConsoleContext, formOf, formProblem } from "../page.js";
 import { formToken } from "../sessions.js";
 
@@ -55,7 +55,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
 
   // Counting may take long, and holds no calls: it takes turns.
   const confirming = { config: { takesNoReadSlot: true } } as const;
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
+  app.get<CallbackPath>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();
@@ -195,9 +195,7 @@ function readTypedAction(callback: Callback, query: Query, shownAt: number): Ask
     return { action, set: { filter }, shownAt, back, restOf: null, fields: [...common, ["marked", String(marked)]] };
   }
   if (readParameter(query, "all") !== undefined) {
-    const { typed, filter, problems } = parseFilter(query, shownAt);
-    const [problem] = Object.entries(problems);
-    if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
+    const { typed, filter } = requireFilter(query, shownAt);
     const fields = Object.entries({ ...settledFields(filter, typed), all: "on" });
     const set = { filter: boundedFilter(action, filter, shownAt) };
     return { action, set, shownAt, back, restOf: null, fields: [...common, ...fields] };

@@ -6,8 +6,7 @@ import type { Call } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { csvLine, csvPieces, escapedJson } from "../../../platform/unsafe-characters.js";
-import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wire/call-record.js";
-import { toIsoDate } from "../../../wire/dates.js";
+import { CALL_CELLS, type CallRow, callRecord, cellData } from "../../../wire/call-record.js";
 import { retriesOf } from "../../../wire/json/call-json.js";
 import { ownerOf } from "../../requests/byte-budget.js";
 import { requireClient } from "../../requests/read-slots.js";
@@ -16,7 +15,7 @@ import { reserveAnswer } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { maskOutcome } from "../components/call-parts.js";
-import { parseFilter } from "../filter-fields.js";
+import { requireFilter } from "../filter-fields.js";
 import type { ConsoleContext } from "../page.js";
 
 const MAX_PER_SESSION = 2;
@@ -48,13 +47,11 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
   });
 
   const exporting = { config: { takesNoReadSlot: true } } as const;
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/calls/export", exporting, async (request, reply) => {
+  app.get<CallbackPath>("/console/callbacks/:id/calls/export", exporting, async (request, reply) => {
     const { params, query } = request;
     const callback = await lookup.find(params.id);
     const format = FORMATS[readFormat(query)];
-    const { filter, problems } = parseFilter(query, clock.now());
-    const [problem] = Object.entries(problems);
-    if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
+    const { filter } = requireFilter(query, clock.now());
     const sendFile = (file?: Readable) => {
       const disposition = `attachment; filename="calls-${callback.id}.${format.extension}"`;
       return reply.type(format.type).header("content-disposition", disposition).send(file);
@@ -197,10 +194,4 @@ function readFormat(query: Query): keyof typeof FORMATS {
   const format = readParameter(query, "format");
   if (format === "csv" || format === "ndjson") return format;
   throw new WhcbError("invalid", "format must be csv or ndjson");
-}
-
-function cellData({ value, kind }: CallCell, row: CallRow): string | number {
-  const data = value(row);
-  if (data === null) return "";
-  return typeof data === "number" && kind === "instant" ? toIsoDate(data) : data;
 }

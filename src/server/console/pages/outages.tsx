@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { HEALTHS, type HealthName } from "../../../domain/callback.js";
-import { formatDuration } from "../../../domain/duration.js";
+import { DAY_MS, formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
@@ -58,7 +58,7 @@ interface OutageDetails {
 }
 
 /** The span of null is as long as the outage. */
-const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
+const SPANS = { outage: null, day: DAY_MS, week: 7 * DAY_MS } as const;
 const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
 type SpanName = keyof typeof SPANS;
 

@@ -260,10 +260,12 @@ function Differences({ replay }: { replay: ServiceReplay }): VNode {
   const isStopped = replayState(replay) === "cancelled";
   return (
     <>
-      {inEarlier > 0 && <p>{`${calls(inEarlier)} waited for an earlier replay already, and stayed with it.`}</p>}
-      {changed > 0 && <p>{`${calls(changed)} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`}</p>}
+      {inEarlier > 0 && <p>{`${count(inEarlier, "call")} waited for an earlier replay already, and stayed with it.`}</p>}
+      {changed > 0 && (
+        <p>{`${count(changed, "call")} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`}</p>
+      )}
       {collecting?.step === "more" && (
-        <p>{`Nothing was sent: ${calls(collecting.counted)} matched by then, and ${countText(confirmed ?? 0)} were confirmed.`}</p>
+        <p>{`Nothing was sent: ${count(collecting.counted, "call")} matched by then, and ${countText(confirmed ?? 0)} were confirmed.`}</p>
       )}
       {isStopped && collecting?.step === "add" && (
         <p>{`It was stopped while its calls were collected: ${countText(collecting.counted - total - inEarlier)} weren't yet.`}</p>
@@ -273,13 +275,9 @@ function Differences({ replay }: { replay: ServiceReplay }): VNode {
   );
 }
 
-function calls(number: number): string {
-  return `${countText(number)} ${number === 1 ? "call" : "calls"}`;
-}
-
 function Selected({ replay: { selection } }: { replay: ServiceReplay }): VNode | null {
   if (selection === null) return null;
-  if ("callIds" in selection) return <p class="muted">{`${calls(selection.callIds.length)} selected one by one.`}</p>;
+  if ("callIds" in selection) return <p class="muted">{`${count(selection.callIds.length, "call")} selected one by one.`}</p>;
   const isFiltered = describeFilter(selection.filter).length > 0;
   return (
     <>

@@ -7,7 +7,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { SEARCH_START, type SearchPlace, SHORTEST_NUMBER, type WantedCalls } from "../../../store/calls/search-calls.js";
 import { scanInTurn } from "../../requests/read-slots.js";
-import { LONGEST_SEARCH, type Query, readParameter } from "../../routes/query-parameters.js";
+import { LONGEST_SEARCH, type Query, readNumber, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { FromAndText, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
 import { Badge, Count, Empty, Table, Time } from "../components/data.js";
@@ -128,14 +128,9 @@ function readPlace(query: Query): SearchPlace | null {
   const beforeId = readParameter(query, "beforeId");
   const before = readParameter(query, "before");
   if (beforeId === undefined && before === undefined) return null;
-  const read = readNumber("read", readParameter(query, "read") ?? "0");
+  const read = readNumber(query, "read") ?? 0;
   if (beforeId !== undefined) return { beforeId: beforeId.slice(0, LONGEST_SEARCH) || null, read };
-  return { beforeSeq: readNumber("before", before ?? ""), read };
-}
-
-function readNumber(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a whole number`);
-  return Number(text);
+  return { beforeSeq: readNumber(query, "before") ?? 0, read };
 }
 
 function pathOf(text: string, place: SearchPlace): string {

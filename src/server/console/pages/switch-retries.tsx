@@ -8,7 +8,7 @@ import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import type { CallCounts } from "../../../store/calls/call-counts.js";
 import { authorOf } from "../../auth/author.js";
-import { type Query, readParameter } from "../../routes/query-parameters.js";
+import { readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { updateCallback } from "../../use-cases/change-callbacks.js";
 import { callbackPage } from "../components/callback-page.js";
@@ -30,7 +30,7 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
   const { deps, lookup, sessions } = context;
   const { store, policy } = deps;
 
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/retries", async (request, reply) => {
+  app.get<CallbackPath>("/console/callbacks/:id/retries", async (request, reply) => {
     const { query } = request;
     const wanted = readRequest(readParameter(query, "switch"), readParameter(query, "to"));
     return ask(request, reply, await lookup.find(request.params.id), wanted);

@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { parseInstant } from "../../../../src/cli/args/typed-instant.js";
-import { formatInstant, formatRelative, formatTime, isoInstant } from "../../../../src/cli/output/times.js";
+import { formatInstant, formatRelative, formatTime } from "../../../../src/cli/output/times.js";
 import { formatUtc } from "../../../../src/notifier/notice-text.js";
+import { toIsoDate } from "../../../../src/wire/dates.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 
@@ -68,7 +69,7 @@ describe("an instant", () => {
     for (const utc of [false, true]) {
       const context = { now: NOW, utc };
       for (const shown of [at, NOW - 1_000]) {
-        const texts = [formatInstant(shown, utc), formatTime(shown, context), isoInstant(shown), formatUtc(shown)];
+        const texts = [formatInstant(shown, utc), formatTime(shown, context), toIsoDate(shown), formatUtc(shown)];
         expect(texts.map((text) => parseInstant(text, context))).toEqual(texts.map(() => shown));
       }
       expect(parseInstant(formatRelative(NOW - 93_600_000, NOW), context)).toBe(NOW - 93_600_000);
