@@ -1,4 +1,5 @@
 /** Root may write everything, so as root this process becomes `nobody`, in a test file of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -8,17 +9,21 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { secretKeySource } from "../../src/store/secret-key.js";
+import { openSqlite } from "../../src/store/sqlite/open-sqlite.js";
 
 const NOBODY = 65_534;
+const STRANGER = 12_345;
 const secretKey = new Uint8Array(32);
 const folder = mkdtempSync(join(tmpdir(), "whcb-permissions-"));
 const file = join(folder, "whcb.db");
@@ -27,6 +32,19 @@ const isRoot = process.getuid?.() === 0;
 const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 /** A group may write to it, which is that of `nobody`. */
 const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
+
+/** It gives a log of its own the name of the database's, for some microseconds at a time. */
+let planter: ChildProcess | undefined;
+const PLANT = `const { linkSync, unlinkSync } = require("node:fs");
+  process.on("disconnect", () => process.exit());
+  process.once("message", () => {
+    const plant = () => {
+      for (let count = 0; count < 1_000; count++)
+        try { linkSync("log", "raced.db-wal"); unlinkSync("raced.db-wal"); } catch {}
+      setImmediate(plant);
+    };
+    plant();
+  });`;
 
 beforeAll(async () => {
   const theirs = join(team, "theirs.db");
@@ -47,17 +65,22 @@ beforeAll(async () => {
   chownSync(team, NOBODY, NOBODY);
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
   for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "new.db.key", "new.db", "planted"])
-    chownSync(join(team, end), 12_345, NOBODY);
+    chownSync(join(team, end), STRANGER, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
+  planter = spawn(process.execPath, ["-e", PLANT], { cwd: shared, uid: STRANGER, stdio: ["ipc"] });
   for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder"])
-    lchownSync(join(shared, end), 12_345, 12_345);
+    lchownSync(join(shared, end), STRANGER, STRANGER);
   chmodSync(join(shared, "folder"), 0o777);
+  writeFileSync(join(shared, "log"), "");
+  chmodSync(join(shared, "log"), 0o666);
+  chownSync(join(shared, "log"), STRANGER, STRANGER);
   chownSync(folder, NOBODY, NOBODY);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
 });
 
 afterAll(() => {
+  if (planter?.connected) planter.disconnect();
   for (const each of [folder, shared, team]) rmSync(each, { recursive: true, force: true });
 });
 
@@ -70,6 +93,23 @@ it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db", "folder/new.db"]
     else await (await opened).close();
   },
 );
+
+it.runIf(isRoot)("writes to no log that a stranger puts there while a database is opened", async () => {
+  const path = join(shared, "raced.db");
+  await (await openStore({ url: path, clock: systemClock, secretKey })).close();
+  planter?.send("plant");
+  for (let count = 0; count < 600; count++) {
+    const db = await openSqlite({ path, mustExist: true, clock: systemClock }).catch((error: Error) => error);
+    if (db instanceof Error) {
+      expect(db.message).toMatch(/belongs to another user|was removed/);
+      continue;
+    }
+    await sql`PRAGMA user_version = ${sql.lit(count)}`.execute(db);
+    await db.destroy();
+  }
+  planter?.disconnect();
+  expect(statSync(join(shared, "log")).size).toBe(0);
+});
 
 it.each(["key.db", "own.db", "theirs.db"])(
   "takes no secret key of a stranger where a group may write, but one of the database's owner: %s",

@@ -1,11 +1,11 @@
-import { accessSync, constants, existsSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, realpathSync, rmSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
-import { requireNoStrangers } from "../../platform/files/is-own.js";
+import { EVERYBODY_WRITES, requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
 import type { Db, Schema } from "../schema.js";
 import { lockBeside } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
@@ -111,7 +111,7 @@ export async function lockDatabase(path: string, { mustExist = false } = {}): Pr
     claimLock(database, lock.inode, path);
   } catch (error) {
     database?.close();
-    if (isNew) for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
+    if (isNew) for (const end of ["", ...SIDE_FILES]) rmSync(`${path}${end}`, { force: true });
     await lock.release();
     throw openError(error, path);
   }
@@ -197,7 +197,7 @@ function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw pathError(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
-  for (const end of ["", "-journal", "-wal", "-shm"]) requireNoStrangers(`${path}${end}`);
+  for (const end of ["", ...SIDE_FILES]) requireNoStrangers(`${path}${end}`);
   if (!existsSync(path)) {
     if (mustExist) throw pathError(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
     if (!isWritable(folder))
@@ -213,11 +213,30 @@ function checkPath(path: string, mustExist: boolean): void {
     );
   }
   // The write-ahead log is written in the folder.
-  if (isWritable(path) && isWritable(folder)) return;
-  throw pathError(
-    `${path} can't be read and written`,
-    "Make the file and its folder writable for this user, or name another file.",
-  );
+  if (!isWritable(path) || !isWritable(folder))
+    throw pathError(
+      `${path} can't be read and written`,
+      "Make the file and its folder writable for this user, or name another file.",
+    );
+  makeSideFiles(path, file);
+}
+
+const SIDE_FILES = ["-journal", "-wal", "-shm"];
+
+/**
+ * SQLite opens what has these names later, and a stranger could put a file of his there meanwhile. A sticky folder keeps ours. A file that
+ * exists isn't opened, as closing it would end this process's locks on it.
+ */
+function makeSideFiles(path: string, { uid }: Stats): void {
+  const target = realpathSync(path);
+  if (uid !== process.getuid?.() || (statSync(dirname(target)).mode & EVERYBODY_WRITES) === 0) return;
+  for (const file of SIDE_FILES.map((end) => `${target}${end}`)) {
+    createPrivate(file);
+    const made = lstatSync(file, { throwIfNoEntry: false });
+    if (made === undefined)
+      throw new WhcbError("unavailable", `${file} was removed while it was looked at`, { hint: "Try again." });
+    requireNoStranger(file, EVERYBODY_WRITES, undefined, made);
+  }
 }
 
 function isWritable(path: string): boolean {
