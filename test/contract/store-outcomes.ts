@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { holdCall, recordAttempt } from "../../src/domain/call.js";
 import { ACCEPTED, anAttempt, REFUSED_503, someSettings } from "../support/builders.js";
-import { fetchPending } from "../support/store/waiting-calls.js";
+import { fetchDue, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -316,6 +316,17 @@ export function describeOutcomes(open: OpenStore): void {
       });
       expect(await timesOf("held ahead")).toMatchObject({ firstFailedAt: NOW, dueAt: latestDueAt });
       expect([await timesOf("now"), await timesOf("delivered")]).toEqual([now, delivered]);
+    });
+
+    it("clamps at most 1 000 calls in a transaction, and says whether there may be more", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      const ids = Array.from({ length: 1_001 }, (_, index) => `C${index}`);
+      await accept(store, callback, ids);
+      await attempt(store, callback, ids, { startedAt: NOW - 1 });
+      const clamp = () => store.outcomes.clampTimes({ now: NOW, latestDueAt: NOW });
+      expect([await clamp(), (await fetchDue(store, callback.id, NOW, 1_002)).length]).toEqual([null, 1_000]);
+      expect([await clamp(), (await fetchDue(store, callback.id, NOW, 1_002)).length]).toEqual([[], 1_001]);
     });
 
     it("leaves no open outage that began, or got quiet, in the future", async () => {

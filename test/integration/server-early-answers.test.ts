@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { WhcbError } from "../../src/domain/errors.js";
+import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 const MIB = 1024 * 1024;
 let service: Service;
@@ -35,6 +36,17 @@ describe("an early answer", () => {
       statuses.push(answer.status);
     }
     expect(statuses).toEqual([status, status, status, status, status]);
+  });
+
+  it("to NDJSON that can't be stored says that the connection ends, as the rest isn't read", async () => {
+    await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+    const accept = () => Promise.reject(new WhcbError("unavailable", "the database is locked"));
+    const { app } = await openService({ store: { ...service.store, calls: { ...service.store.calls, accept } } });
+    const url = `${await app.listen({ host: "127.0.0.1", port: 0 })}/callbacks/demo/calls`;
+    const headers = { ...ACCEPTED, "content-type": "application/x-ndjson" };
+    const answer = await fetch(url, { method: "POST", headers, body: '{"messageId":"M"}\n'.repeat(100_000) });
+    expect([answer.status, answer.headers.get("connection")]).toEqual([503, "close"]);
+    await app.close();
   });
 
   it("ends the connection even if the rest of the body never arrives", async () => {

@@ -160,6 +160,24 @@ it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => 
   expect((await service.store.calls.count(ID)).PENDING).toBe(3);
 });
 
+it("keeps few NDJSON lines of a thousand values until they are stored", async () => {
+  const stored: number[] = [];
+  const accept: Service["store"]["calls"]["accept"] = (submissions, now) => {
+    stored.push(...submissions.map(({ calls }) => calls.length));
+    return service.store.calls.accept(submissions, now);
+  };
+  const { app } = await openService({ store: { ...service.store, calls: { ...service.store.calls, accept } } });
+  const values = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`k${index}`, 0]));
+  for (const response of [{ customParameters: values }, { from: values }]) {
+    const payload = Buffer.from(`${JSON.stringify(response)}\n`.repeat(5));
+    const ndjson = { ...headers, "content-type": "application/x-ndjson" };
+    const { statusCode } = await app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: ndjson, payload });
+    expect(statusCode).toBe(202);
+  }
+  expect(stored).toEqual([3, 2, 3, 2]);
+  await app.close();
+});
+
 it("ends a page with expand=attempts before its attempts are too large, and says which calls it has", async () => {
   const ids = Array.from({ length: 30 }, (_, index) => `N${String(index).padStart(2, "0")}`);
   await post(JSON.stringify({ calls: ids.map((id) => ({ id })) }));

@@ -1,6 +1,7 @@
 /** Some bodies cost far more than their size. A real service with a small heap stays up and answers others. */
 import { once } from "node:events";
 import { createServer, request } from "node:http";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { hostileBody } from "../support/attack/hostile-bodies.js";
 import { HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
@@ -72,6 +73,27 @@ it("reads as many NDJSON streams at once as a user has room for; others get a 50
     return JSON.parse(await answer.text());
   };
   expect(await eventually(send, (answer) => answer.accepted === 1)).toEqual({ accepted: 1, rejected: [] });
+});
+
+it("goes on answering while NDJSON streams of many values wait for a database that is locked, in 256 MiB", async () => {
+  const lock = new Database(home.path("x.db"));
+  lock.exec("BEGIN IMMEDIATE");
+  const streams = Array.from({ length: 64 }, async (_, stream) => {
+    const lines = Array.from({ length: 40 }, (_, line) => {
+      const parameters = Array.from({ length: 990 }, (_, parameter) => `"k${(stream * 40 + line) * 1_000 + parameter}":""`);
+      return `{"customParameters":{${parameters.join(",")}}}\n`;
+    });
+    const answer = await api.fetch("/callbacks/demo/calls", { method: "POST", headers: NDJSON, body: lines.join("") });
+    return answer.status;
+  });
+  const statuses = Promise.all(streams);
+  const isOver = { now: false };
+  void statuses.finally(() => {
+    isOver.now = true;
+  });
+  while (!isOver.now) await api.fetch("/healthz", { signal: AbortSignal.timeout(10_000) });
+  lock.close();
+  expect(new Set(await statuses)).toEqual(new Set([503]));
 });
 
 it("answers 503 to registrations whose values have no room while another one's endpoint is checked, in 256 MiB", async () => {

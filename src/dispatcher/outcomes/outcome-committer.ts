@@ -54,7 +54,9 @@ export class OutcomeCommitter {
     if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
       const clockBefore = Math.floor(clock.monotonicMs() + this.#mostAheadMs);
       const setBack = Number.isFinite(clockBefore) ? { clockBefore, policy } : null;
-      const retriedAgain = await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy), setBack });
+      const bounds = { now, latestDueAt: latestScheduledRetry(now, policy), setBack };
+      let retriedAgain = await store.outcomes.clampTimes(bounds);
+      for (; retriedAgain === null; retriedAgain = await store.outcomes.clampTimes(bounds)) await clock.nextTurn();
       this.#pool.changedAll();
       for (const id of retriedAgain) this.#pool.changed(id);
       this.#mostAheadMs = aheadMs;

@@ -4,13 +4,14 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { idKey } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { givenValues, type MessageResponse } from "../../domain/message-response.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/calls/accept-calls.js";
 import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
-import { STREAM_BYTES } from "../requests/bodies.js";
+import { STREAM_BYTES, VALUE_BYTES } from "../requests/bodies.js";
 import { ByteBudget, ownerOf } from "../requests/byte-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { sendDocument } from "../requests/send-document.js";
@@ -83,7 +84,7 @@ interface RejectedLine {
   readonly errorDetail: string;
 }
 
-/** A commit has at most so many lines, or so many characters and one line. */
+/** A commit has at most so many lines, or so many characters, with those that values count as, and one line. */
 const BATCH_LINES = 1000;
 const BATCH_LENGTH = STREAM_BYTES / 2;
 const MAX_REJECTED = 1000;
@@ -122,7 +123,9 @@ async function ingestLines(
     if (line.text?.trim() === "") return true;
     batchLength += line.text?.length ?? 0;
     try {
-      batch.push({ line: line.number, call: newCall(deps, callback, parseSubmission(parseLine(line))) });
+      const call = newCall(deps, callback, parseSubmission(parseLine(line)));
+      batch.push({ line: line.number, call });
+      batchLength += countOwnValues(call.response) * VALUE_BYTES;
     } catch (error) {
       reject(line.number, error);
     }
@@ -175,6 +178,11 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
     throw new WhcbError("invalid", `callbacks.${kind} is disabled: callback ${callback.name} takes no response of this kind`);
   }
   return { id: id === null ? timeOrderedId(clock.now(), random) : idKey(id), response };
+}
+
+/** Counts the values that have no field: a response may have a thousand of them, and few characters. */
+function countOwnValues({ customParameters, given }: MessageResponse): number {
+  return Object.keys(customParameters).length + (given === undefined ? 0 : givenValues(given).length);
 }
 
 function parseLine({ text, problem = "" }: Line): unknown {

@@ -18,7 +18,7 @@ export const BODY_LIMIT = 10_485_760;
 /** Reading this much takes 8 ms at worst, and a thousand clients may send as much at the same moment. Its values fit into the memory of a connection. */
 const SHORT_BODY_BYTES = 4096;
 /** A value takes 10 to 170 bytes beside its text. So one user has room for the longest body with as many values as a body may have. */
-const VALUE_BYTES = 100;
+export const VALUE_BYTES = 100;
 
 declare module "fastify" {
   interface FastifyContextConfig {

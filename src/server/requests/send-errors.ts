@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
@@ -17,6 +18,8 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
     const answer = answerTo(error);
     // Nobody waits for the answer to an interrupted request.
     if (answer.status >= 500 && !isWhcbError(error, "interrupted")) logFailure(request.id, error);
+    const hasUnreadLines = request.body instanceof Readable && !request.raw.complete;
+    if (hasUnreadLines) return rejectUnread(request, reply, answer, timers);
     // Fastify closes the connection after a 413.
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);

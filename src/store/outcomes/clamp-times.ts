@@ -27,21 +27,24 @@ const LONGEST_AWAY_MS = 10 * 60_000;
 /** Connecting may take 5 s, and an attempt 60 s. */
 const LONGEST_ATTEMPT_MS = 65_000;
 
-/** Clamps what is stored, usually by a few index lookups per callback. Resolves to the ids of callbacks whose calls are retried again. */
-export async function clampTimes(trx: Db, { now, latestDueAt, setBack = null }: ClockBounds): Promise<readonly string[]> {
+/** With half a million calls, one statement would take longer than PostgreSQL's timeout, and block the process with SQLite. */
+const CALLS_AT_ONCE = 1_000;
+
+/**
+ * Clamps what is stored, usually by a few index lookups per callback. Resolves to the ids of callbacks whose calls are retried again, or to null
+ * if it must be called again for more calls.
+ */
+export async function clampTimes(trx: Db, { now, latestDueAt, setBack = null }: ClockBounds): Promise<readonly string[] | null> {
   await lockKeys(trx);
   // A requested replay goes at once, whatever its due time, which is its replay's key.
-  const isTooLate = isOfFailedCalls(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
-  await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
-  const isAhead = [
-    isOfFailedCalls(sql`status <> 'PENDING' AND attempted_at > ${now}`),
-    isOfFailedCalls(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
-  ];
-  for (const which of isAhead) {
-    await sql`
-      UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, sent_at = ${atMost("sent_at", now)},
-        first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(trx);
-  }
+  const isTooLate = sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`;
+  const clampedTimes = sql`attempted_at = ${atMost("attempted_at", now)}, sent_at = ${atMost("sent_at", now)},
+    first_failed_at = ${atMost("first_failed_at", now)}`;
+  const areAllClamped =
+    (await clampCalls(trx, sql`due_at = ${latestDueAt}`, isTooLate)) &&
+    (await clampCalls(trx, clampedTimes, sql`status <> 'PENDING' AND attempted_at > ${now}`)) &&
+    (await clampCalls(trx, clampedTimes, sql`due_cause = 'retry' AND first_failed_at > ${now}`));
+  if (!areAllClamped) return null;
   await sql`
     UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
     WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
@@ -87,7 +90,11 @@ function atMost(column: string, now: number): RawBuilder<unknown> {
   return sql`CASE WHEN ${sql.ref(column)} > ${now} THEN ${now} ELSE ${sql.ref(column)} END`;
 }
 
-function isOfFailedCalls(condition: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`seq IN (
-    SELECT seq FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key WHERE status = 'FAILED' AND ${condition})`;
+/** Updates FAILED calls. Returns whether there are no more of them. */
+async function clampCalls(trx: Db, change: RawBuilder<unknown>, condition: RawBuilder<unknown>): Promise<boolean> {
+  const { numAffectedRows = 0n } = await sql`
+    UPDATE calls SET ${change} WHERE seq IN (
+      SELECT seq FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
+      WHERE status = 'FAILED' AND ${condition} LIMIT ${CALLS_AT_ONCE})`.execute(trx);
+  return numAffectedRows < CALLS_AT_ONCE;
 }

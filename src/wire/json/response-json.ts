@@ -7,7 +7,7 @@ import {
   type ResponseMessage,
   type Sender,
 } from "../../domain/message-response.js";
-import { isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
+import { isObject, type JsonObject, listOf, objectOf, textOf, textsByName } from "./json-value.js";
 import { isDeeper } from "./read-json.js";
 
 /** A document has these names for the message's id and URL. */
@@ -107,11 +107,11 @@ export function mapSender<Text>(sender: Readonly<Record<keyof Sender, Text>>, ch
   };
 }
 
-/** Reads an object, or the entries of XML. A key may be `__proto__`, hence Object.fromEntries. */
+/** Reads an object, or the entries of XML. */
 function readCustomParameters(value: unknown): Record<string, string> {
   const given = objectOf(value);
   const parameters = given.entry === undefined ? Object.entries(given) : readEntries(given);
-  return Object.fromEntries(parameters.map(([key, item]) => [key, parameterText(item)]));
+  return textsByName(parameters.map(([key, item]) => [key, parameterText(item)]));
 }
 
 /** Only entries of a key and a value, without other members, are those of XML. */
