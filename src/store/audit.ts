@@ -1,5 +1,4 @@
 /** A change and its audit are in one transaction, so neither is there without the other. */
-
 import { createHash } from "node:crypto";
 import { type RawBuilder, sql } from "kysely";
 import { type AuditChange, type AuditDetails, type AuditEntry, type Author, jsonBytes } from "../domain/audit/audit-entry.js";

@@ -1,5 +1,4 @@
 /** A plan has every matching call once, oldest first. It is made before the first send. */
-
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { MAX_REASON_TEXT } from "../../domain/call-filter.js";
 import { DAY_MS } from "../../domain/duration.js";

@@ -1,5 +1,4 @@
 /** A list says what the receiver has (docs/cli.md, Reconcile). */
-
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
 import { MINUTE_MS } from "../../domain/duration.js";

@@ -1,5 +1,4 @@
 /** There is a row per callback and minute of what happened in it, written with the outcomes. */
-
 import { sql } from "kysely";
 import { isAccepted, type NewAttempt } from "../../domain/attempt.js";
 import { MINUTE_MS } from "../../domain/duration.js";

@@ -1,5 +1,4 @@
 /** Hours pass in a few seconds: the service's clock jumps from step to step, and everything else is real. */
-
 import type { ListedCallback } from "../../../client/client.js";
 import { MINUTE_MS } from "../../../domain/duration.js";
 import type { LocalEndpoint } from "../listen/local-endpoint.js";

@@ -1,5 +1,6 @@
-/** Returns about `wanted` round steps from `low` (0 or below) to `high` (0 or above), one of which is 0. */
 import { MINUTE_MS } from "../../../domain/duration.js";
+
+/** Returns about `wanted` round steps from `low` (0 or below) to `high` (0 or above), one of which is 0. */
 export function countTicks(low: number, high: number, wanted: number): number[] {
   const step = roundStep((high - low) / wanted);
   const [first, last] = [Math.floor(low / step), Math.ceil(high / step)];

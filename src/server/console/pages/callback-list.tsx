@@ -1,5 +1,4 @@
 /** The page at /console is called Manage API Callbacks. */
-
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { HEALTH_NAMES, HEALTHS, type Health, type HealthName, type Pause } from "../../../domain/callback.js";
