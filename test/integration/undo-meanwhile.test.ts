@@ -207,6 +207,32 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   await closeService(service);
 });
 
+it.each([
+  ["30 seconds", 30_000],
+  ["two hours", 2 * 3_600_000],
+])("a mark-success isn't resumed after the service's clock was set back by %s", async (_, setBackMs) => {
+  let aheadMs = setBackMs;
+  const service = await openService({ clock: { ...systemClock, now: () => systemClock.now() + aheadMs } });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }]);
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  await runMarks(plan, { signal: ctrlC.signal }, desk.deps);
+  aheadMs = 0;
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  await expect(resumeRun(plan.runId, { resendUnknown: false }, desk.deps)).rejects.toMatchObject({
+    code: "config",
+    message: `the service's clock was set back, or this machine's forward, since run ${plan.runId} listed its calls, so what was sent again since can't be told`,
+  });
+  expect((await client.getCall(id, callIds[0] ?? "")).status).toBe("FAILED");
+  await desk.leave();
+  await closeService(service);
+});
+
 it("a mark-failed doesn't count what somebody has made FAILED while it asked its question, so its undo leaves that", async () => {
   const service = await openService({ clock: systemClock });
   const client = clientOver(injectTransport(service.app));

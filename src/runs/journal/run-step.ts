@@ -109,6 +109,8 @@ export interface RunPurpose {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
+  /** Only a run of mark-success has it, where the service says its clock exactly: `listedAt` by that clock. */
+  readonly serviceListedAt?: number;
   /** Only an undo has it: the run of mark-success that it undoes. */
   readonly undoes?: UndoneRun;
 }
