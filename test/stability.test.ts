@@ -71,7 +71,7 @@ const STEPS: Readonly<Record<RunStep["step"], Required<RunStep>>> = {
   rejected: { step: "rejected", call: "C", at: 3, ms: 4, status: 503, message: "Unavailable", resent: true, canary: true },
   deferred: { step: "deferred", call: "C", at: 3, ms: 4, status: 429, message: "Too Many", resent: true, canary: true },
   requested: { step: "requested", calls: ["C"], at: 3 },
-  marked: { step: "marked", calls: ["C"], as: "SUCCESS", twice: true, at: 3 },
+  marked: { step: "marked", calls: ["C"], as: "SUCCESS", serviceAt: 7, twice: true, at: 3 },
   "not-found": { step: "not-found", call: "C", at: 3, message: "gone" },
   "mark-rejected": { step: "mark-rejected", call: "C", at: 3, message: "no" },
   skipped: { step: "skipped", call: "C", at: 3, reason: "settled" },
