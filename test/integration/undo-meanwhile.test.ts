@@ -199,7 +199,7 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   expect([plan.calls, counts.marked, counts.skipped]).toEqual([2, 1, { settled: 0, order: 0, reopened: 1 }]);
   expect(error).toMatchObject({
     code: "items-failed",
-    message: "1 call left as it is, as it was made FAILED or sent again since",
+    message: "1 call left as it is, as it became FAILED or was sent again since",
   });
   expect((await client.getCall(id, takenBack)).status).toBe("FAILED");
   expect((await client.getCall(id, marked)).status).toBe("SUCCESS");

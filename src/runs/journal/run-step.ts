@@ -79,7 +79,7 @@ export type PlannedAction = "send" | "mark" | "ask";
 
 /**
  * A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. One is
- * reopened if it was made FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
+ * reopened if it became FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
  */
 export type SkipReason = "settled" | "order" | "reopened";
 
