@@ -1,5 +1,6 @@
 /** Endpoints that misbehave, over real sockets. */
 import type { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
@@ -343,6 +344,23 @@ test.each([
     statuses.push(result.kind === "answered" && result.statusCode);
   }
   expect(statuses).toEqual(Array.from({ length: 20 }, (_, post) => (isRejected(post) ? 503 : 200)));
+});
+
+test("a second answer that comes late is reported once for its origin", async () => {
+  const origins: string[] = [];
+  await at.start(
+    (socket) => {
+      socket.write(OK);
+      setTimeout(() => socket.write(OK), 30);
+    },
+    { watchedMs: 1, onSecondAnswer: (origin) => origins.push(origin) },
+  );
+  for (let post = 0; post < 10; post++) {
+    await at.deliverer.deliver(at.post());
+    await delay(10);
+  }
+  await delay(50);
+  expect(origins).toEqual([new URL(at.post().url).origin]);
 });
 
 test("memory doesn't grow over a thousand hostile exchanges", async () => {
