@@ -15,6 +15,7 @@ export interface ConnectionPoolOptions {
   readonly maxConnectionsPerOrigin: number;
   readonly maxHeaderBytes: number;
   readonly connector: ConnectorOptions;
+  readonly onSecondAnswer: (origin: string) => void;
 }
 
 /** With more origins, idle ones are closed early. */
@@ -37,7 +38,7 @@ export class ConnectionPool {
     const existing = this.#origins.get(origin);
     if (existing !== undefined) return existing;
     if (this.#origins.size >= MAX_ORIGINS) this.#closeOneIdle();
-    const { clock, maxConnectionsPerOrigin, keepAliveMs, watchedMs, maxHeaderBytes, connector } = this.#options;
+    const { clock, maxConnectionsPerOrigin, keepAliveMs, watchedMs, maxHeaderBytes, connector, onSecondAnswer } = this.#options;
     const connections = new OriginConnections({
       origin,
       clock,
@@ -45,6 +46,7 @@ export class ConnectionPool {
       keepAliveMs,
       watchedMs,
       maxHeaderBytes,
+      onSecondAnswer,
       connect: createConnector(connector, { connecting: this.#connecting, handshakes: this.#handshakes }, proxy),
     });
     this.#origins.set(origin, connections);
@@ -181,6 +183,7 @@ export interface OriginConnectionsOptions {
   readonly keepAliveMs: number;
   readonly watchedMs: number;
   readonly maxHeaderBytes: number;
+  readonly onSecondAnswer: (origin: string) => void;
   readonly connect: Connector;
 }
 
@@ -265,6 +268,7 @@ export class OriginConnections {
 
   /** The next one would be taken for the answer to another request. */
   #onSecondAnswer(): void {
+    if (!this.#isFreshOnly) this.#options.onSecondAnswer(this.#options.origin);
     this.#freshEndsAt = this.#options.clock.monotonicMs() + FRESH_MS;
     this.#watchEndsAt = Number.POSITIVE_INFINITY;
   }

@@ -30,6 +30,8 @@ export interface DelivererOptions {
   readonly egressProxy?: EgressProxy | null;
   /** These authorities, in PEM, replace the system's. */
   readonly ca?: string;
+  /** Is called at an answer that nothing asked for, at most once in ten minutes for an origin. */
+  readonly onSecondAnswer?: (origin: string) => void;
 }
 
 /** `DEFAULT_KEEP_ALIVE_MS` is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
@@ -67,6 +69,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       watchedMs: options.watchedMs ?? DEFAULT_WATCHED_MS,
       maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 512,
       maxHeaderBytes: MAX_HEADER_BYTES,
+      onSecondAnswer: options.onSecondAnswer ?? (() => {}),
       connector: {
         timers,
         addressRule,

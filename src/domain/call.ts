@@ -187,7 +187,7 @@ export function recordClientReplay(call: CallProgress, { startedAt, result }: Ne
     ...call,
     attemptCount: call.attemptCount + 1,
     ...(isLast && { attemptedAt: startedAt, ...outcomeOf(result) }),
-    ...(isChanged && { changedAt: at }),
+    ...(isChanged && { changedAt: call.status === "SUCCESS" ? laterChange(call, at) : at }),
   };
 }
 
@@ -250,7 +250,7 @@ export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: n
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
-/** What takes a mark back must not seem earlier than the mark, though this node's clock is behind: the mark may be repeated. */
+/** What takes a mark back, or is accepted after it, must not seem earlier than the mark, though this node's clock is behind. */
 export function laterChange({ changedAt }: CallProgress, at: number): number {
   return Math.max(at, changedAt + 1);
 }

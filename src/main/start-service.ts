@@ -104,7 +104,7 @@ async function start(
       author: { user: systemUser(), via: "database", address: null, at: clock.now() },
     }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
-  const deliverer = openDeliverer(addressRule, options.egressProxy, teardown);
+  const deliverer = openDeliverer(addressRule, options.egressProxy, logger, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
   const notifier = openNotifier(options, mails, teardown);
   const testNotifier = openNotifier(options, mails, teardown, TEST_MAIL_MS);
@@ -230,8 +230,12 @@ async function openMetrics(metrics: Metrics, place: ListenAddress, teardown: Tea
   return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
 }
 
-function openDeliverer(addressRule: AddressRule, egressProxy: EgressProxy | null, teardown: Teardown): Deliverer {
-  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, egressProxy });
+const SECOND_ANSWER =
+  "An endpoint answered a request twice; an earlier second answer may have been taken for that of the next request. Its connections aren't reused for ten minutes";
+
+function openDeliverer(addressRule: AddressRule, egressProxy: EgressProxy | null, logger: Logger, teardown: Teardown): Deliverer {
+  const onSecondAnswer = (origin: string): void => logger.warn({ origin }, SECOND_ANSWER);
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, egressProxy, onSecondAnswer });
   teardown.addStep(() => deliverer.close());
   return deliverer;
 }

@@ -262,7 +262,7 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     service?.left === 0 && service.cancelled > 0 && `${service.cancelled} cancelled`,
     ...session.unmarked.map(describeUnmarked),
     reopened > 0 &&
-      `${count(reopened, "call")} left as ${reopened === 1 ? "it is, as it was" : "they are, as they were"} made FAILED or sent again since`,
+      `${count(reopened, "call")} left as ${reopened === 1 ? "it is, as it became FAILED or was" : "they are, as they became FAILED or were"} sent again since`,
     counts.toMark > 0 && `${count(counts.toMark, "call")} not marked`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);

@@ -232,6 +232,7 @@ export async function runMarks(
       kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
       options: null,
       listedAt: plan.listedAt,
+      ...(plan.serviceListedAt !== null && { serviceListedAt: plan.serviceListedAt }),
       ...(plan.undoes !== null && { undoes: plan.undoes }),
     },
     callbacks: groups.map(({ callback }) => callback),

@@ -111,27 +111,37 @@ export async function readStayCheck(
   const keyOf = (callbackId: string, id: string): string => `${callbackId} ${findId(id) ?? id}`;
   // 0.1.0 didn't note when it listed.
   const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
+  const markedAt = new Map(undone?.calls.map((call) => [keyOf(call.callbackId, call.id), call.serviceMarkedAt]));
   const findMarker = await readMarks(
     (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
     { keyOf, mustHaveEnded: true },
   );
   return async (call) => {
-    if (await isDelivered(call, undoes, deps.client)) return true;
     const key = keyOf(call.callbackId, call.id);
+    if (await isDelivered(call, { ...undoes, markedAt: markedAt.get(key) }, deps.client)) return true;
     const marker = findMarker(key, since.get(key) ?? listedAt, run);
     if (marker !== null) onMarked(marker.run);
     return marker !== null;
   };
 }
 
+interface MarkDates extends Pick<UndoneRun, "startedAt"> {
+  readonly markedAt: number | undefined;
+}
+
 /**
- * The call was settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say
- * who settled it, any 200 counts: the call may have been listed long before, and the date may be of another time zone.
+ * The call was settled by a delivery, or has changed since its mark, as an attempt was reported that was accepted. If the service doesn't say
+ * when it changed, an accepted attempt counts that may have ended after the run began to mark. If it doesn't say who settled it, any 200
+ * counts: the call may have been listed long before, and the date may be of another time zone.
  */
-async function isDelivered(call: ListedCall, { startedAt }: UndoneRun, client: Client): Promise<boolean> {
+async function isDelivered(call: ListedCall, { startedAt, markedAt }: MarkDates, client: Client): Promise<boolean> {
   if (isByDelivery(call.settledBy)) return true;
-  return isAcceptedStatus(call.statusCode) && (call.settledBy === null || mayBeAcceptedSince(call, startedAt, client));
+  if (!isAcceptedStatus(call.statusCode)) return false;
+  if (call.settledBy === null) return true;
+  const states = markedAt === undefined ? new Map() : await findStates(call.callbackId, [call.id], client);
+  const changedAt = states.get(call.id)?.changedAt ?? null;
+  return changedAt === null || markedAt === undefined ? mayBeAcceptedSince(call, startedAt, client) : changedAt > markedAt;
 }
 
 /** The service's clock is known to a minute, and its dates may be of whole minutes. */

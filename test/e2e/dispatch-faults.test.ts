@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { aResponse, someSettings } from "../support/builders.js";
+import { startRawServer } from "../support/delivery/raw-server.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
@@ -115,4 +116,20 @@ it("waits and goes on when it runs out of file descriptors: no attempt fails, an
   const { callbacks: shown } = JSON.parse(await onFile("status", "-o", "json"));
   const healthy = { failed: 0, outages: [] };
   expect(shown).toMatchObject(names.map(() => healthy));
+});
+
+it("warns with the origin of an endpoint that answers a request twice", async () => {
+  const answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+  const twice = await startRawServer((socket) => {
+    socket.write(answer);
+    setTimeout(() => socket.write(answer), 150);
+  });
+  const server = await home.serve(["--no-endpoint-check", "--log-level", "warn"], { env: ENV });
+  const api = new ServedApi(server.url);
+  await api.hand(await api.create({ name: "demo", url: twice.url }), idsOf(1));
+  await server.says(/An endpoint answered a request twice/);
+  const { code, stderr } = await server.stop();
+  expect(code).toBe(0);
+  expect(stderr).toContain(`"origin":"${new URL(twice.url).origin}"`);
+  await twice.close();
 });

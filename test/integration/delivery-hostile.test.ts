@@ -1,5 +1,6 @@
 /** Endpoints that misbehave, over real sockets. */
 import type { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
@@ -250,7 +251,8 @@ test("an endpoint that sends a long chunk extension for each byte of a body is a
     { deadlineMs: 30_000 },
   );
   const { result } = await at.deliverer.deliver(at.post());
-  const detail = `127.0.0.1:${at.server.port} sent over 1 MiB without completing its answer`;
+  // On a busy machine the pieces are too many before its bytes are looked at.
+  const detail = expect.stringMatching(/sent over 1 MiB without completing its answer|more than 4096 pieces/);
   expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
 });
 
@@ -343,6 +345,23 @@ test.each([
     statuses.push(result.kind === "answered" && result.statusCode);
   }
   expect(statuses).toEqual(Array.from({ length: 20 }, (_, post) => (isRejected(post) ? 503 : 200)));
+});
+
+test("a second answer that comes late is reported once for its origin", async () => {
+  const origins: string[] = [];
+  await at.start(
+    (socket) => {
+      socket.write(OK);
+      setTimeout(() => socket.write(OK), 30);
+    },
+    { watchedMs: 1, onSecondAnswer: (origin) => origins.push(origin) },
+  );
+  for (let post = 0; post < 10; post++) {
+    await at.deliverer.deliver(at.post());
+    await delay(10);
+  }
+  await delay(50);
+  expect(origins).toEqual([new URL(at.post().url).origin]);
 });
 
 test("memory doesn't grow over a thousand hostile exchanges", async () => {

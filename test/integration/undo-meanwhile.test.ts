@@ -199,10 +199,36 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   expect([plan.calls, counts.marked, counts.skipped]).toEqual([2, 1, { settled: 0, order: 0, reopened: 1 }]);
   expect(error).toMatchObject({
     code: "items-failed",
-    message: "1 call left as it is, as it was made FAILED or sent again since",
+    message: "1 call left as it is, as it became FAILED or was sent again since",
   });
   expect((await client.getCall(id, takenBack)).status).toBe("FAILED");
   expect((await client.getCall(id, marked)).status).toBe("SUCCESS");
+  await desk.leave();
+  await closeService(service);
+});
+
+it.each([
+  ["30 seconds", 30_000],
+  ["two hours", 2 * 3_600_000],
+])("a mark-success isn't resumed after the service's clock was set back by %s", async (_, setBackMs) => {
+  let aheadMs = setBackMs;
+  const service = await openService({ clock: { ...systemClock, now: () => systemClock.now() + aheadMs } });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }]);
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  await runMarks(plan, { signal: ctrlC.signal }, desk.deps);
+  aheadMs = 0;
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  await expect(resumeRun(plan.runId, { resendUnknown: false }, desk.deps)).rejects.toMatchObject({
+    code: "config",
+    message: `the service's clock was set back, or this machine's forward, since run ${plan.runId} listed its calls, so what was sent again since can't be told`,
+  });
+  expect((await client.getCall(id, callIds[0] ?? "")).status).toBe("FAILED");
   await desk.leave();
   await closeService(service);
 });
@@ -284,7 +310,8 @@ it.each([
   { ended: "after it", durationMs: 30_000, status: "SUCCESS" },
 ])("an undo looks at when the accepted attempt of a call ended: $ended", async ({ durationMs, status }) => {
   const service = await openService({ clock: systemClock });
-  const client = clientOver(injectTransport(service.app));
+  // A service of an earlier version doesn't say when a call has changed.
+  const client: Client = { ...clientOver(injectTransport(service.app)), findStates: async () => null };
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
   const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
   const attempt = { callId, startedAt: Date.now() - 20_000, durationMs, result: ACCEPTED };
@@ -296,6 +323,48 @@ it.each([
   const { header } = await runMarks(plan, {}, desk.deps);
   const { counts } = await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
   expect([counts.marked, (await client.getCall(id, callId)).status]).toEqual([status === "FAILED" ? 1 : 0, status]);
+  await desk.leave();
+  await closeService(service);
+});
+
+it("an undo leaves what was accepted before the mark, and is reported after it", async () => {
+  const service = await openService({ clock: systemClock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const [accepted = "", other = ""] = callIds;
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  const attempt = { callId: accepted, startedAt: Date.now(), durationMs: 1, result: ACCEPTED };
+  const desk = openDesk({ client });
+  await desk.deps.clock.sleepUntil(Date.now() + 5);
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header } = await runMarks(plan, {}, desk.deps);
+  await client.recordReplays(id, { sentFrom: "ops@laptop", attempts: [attempt] });
+  const undo = await planUndo(header.runId, desk.deps);
+  await runMarks(undo, {}, desk.deps);
+  expect([undo.delivered, (await client.getCall(id, accepted)).status]).toEqual([1, "SUCCESS"]);
+  expect((await client.getCall(id, other)).status).toBe("FAILED");
+  await desk.leave();
+  await closeService(service);
+});
+
+it("an undo takes back what was accepted and lost before the mark, while the service's clock was ahead", async () => {
+  let aheadMs = 2 * 3_600_000;
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const service = await openService({ clock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const attempt = { callId, startedAt: clock.now(), durationMs: 1, result: ACCEPTED };
+  const replays = { sentFrom: "ops@laptop", attempts: [attempt] };
+  await client.markCalls(id, [callId], "SUCCESS", { by: "replay", replays });
+  aheadMs = 0;
+  await client.markCalls(id, [callId], "FAILED");
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header } = await runMarks(plan, {}, desk.deps);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect(await client.getCall(id, callId)).toMatchObject({ status: "FAILED", statusCode: 200 });
   await desk.leave();
   await closeService(service);
 });

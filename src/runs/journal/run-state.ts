@@ -23,6 +23,8 @@ export interface RunCall {
   readonly message: string | null;
   /** The last step was taken at this instant. */
   readonly at: number;
+  /** The mark has this instant of the service's clock, if the journal says it. */
+  readonly serviceMarkedAt?: number | undefined;
 }
 
 export interface RunEntry extends RunCall {
@@ -150,8 +152,8 @@ export class RunState {
   }
 
   calls(): RunCall[] {
-    return Array.from(this.#entries.values(), ({ id, callbackId, state, isMarked, statusCode, message, at }) => {
-      return { id, callbackId, state, isMarked, statusCode, message, at };
+    return Array.from(this.#entries.values(), ({ id, callbackId, state, isMarked, statusCode, message, at, serviceMarkedAt }) => {
+      return { id, callbackId, state, isMarked, statusCode, message, at, serviceMarkedAt };
     });
   }
 
@@ -192,6 +194,7 @@ export class RunState {
     if (step.step === "marked") {
       if (entry.state === "left") entry.state = "marked";
       entry.isMarked = true;
+      entry.serviceMarkedAt = step.serviceAt;
       entry.message = null;
       entry.needsMark = false;
       return;

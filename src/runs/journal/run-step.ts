@@ -60,6 +60,8 @@ export type CallStep =
       readonly calls: readonly string[];
       readonly as: "SUCCESS" | "FAILED";
       readonly at: number;
+      /** With SUCCESS, a service that guards marks has this as the instant of the calls' change. */
+      readonly serviceAt?: number;
       /** These accepted calls were SUCCESS before the mark, so the receiver may have them twice. */
       readonly twice?: true;
     }
@@ -77,7 +79,7 @@ export type PlannedAction = "send" | "mark" | "ask";
 
 /**
  * A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. One is
- * reopened if it was made FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
+ * reopened if it became FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
  */
 export type SkipReason = "settled" | "order" | "reopened";
 
@@ -109,6 +111,8 @@ export interface RunPurpose {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
+  /** Only a run of mark-success has it, where the service says its clock exactly: `listedAt` by that clock. */
+  readonly serviceListedAt?: number;
   /** Only an undo has it: the run of mark-success that it undoes. */
   readonly undoes?: UndoneRun;
 }

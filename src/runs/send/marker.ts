@@ -148,10 +148,10 @@ export class Marker {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
         const calls = outcome.callIds.filter((id) => !left.has(id) && !twice.has(id));
-        if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
+        const details = { as: status, at, ...(status === "SUCCESS" && markedAt !== null && { serviceAt: markedAt }) };
+        if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, ...details }, from);
         const again = outcome.callIds.filter((id) => twice.has(id));
-        if (again.length > 0)
-          this.#session.record(callbackId, { step: "marked", calls: again, as: status, at, twice: true }, from);
+        if (again.length > 0) this.#session.record(callbackId, { step: "marked", calls: again, ...details, twice: true }, from);
         for (const call of outcome.callIds) {
           const reason = left.get(call);
           if (reason !== undefined) this.#session.record(callbackId, { step: "skipped", call, at, reason }, from);

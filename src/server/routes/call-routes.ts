@@ -5,7 +5,7 @@ import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { PAGE_BYTES } from "../../store/calls/list-calls.js";
-import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
+import { attemptsToJson, callStateToJson, callToJson } from "../../wire/json/call-json.js";
 import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
@@ -79,8 +79,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.get<CallbackPath>("/callbacks/:id/call-states", schemaFor("findStates"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const states = await findStates(deps, callback, readIds(request.query));
-    const calls = states.map(({ settledBy, ...call }) => ({ ...call, ...(settledBy !== null && { settledBy }) }));
-    return sendDocument(request, reply, { kind: "call", shape: "call-states", document: { calls } });
+    const document = { calls: states.map(callStateToJson) };
+    return sendDocument(request, reply, { kind: "call", shape: "call-states", document });
   });
 
   app.get<{ Querystring: Query }>("/call-ids", schemaFor("findCallPlaces"), async (request, reply) => {

@@ -38,12 +38,12 @@ export async function findStates(
   deps: ServerDeps,
   callback: Callback,
   callIds: readonly string[],
-): Promise<readonly Pick<Call, "id" | "status" | "settledBy">[]> {
+): Promise<readonly Pick<Call, "id" | "status" | "settledBy" | "changedAt">[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
   const calls = await deps.store.calls.findProgress(callback.id, callIds.map(storedId));
   return callIds.flatMap((id) => {
     const call = calls.get(storedId(id));
-    return call === undefined ? [] : [{ id, status: call.status, settledBy: call.settledBy }];
+    return call === undefined ? [] : [{ id, status: call.status, settledBy: call.settledBy, changedAt: call.changedAt }];
   });
 }
 

@@ -145,14 +145,31 @@ export function readCallList(document: unknown, options: ReadCallOptions): ListP
   return { ...list, items: list.items.map((item) => readListedCall(item, readAs)) };
 }
 
+export function callStateToJson({
+  id,
+  status,
+  settledBy,
+  changedAt,
+}: Pick<Call, "id" | "status" | "settledBy" | "changedAt">): Record<string, unknown> {
+  return { id, status, ...(settledBy !== null && { settledBy }), changedDate: toIsoDate(changedAt) };
+}
+
 /** Other services list the status only. */
-export type CallState = Pick<ListedCall, "id" | "status" | "settledBy">;
+export interface CallState extends Pick<ListedCall, "id" | "status" | "settledBy"> {
+  /** The last attempt ended, or the last mark or report came, at this instant. Only `whcb serve` says it. */
+  readonly changedAt?: number | null;
+}
 
 export function readCallStates(document: unknown): readonly CallState[] {
   return listOf(objectOf(document).calls).map((item) => {
     const call = objectOf(item);
     const id = textOf(call.id);
-    return { id, status: readCallStatus(call.status, id) ?? "PENDING", settledBy: settledByOf(call.settledBy) };
+    return {
+      id,
+      status: readCallStatus(call.status, id) ?? "PENDING",
+      settledBy: settledByOf(call.settledBy),
+      changedAt: readDate(call.changedDate),
+    };
   });
 }
 

@@ -222,7 +222,10 @@ export const CallIdMatchesDocument = Type.Object({
 });
 
 export const CallStatesDocument = Type.Object({
-  calls: Type.Array(Type.Pick(CallDocument, ["id", "status", "settledBy"]), { description: "In the order of the request" }),
+  calls: Type.Array(
+    Type.Composite([Type.Pick(CallDocument, ["id", "status", "settledBy"]), Type.Object({ changedDate: Instant })]),
+    { description: "In the order of the request" },
+  ),
 });
 
 export const CallPlacesDocument = Type.Object({

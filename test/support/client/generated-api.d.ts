@@ -1538,6 +1538,11 @@ export interface operations {
                             id: string;
                             status: "FAILED" | "SUCCESS" | "PENDING";
                             settledBy?: "dispatcher" | "user" | "replay";
+                            /**
+                             * Format: date-time
+                             * @description ISO 8601 with milliseconds
+                             */
+                            changedDate: string;
                         }[];
                     };
                     "application/vnd.whispir.api-call-v1+json": {
@@ -1546,6 +1551,11 @@ export interface operations {
                             id: string;
                             status: "FAILED" | "SUCCESS" | "PENDING";
                             settledBy?: "dispatcher" | "user" | "replay";
+                            /**
+                             * Format: date-time
+                             * @description ISO 8601 with milliseconds
+                             */
+                            changedDate: string;
                         }[];
                     };
                     "application/xml": string;

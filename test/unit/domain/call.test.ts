@@ -189,6 +189,11 @@ describe("an attempt that a client reports", () => {
     expect([report(99), report(130), report(99, ACCEPTED), report(130, ACCEPTED)]).toEqual([120, 120, 150, 150]);
   });
 
+  it("changes a marked call after its mark, though the clock was set back", () => {
+    const marked = markCall(call, "SUCCESS", 200);
+    expect(recordClientReplay(marked, anAttempt({ startedAt: 130, result: ACCEPTED }), 150).changedAt).toBe(201);
+  });
+
   it("doesn't move the time from which the service may send the call", () => {
     const { policy } = RETRY;
     const paced = mayBeginAt(call, policy, 0);

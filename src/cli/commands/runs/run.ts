@@ -197,8 +197,8 @@ function detailsJson(record: RunRecord): Json<typeof RUN_DETAILS_FIELDS> {
 }
 
 function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {
-  const { at, isMarked, message, ...rest } = call;
-  return { ...rest, marked: isMarked, reason: message, at: toIsoDate(at) };
+  const { id, callbackId, state, statusCode, at, isMarked, message } = call;
+  return { id, callbackId, state, statusCode, marked: isMarked, reason: message, at: toIsoDate(at) };
 }
 
 function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {

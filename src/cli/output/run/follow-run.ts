@@ -162,7 +162,7 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
 interface Progress {
   readonly done: number;
   readonly total: number;
-  /** `perSecond` is of the last seconds, and null before anything is done. */
+  /** `perSecond` is of the last seconds. It is null before anything is done, and in the first quarter of a second. */
   readonly perSecond: number | null;
   readonly leftMs: number | null;
 }
@@ -202,7 +202,7 @@ export class RunProgress {
     const [first] = this.#samples;
     const elapsedMs = first === undefined ? 0 : this.#clock.monotonicMs() - first.atMs;
     const perSecond =
-      first !== undefined && elapsedMs > 0 && done > first.done ? ((done - first.done) * 1_000) / elapsedMs : null;
+      first !== undefined && elapsedMs >= SAMPLE_MS && done > first.done ? ((done - first.done) * 1_000) / elapsedMs : null;
     return {
       done,
       total: this.#total,

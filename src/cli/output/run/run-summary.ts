@@ -140,7 +140,7 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
       ["rejected", counts.rejected, palette.bad],
       ["unknown", counts.unknown, palette.bad],
       ["settled meanwhile", counts.skipped.settled],
-      ["made FAILED or sent again meanwhile", counts.skipped.reopened, palette.warn],
+      ["became FAILED or sent again meanwhile", counts.skipped.reopened, palette.warn],
       ["held back for order", counts.skipped.order, palette.warn],
       ["not found", counts.notFound, palette.bad],
       ["not marked yet", counts.toMark, palette.warn],

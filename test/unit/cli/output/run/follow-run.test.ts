@@ -51,6 +51,14 @@ describe("the progress of a run", () => {
     expect(progress.read()).toMatchObject({ done: 20, perSecond: 10, leftMs: 8_000 });
   });
 
+  it("has no rate of less than a quarter of a second", () => {
+    const { progress, accept } = progressOf(178);
+    accept(100, 2);
+    expect(progress.read()).toEqual({ done: 100, total: 178, perSecond: null, leftMs: null });
+    accept(25, 2);
+    expect(progress.read()).toMatchObject({ done: 125, perSecond: 500 });
+  });
+
   it("has the rate of the last seconds, not of the whole run", () => {
     const { progress, accept } = progressOf(10_000);
     accept(1_000, 10);
