@@ -39,7 +39,7 @@ async function anOutage(
 }
 
 describe("a mark prints how to undo it:", () => {
-  const undoIn = (stdout: string) => /\n\nundo: whcb (.*)\n$/.exec(stdout)?.[1] ?? "";
+  const undoIn = (stdout: string) => /\n\nundo(?:, if your receiver has the calls)?: whcb (.*)\n$/.exec(stdout)?.[1] ?? "";
 
   /** A pipe of two commands, as a shell would run it. */
   async function typed(line: string): Promise<string> {
@@ -55,6 +55,7 @@ describe("a mark prints how to undo it:", () => {
     expect(undoIn(marked)).toMatch(/^undo \S+$/);
     const undone = await machine.works([...undoIn(marked).split(" "), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([kept, ...ids]);
+    expect(undone).toContain("undo, if your receiver has the calls: whcb runs show ");
     expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success [0-9A-F]{16} - --yes --service \S+$/);
     await typed(undoIn(undone));
     expect(await machine.ids("demo", "--failed")).toEqual([kept]);

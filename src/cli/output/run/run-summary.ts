@@ -77,7 +77,8 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
-    ...(undo === null ? [] : ["", `undo: ${undo}`]),
+    // What a mark-failed has marked may be sent again, and rejected, before it is undone.
+    ...(undo === null ? [] : ["", `undo${header.kind === "mark-failed" ? ", if your receiver has the calls" : ""}: ${undo}`]),
     ...(next === null ? [] : ["", `next${next.when && `, ${next.when}`}: ${next.command}`]),
     ...(variable === null ? [] : [`  (${variable}: the whole URL of --to, as the journal doesn't have its secrets)`]),
     ...(isServiceSending(summary)
