@@ -333,6 +333,33 @@ it("a mark leaves what a replay, begun while it asked its question, has had reje
   await closeService(service);
 });
 
+it("a mark leaves what a client whose clock is behind has had rejected while it asked its question, and the list says why", async () => {
+  const service = await openService({ clock: systemClock });
+  const endpoint = await countingEndpoint(() => ({ status: 404 }));
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpoint.url });
+  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
+    startedAt: Date.now() - 1_000,
+    result: BUSY,
+  }));
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const behind = { ...systemClock, now: () => systemClock.now() - 50_000 };
+  const others = createClient(injectTransport(service.app), {
+    ...{ credentials: USER, rate: null, timezone: "UTC", clock: behind, random: systemRandom },
+  });
+  const otherDesk = openDesk({ client: others, clock: behind });
+  await replayAll(id, otherDesk.deps);
+  const { counts } = await runMarks(plan, {}, desk.deps);
+  expect([counts.marked, counts.skipped.reopened]).toEqual([0, 1]);
+  expect(await client.getCall(id, callId)).toMatchObject({ status: "FAILED", statusCode: 404 });
+  await otherDesk.leave();
+  await desk.leave();
+  await endpoint.close();
+  await closeService(service);
+});
+
 async function replayAll(callbackId: string, deps: RunDeps): Promise<void> {
   const plan = await planReplay({ callbacks: [callbackId], calls: { filter: {} }, skipRetrying: false }, deps);
   await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1, canary: false }, deps);
