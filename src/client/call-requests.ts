@@ -68,6 +68,8 @@ export interface MarkDetails {
   readonly unlessSettled?: boolean;
   /** What a user has made FAILED after this instant of the service's clock is returned. It counts as `markedAt` does. */
   readonly unlessFailedSince?: number;
+  /** What the service has retried after that instant is returned, too. */
+  readonly unlessRetried?: boolean;
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
    * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock.
@@ -162,6 +164,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       unlessDeliveredSince,
       unlessSettled = false,
       unlessFailedSince,
+      unlessRetried = false,
       markedAt = null,
       isWanted = () => true,
     }: MarkDetails = {},
@@ -189,6 +192,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       status === "SUCCESS" && {
         ...(unlessSettled && { unlessSettled }),
         ...(unlessFailedSince !== undefined && { unlessFailedSince: toIsoDate(unlessFailedSince) }),
+        ...(unlessRetried && { unlessRetried }),
         ...(markedAt !== null && { markedAt: toIsoDate(markedAt) }),
       };
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });

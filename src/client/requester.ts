@@ -60,13 +60,19 @@ export function createRequester(deps: RequesterDeps) {
   const { transport, mask, pacer, clock, random, readPatienceMs, beginWait = SILENT_WAIT } = deps;
   const service = { name: transport.name, mask };
   let hasAnswered = false;
-  let serviceTime: { readonly at: number; readonly answeredMs: number } | null = null;
+  let serviceTime: { readonly at: number; readonly sentMs: number; readonly answeredMs: number } | null = null;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
   let run: RunSignals | null = null;
 
   /** Returns the service's clock, or up to the time that its last answer took before it. It is null if the service doesn't say it. */
   function serviceNow(): number | null {
     return serviceTime === null ? null : Math.floor(serviceTime.at + clock.monotonicMs() - serviceTime.answeredMs);
+  }
+
+  /** Returns between which instants the service's clock is, as its last answer came after its request. */
+  function serviceTimeRange(): readonly [earliest: number, latest: number] | null {
+    const now = clock.monotonicMs();
+    return serviceTime && [serviceTime.at + now - serviceTime.answeredMs, serviceTime.at + now - serviceTime.sentMs];
   }
 
   /** A request that changes something may arrive long after this process has ended. */
@@ -88,7 +94,7 @@ export function createRequester(deps: RequesterDeps) {
         throw error;
       });
     const at = outcome instanceof TransportFailure ? null : readDate(outcome.headers["x-service-time"]);
-    if (at !== null) serviceTime = { at, answeredMs: clock.monotonicMs() };
+    if (at !== null) serviceTime = { at, sentMs: startedAt, answeredMs: clock.monotonicMs() };
     if (deps.onExchange) {
       const what = outcome instanceof TransportFailure ? outcome.message : `${outcome.status}, ${outcome.body.length} characters`;
       const tookMs = Math.round(clock.monotonicMs() - startedAt);
@@ -169,7 +175,7 @@ export function createRequester(deps: RequesterDeps) {
     };
   }
 
-  return { send, serviceNow, followRun };
+  return { send, serviceNow, serviceTimeRange, followRun };
 }
 
 interface NextTry {

@@ -45,6 +45,8 @@ const MEDIA_TYPES = {
 
 /** The header `Date` has whole seconds, and an answer takes a while. */
 const CLOCKS_APART_MS = 60_000;
+/** Clocks that are set over the network are closer. */
+const EXACT_CLOCKS_APART_MS = 1_000;
 /** A date a century away is no clock's. */
 const CENTURY_MS = 36_525 * 86_400_000;
 
@@ -88,11 +90,20 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
     if (noun === "callback" && isSuccess(answer)) noteDatabase(answer.headers["x-database-id"]);
-    const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
-    // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
-    const isLikely = Math.abs(aheadMs) < CENTURY_MS;
-    if (isLikely && Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
+    compareClocks(answer);
     return answer;
+  }
+
+  /** The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates. */
+  function compareClocks({ headers }: TransportResponse): void {
+    const now = clock.now();
+    const date = Date.parse(headers.date ?? "");
+    const exact = headers["x-service-time"] === undefined ? null : requester.serviceTimeRange();
+    const toleranceMs = exact === null ? CLOCKS_APART_MS : EXACT_CLOCKS_APART_MS;
+    const [earliest, latest] = exact ?? [date, date];
+    const aheadMs = Math.round((earliest + latest) / 2) - now;
+    const agrees = now + serviceAheadMs >= earliest - toleranceMs && now + serviceAheadMs <= latest + toleranceMs;
+    if (!agrees && Math.abs(aheadMs) < CENTURY_MS) serviceAheadMs = aheadMs;
   }
 
   /** A service that has said its time says it with each answer. */
@@ -180,8 +191,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   }
 
   /**
-   * Converts an instant of our clock to the service's, as its answers so far tell. Within CLOCKS_APART_MS they count as the same. An instant
-   * after now is from before our clock was set back.
+   * Converts an instant of our clock to the service's, as its answers so far tell. Clocks that differ by no more than what an answer can
+   * tell count as the same. An instant after now is from before our clock was set back.
    */
   function toServiceClock(instant: number): number {
     return Math.min(instant, clock.now()) + serviceAheadMs;

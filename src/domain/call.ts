@@ -177,12 +177,12 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
 }
 
 /**
- * Changes only what is shown of the last attempt (docs/contract.md, What ours adds), which is reported `at` this instant. A mark
- * whose call has been accepted since can't be undone; one whose call was rejected again can.
+ * Changes only what is shown of the last attempt (docs/contract.md, What ours adds), which is reported `at` this instant: the call changes
+ * then, whatever the client's date. A mark whose call has been accepted since can't be undone; one whose call was rejected again can.
  */
 export function recordClientReplay(call: CallProgress, { startedAt, result }: NewAttempt, at: number): CallProgress {
   const isLast = call.attemptedAt === null || startedAt >= call.attemptedAt;
-  const isChanged = call.status === "SUCCESS" ? isAccepted(result) : isLast;
+  const isChanged = call.status !== "SUCCESS" || isAccepted(result);
   return {
     ...call,
     attemptCount: call.attemptCount + 1,

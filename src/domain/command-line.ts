@@ -24,9 +24,9 @@ export function argvOf({ command, operands = [], flags = [] }: CommandWords): re
   return [...command.split(" "), ...(isFlagLike ? [...flags, "--", ...operands] : [...operands, ...flags])];
 }
 
-/** Returns the command as it was typed, with one more flag. */
-export function repeatedLine(argv: readonly string[], flag: string): string {
-  return shellLine(withFlags(argv, [flag]));
+/** Returns the command as it was typed, with more flags. */
+export function repeatedLine(argv: readonly string[], ...flags: readonly string[]): string {
+  return shellLine(withFlags(argv, flags));
 }
 
 /** Adds flags, with their values, before `--`. */

@@ -330,6 +330,20 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
+    it("leaves what the service has retried since the calls were listed, if a mark asks for that", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      await attempt(store, callback, ["A"], { cause: "retry", startedAt: NOW + 1, durationMs: 2, result: REFUSED_503 });
+      const mark = (unlessFailedSince: number, unlessRetried: boolean) =>
+        store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 9, { unlessFailedSince, unlessRetried, markedAt: NOW + 9 });
+      expect(await mark(NOW + 2, true)).toEqual(["A"]);
+      expect(await mark(NOW + 3, true)).toEqual([]);
+      await attempt(store, callback, ["A"], { cause: "retry", startedAt: NOW + 1, durationMs: 9, result: REFUSED_503 });
+      expect([await mark(NOW + 2, true), await mark(NOW + 2, false)]).toEqual([[], []]);
+    });
+
     it("doesn't execute it, though a node whose clock is behind has had the calls sent again meanwhile", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -45,10 +45,12 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
       stderr: `error: run ${run} was made with ${copy} (profile ${copy})\nhint: add \`--service ${copy}\`\n`,
     });
     expect(await outage.failedIds()).toHaveLength(3);
-    expect(await machine.whcb(["replay", "--resume", "--yes"], { env })).toMatchObject({
-      code: 8,
-      stdout: expect.stringContaining(run),
+    const here = await machine.whcb(["replay", "--resume", "--yes"], { env });
+    expect(here).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`\`whcb replay --resume ${run} --yes --service ${copy}\``),
     });
+    expect(await machine.whcb(["replay", "--resume", run, "--yes"], { env })).toMatchObject({ code: 8 });
   } finally {
     await outage.close();
   }

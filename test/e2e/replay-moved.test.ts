@@ -42,7 +42,8 @@ it("stops; what is sent or accepted after the change is neither at the old URL n
         /^The URL has changed since the run began\.\ndemo: http.*\nnot marked yet: \d+ calls? that the URL before accepted\nMark SUCCESS what was accepted and send the rest of the run there\?/,
       ),
     ]);
-    await works(home, ["replay", "--resume", "--yes"]);
+    const [, run = ""] = /--resume (\S+) /.exec(asked.stderr) ?? [];
+    await works(home, ["replay", "--resume", run, "--yes"]);
     expect(await outage.failedIds()).toEqual([]);
     expect([...received, ...moved.received].sort()).toEqual([...outage.callIds].sort());
   } finally {

@@ -96,7 +96,8 @@ test("a resumed run asks if the service's have changed, and then sends with the 
   const names = ["--auth-parameter", "auth", "--body-names", "messageId-location"];
   await machine.serve(["--port", new URL(served.url).port, ...names]);
   const sent = requests.length;
-  expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
+  const asked = await machine.whcb(["replay", "--resume"]);
+  expect(asked).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
       `The URL has changed since the run began.
@@ -107,7 +108,8 @@ Send the rest of the run there?
     ),
   });
   expect(requests.slice(sent)).toEqual([]);
-  await machine.works(["replay", "--resume", "--yes"]);
+  const [, run = ""] = /--resume (\S+) /.exec(asked.stderr) ?? [];
+  await machine.works(["replay", "--resume", run, "--yes"]);
   expect(requests.slice(sent)).toEqual(["POST /hook?auth=KEY", "POST /hook?auth=KEY"]);
   expect(bodies.at(-1)).toContain('"messageId":');
 });

@@ -231,6 +231,17 @@ describe("selected calls", () => {
     expect(service.work).toContainEqual({ callbackId: ID, kind: "changed" });
   });
 
+  it("are left as they are if a client whose clock is behind has reported an attempt since", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], { startedAt: Date.now() - 2_000 });
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&call=A&call=B`);
+    const reported = anAttempt({ startedAt: Date.now() - 10_000, cause: "replay", sentFrom: "ada@desk", result: answered(503) });
+    await systemClock.sleepUntil(Date.now() + 2);
+    await service.store.calls.recordReplays(ID, [{ callId: "A", attempt: reported }], Date.now());
+    expect((await confirm(confirmation)).text).toContain("1 call was marked successful. 1 had changed in the meantime");
+    expect(await statuses()).toEqual({ A: "FAILED", B: "SUCCESS user" });
+  });
+
   it("that are delivered while they are being marked failed again stay successful", async () => {
     await accept("A", "B");
     await attempt(["A", "B"], {});

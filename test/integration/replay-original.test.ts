@@ -176,7 +176,8 @@ describe("on the platform", () => {
         "The body names are messageid-location now, and were messageId-location when the run began.\n",
       ),
     });
-    await machine.works(["replay", "--resume", "--yes"]);
+    const [, run = ""] = /--resume (\S+)/.exec(stopped.stdout) ?? [];
+    await machine.works(["replay", "--resume", run, "--yes"]);
     expect(endpoint.bodies).toEqual(['{"messageId":"B"}', '{"messageid":"B"}', '{"messageid":"A"}']);
   });
 

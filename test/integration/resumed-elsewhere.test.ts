@@ -86,7 +86,7 @@ it.each([
     stderr: `${asked}Send the rest of the run there?\nerror: confirmation needed: add --yes\nhint: to continue, type: whcb replay --resume ${run} --service ${listening.url} --yes\n`,
   });
   expect([failed(), other.received.length]).toEqual([3, sent]);
-  expect(await whcb(["replay", "--resume", "--yes"])).toMatchObject({
+  expect(await whcb(["replay", "--resume", run, "--yes"])).toMatchObject({
     code: 0,
     stdout: expect.stringContaining(`3 calls replayed to ${other.url} in `),
     stderr: asked,

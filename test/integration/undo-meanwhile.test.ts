@@ -15,10 +15,11 @@ import type { RunDeps } from "../../src/runs/run-deps.js";
 import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { ACCEPTED, aResponse } from "../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { clientOver, injectTransport, RUN_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
+import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
 import { minuteSkippingClock } from "../support/time/minute-skipping-clock.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
@@ -233,6 +234,38 @@ it.each([
   await closeService(service);
 });
 
+it("a mark leaves what the service has retried while it asked its question, also if it is resumed", async () => {
+  const service = await openService({ clock: systemClock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(
+    id,
+    Array.from({ length: 4 }, () => ({ response: aResponse() })),
+  );
+  const [asked = "", resumed = "", ...same] = callIds;
+  await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
+    startedAt: Date.now() - 60_000,
+    result: BUSY,
+  }));
+  const desk = openDesk({ client });
+  const planFor = (ids: readonly string[]) => planMarks({ callbacks: [id], calls: { callIds: ids } }, "SUCCESS", desk.deps);
+  const [plan, interrupted] = [await planFor([asked, ...same.slice(1)]), await planFor([resumed, ...same.slice(0, 1)])];
+  await desk.deps.clock.sleepUntil(Date.now() + 2);
+  for (const callId of [asked, resumed]) {
+    const call = await service.store.calls.find(id, callId);
+    const retried = () => ({ cause: "retry" as const, startedAt: Date.now() - 12, result: REFUSED_503 });
+    await recordAttempts(service.store, call === null ? [] : [call], retried);
+  }
+  const first = await runMarks(plan, {}, desk.deps);
+  await runMarks(interrupted, { signal: AbortSignal.abort() }, desk.deps);
+  const second = await resumeRun(interrupted.runId, { resendUnknown: false }, desk.deps);
+  for (const { counts } of [first, second]) expect([counts.marked, counts.skipped.reopened]).toEqual([1, 1]);
+  const states = await client.findStates(id, callIds);
+  expect(callIds.map((callId) => states?.get(callId)?.status)).toEqual(["FAILED", "FAILED", "SUCCESS", "SUCCESS"]);
+  await desk.leave();
+  await closeService(service);
+});
+
 it("a mark-failed doesn't count what somebody has made FAILED while it asked its question, so its undo leaves that", async () => {
   const service = await openService({ clock: systemClock });
   const client = clientOver(injectTransport(service.app));
@@ -295,6 +328,33 @@ it("a mark leaves what a replay, begun while it asked its question, has had reje
   endMark();
   await replaying;
   expect([counts.marked, counts.skipped]).toEqual([2, { settled: 0, order: 0, reopened: 3 }]);
+  await desk.leave();
+  await endpoint.close();
+  await closeService(service);
+});
+
+it("a mark leaves what a client whose clock is behind has had rejected while it asked its question, and the list says why", async () => {
+  const service = await openService({ clock: systemClock });
+  const endpoint = await countingEndpoint(() => ({ status: 404 }));
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpoint.url });
+  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
+    startedAt: Date.now() - 1_000,
+    result: BUSY,
+  }));
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const behind = { ...systemClock, now: () => systemClock.now() - 50_000 };
+  const others = createClient(injectTransport(service.app), {
+    ...{ credentials: USER, rate: null, timezone: "UTC", clock: behind, random: systemRandom },
+  });
+  const otherDesk = openDesk({ client: others, clock: behind });
+  await replayAll(id, otherDesk.deps);
+  const { counts } = await runMarks(plan, {}, desk.deps);
+  expect([counts.marked, counts.skipped.reopened]).toEqual([0, 1]);
+  expect(await client.getCall(id, callId)).toMatchObject({ status: "FAILED", statusCode: 404 });
+  await otherDesk.leave();
   await desk.leave();
   await endpoint.close();
   await closeService(service);

@@ -261,7 +261,7 @@ describe("replay", () => {
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
     const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
-    const [, runId] = /^note: the run of .* is unfinished; `whcb replay --resume (\S+)` finishes it\n/.exec(note) ?? [];
+    const [, runId = ""] = /^note: the run of .* is unfinished; `whcb replay --resume (\S+)` finishes it\n/.exec(note) ?? [];
     await machine.works(["callbacks", "update", "demo", "--url", `${(await machine.listen()).url}/hook`]);
     // The URL is another one than was confirmed.
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
@@ -273,10 +273,24 @@ describe("replay", () => {
     const typed = await machine.whcb(["replay", "--no-canary", "--resume", "--rate", "9/s"]);
     expect(typed.stderr).toContain(`\nhint: to continue, type: whcb replay --no-canary --resume ${runId} --rate 9/s --yes\n`);
     // The canary is sent again.
-    const resumed = await machine.whcb(["replay", "--resume", "--yes"]);
+    const resumed = await machine.whcb(["replay", "--resume", runId, "--yes"]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^5 calls replayed in /) });
     expect(await machine.ids("demo", "--failed")).toHaveLength(0);
     expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
+  });
+
+  test("--resume needs the run beside --yes: a script's variable may not be set, and another run may be the latest", async () => {
+    await anOutage(5, ["--status", "503"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    const runId = (await machine.works(["runs", "list", "-o", "ids"])).split("\n")[0] ?? "";
+    expect(await machine.whcb(["replay", "--resume", "--yes", "--resend-unknown", "--rate", "9/s"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: --yes needs the run to resume\nhint: of the latest one, of demo: \`whcb replay --resume ${runId} --yes --resend-unknown --rate 9/s\`\n`,
+    });
+    expect(await machine.whcb(["replay", "-y", "--resume"])).toMatchObject({ code: 2 });
+    await machine.works(["runs", "discard", runId]);
+    expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
   });
 
   test("--resume takes flags that say how to send, and rejects those that the run would ignore", async () => {

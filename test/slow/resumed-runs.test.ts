@@ -83,10 +83,10 @@ describe("a gateway that answers 404 itself", () => {
     answer = (number) => (number > 3 ? { status: 503, headers: { "retry-after": "3600" } } : { status: 200 });
     await whcb("replay", "demo", "--failed", "--yes");
     instead = ({ path }) => (path.startsWith(`/callbacks/${DEMO}`) ? GATEWAY : null);
-    expect(await whcb("replay", "--resume", "--yes")).toMatchObject({ code: 5 });
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 5 });
     instead = () => null;
     answer = () => ({ status: 200 });
-    expect(await whcb("replay", "--resume", "--yes")).toMatchObject({ code: 0 });
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0 });
     expect(statuses(calls)).toBe("SUCCESS");
   });
 });

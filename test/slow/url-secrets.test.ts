@@ -129,7 +129,7 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
     [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token"`],
     [["replay", "--failed", "--all-callbacks", "--yes", "-o", "ndjson"]],
-    [["replay", "--resume", "--yes"]],
+    [["replay", "--resume"]],
     [["replay", "sid", "--failed", "--via", "service"], "/hook?a=1&sid=****, by the service"],
     [["replay", "sid", "--failed", "--via", "service", "--yes"]],
     [["reconcile", "path", "--seen", "/dev/null", "--allow-empty", "--dry-run"], "/****"],
@@ -249,9 +249,10 @@ describe("a run", () => {
 
   const update = (url: string) => home.whcb(["callbacks", "update", name, "--url", url]);
 
-  async function interrupted(...flags: readonly string[]): Promise<void> {
-    expect((await whcb(["replay", name, "--failed", "--yes", ...flags])).code).toBe(8);
-    expect(found(journal())).toEqual([]);
+  async function interrupted(...flags: readonly string[]): Promise<string> {
+    const { code, stdout } = await whcb(["replay", name, "--failed", "--yes", ...flags]);
+    expect([code, found(journal())]).toEqual([8, []]);
+    return /--resume (\S+)/.exec(stdout)?.[1] ?? "";
   }
 
   it("is resumed at its callback's URL without a question, and with one if only the secret is another", async () => {
@@ -268,12 +269,12 @@ describe("a run", () => {
   });
 
   it("asks where its key is gone, as it can't know", async () => {
-    await interrupted();
+    const run = await interrupted();
     const key = home.path("data", "runs.key");
     expect(statSync(key).mode & 0o077).toBe(0);
     rmSync(key);
     expect(await whcb(["replay", "--resume"])).toMatchObject({ code: 2, stderr: expect.stringContaining("may have changed") });
-    expect((await whcb(["replay", "--resume", "--yes"])).code).toBe(8);
+    expect((await whcb(["replay", "--resume", run, "--yes"])).code).toBe(8);
   });
 
   it("that was sent elsewhere is resumed there once --to names the whole URL again", async () => {
@@ -303,10 +304,10 @@ describe("a run", () => {
     expect([resumed.code, resumed.stderr]).toEqual([8, expect.not.stringContaining("The URL")]);
     expect((await whcb(["runs", "show"])).stdout).toContain("/hook?token=****");
     await whcb(["runs", "list", "-o", "json"]);
-    await interrupted("--to", TO);
+    const run = await interrupted("--to", TO);
     rewriteJournal(/"to":"[^"]*"/, `"to":"${TO}"`);
     rewriteJournal(/,"toHash":"[^"]*"/, "");
-    const elsewhere = await whcb(["replay", "--resume", "--yes"]);
+    const elsewhere = await whcb(["replay", "--resume", run, "--yes"]);
     expect([elsewhere.code, elsewhere.stderr]).toEqual([8, expect.not.stringContaining("The URL")]);
     expect(elsewhere.stdout).toMatch(/\nnext, once the endpoint accepts calls: whcb replay --resume \S+\n$/);
   });

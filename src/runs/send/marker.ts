@@ -26,7 +26,10 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
-  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. null guards nothing. */
+  /**
+   * What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. So does what the service has
+   * retried since, of calls that may not have arrived. null guards nothing.
+   */
   readonly unlessFailedSince?: number | null;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
@@ -192,7 +195,15 @@ export class Marker {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
+      // Such calls were chosen by their last answer, or shown with it.
+      const unlessRetried = unlessSettled && unlessFailedSince !== null;
+      return {
+        isWanted,
+        unlessSettled,
+        unlessRetried,
+        ...since,
+        ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }),
+      };
     }
     // It is the user who says that another endpoint's answer counts.
     if (isSentElsewhere(this.#session.header)) return { unlessSettled: true, ...since };

@@ -42,6 +42,8 @@ export interface MarkOptions {
   readonly unlessSettled?: boolean;
   /** With SUCCESS, what a user has made FAILED after this instant stays so, as after `markedAt`. */
   readonly unlessFailedSince?: number;
+  /** With SUCCESS, what has changed after that instant stays as it is, also by a retry of the service. */
+  readonly unlessRetried?: boolean;
   /**
    * The calls have changed at this instant, and those that were marked at it are this mark's, which is repeated. Those that a user has made
    * FAILED later stay so, though the service has sent them since.
@@ -135,6 +137,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     unlessSettled,
     markedAt,
     unlessFailedSince = markedAt,
+    unlessRetried = false,
     executeBefore,
     author,
   } = marking;
@@ -155,7 +158,9 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const takenBack =
-    unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, unlessFailedSince, isSince);
+    unlessFailedSince === undefined
+      ? new Set<number>()
+      : await findTakenBack(trx, states, { since: unlessFailedSince, isSince, unlessRetried });
   const stays = ({ seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
     before.changedAt > unlessChangedAfter ||
@@ -178,19 +183,22 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
 
 /**
  * Resolves to the seqs of calls that a user has made FAILED, has had sent again, or has released by switching retries off, after this
- * instant, and of those that are new since.
+ * instant, and of those that are new since. With `unlessRetried`, the service's own attempts count, too.
  */
 async function findTakenBack(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
-  since: number,
-  isSince: (at: number) => boolean,
+  {
+    since,
+    isSince,
+    unlessRetried,
+  }: { readonly since: number; readonly isSince: (at: number) => boolean; readonly unlessRetried: boolean },
 ): Promise<ReadonlySet<number>> {
   const changed = [...states.values()].filter(
     ({ acceptedAt, before: { status, changedAt } }) => status !== "SUCCESS" && (isSince(acceptedAt) || isSince(changedAt)),
   );
   const isByUser = ({ acceptedAt, before: { status, settledBy, due } }: CallState): boolean =>
-    isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
+    unlessRetried || isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
   const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
   return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);

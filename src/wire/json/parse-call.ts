@@ -51,6 +51,7 @@ export interface Mark {
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
   readonly unlessFailedSince?: number;
+  readonly unlessRetried: boolean;
   readonly markedAt?: number;
 }
 
@@ -58,10 +59,11 @@ export interface Mark {
 export function parseMark(value: unknown, now: number): Mark {
   const mark = checkMark(value);
   requireKnownMembers(mark, MarkSchema, "isn't a member of a mark");
-  const { status, settledBy = "user", replays, unlessSettled = false, markedAt } = mark;
+  const { status, settledBy = "user", replays, unlessSettled = false, unlessRetried = false, markedAt } = mark;
   const deliveredSince = readGuard(mark, "unlessDeliveredSince", "FAILED");
   const failedSince = readGuard(mark, "unlessFailedSince", "SUCCESS");
-  if (unlessSettled && status === "FAILED") throw invalidFields(new Map([["unlessSettled", "must be false with FAILED"]]));
+  for (const [name, isSet] of Object.entries({ unlessSettled, unlessRetried }))
+    if (isSet && status === "FAILED") throw invalidFields(new Map([[name, "must be false with FAILED"]]));
   const at = markedAt === undefined ? undefined : readDate(markedAt);
   if (at === null || (at !== undefined && (at < 0 || at > now + MAX_REPORT_AHEAD_MS))) {
     const problem = "must be ISO 8601, from 1970 to 5 minutes after the service's clock";
@@ -73,6 +75,7 @@ export function parseMark(value: unknown, now: number): Mark {
     settledBy,
     replays: report,
     unlessSettled,
+    unlessRetried,
     ...(deliveredSince !== undefined && { unlessDeliveredSince: deliveredSince }),
     ...(failedSince !== undefined && { unlessFailedSince: failedSince }),
     ...(at !== undefined && { markedAt: at }),

@@ -109,6 +109,7 @@ export const MarkSchema = Type.Object(
     unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
     unlessSettled: Type.Optional(Type.Boolean({ title: "true or false" })),
     unlessFailedSince: Type.Optional(Type.String({ title: "a date" })),
+    unlessRetried: Type.Optional(Type.Boolean({ title: "true or false" })),
     markedAt: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },

@@ -626,6 +626,8 @@ export interface components {
             unlessSettled?: boolean;
             /** a date */
             unlessFailedSince?: string;
+            /** true or false */
+            unlessRetried?: boolean;
             /** a date */
             markedAt?: string;
         };

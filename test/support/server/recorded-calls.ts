@@ -1,5 +1,5 @@
 /** These calls get a history in a real store, as the dispatcher would record it. */
-import type { DeliveryResult } from "../../../src/domain/attempt.js";
+import type { AttemptCause, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../../src/domain/outage.js";
@@ -14,6 +14,8 @@ export const REFUSED: DeliveryResult = { kind: "unreachable", reason: "refused",
 export interface RecordedAttempt {
   readonly result: DeliveryResult;
   readonly startedAt: number;
+  /** By default it is the first. */
+  readonly cause?: AttemptCause;
 }
 
 /** Records one attempt of each call, in one group. A given outage is open afterwards. */
@@ -27,8 +29,8 @@ export async function recordAttempts(
   if (first === undefined) return;
   await store.outcomes.commit({
     attempts: calls.map((call, index) => {
-      const { result, startedAt } = attemptOf(call, index);
-      const attempt = { number: call.attemptCount + 1, startedAt, durationMs: 12, cause: "first" as const, result };
+      const { result, startedAt, cause = "first" } = attemptOf(call, index);
+      const attempt = { number: call.attemptCount + 1, startedAt, durationMs: 12, cause, result };
       return { callbackId: call.callbackId, callId: call.id, callSeq: call.seq, attempt, random: 0.5, recovery: 0 };
     }),
     holdings: [],

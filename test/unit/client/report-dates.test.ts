@@ -8,8 +8,8 @@ import { VirtualClock } from "../../support/time/virtual-clock.js";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** The client has had an answer of a service whose clock is `ahead`. */
-async function aClient(ahead: number | null) {
+/** The client has had an answer of a service whose clock is `ahead`, and of one that says it exactly, after `tookMs`. */
+async function aClient(ahead: number | null, exact?: { readonly ahead: number; readonly tookMs: number }) {
   const clock = new VirtualClock();
   const bodies: string[] = [];
   const transport = {
@@ -17,8 +17,14 @@ async function aClient(ahead: number | null) {
     basePath: "",
     async send({ body }: TransportRequest) {
       if (body !== null) bodies.push(body);
+      const serviceTime = exact && { "x-service-time": new Date(clock.now() + exact.ahead).toISOString() };
+      if (body === null) clock.advance(exact?.tookMs ?? 0);
       const date = ahead === null ? {} : { date: new Date(Math.min(clock.now() + ahead, 8.64e15)).toUTCString() };
-      return { status: body === null ? 200 : 204, headers: date, body: JSON.stringify({ status: "No records found" }) };
+      return {
+        status: body === null ? 200 : 204,
+        headers: { ...date, ...serviceTime },
+        body: JSON.stringify({ status: "No records found" }),
+      };
     },
     close: async () => undefined,
   };
@@ -44,6 +50,18 @@ it.each([
   // A date has whole seconds.
   const shifted = shift === 0 ? 0 : Date.parse(new Date(clock.now() + shift).toUTCString()) - clock.now();
   expect((await report(startedAt)).attemptedDate).toBe(new Date(startedAt + shifted).toISOString());
+});
+
+it.each([
+  { name: "is 50 s ahead", ahead: 50_000, tookMs: 0, shift: 50_000 },
+  { name: "is 2 s behind", ahead: -2_000, tookMs: 0, shift: -2_000 },
+  { name: "is a second ahead", ahead: 1_000, tookMs: 0, shift: 0 },
+  { name: "has the same clock, but answers late", ahead: 0, tookMs: 20_000, shift: 0 },
+  { name: "is 50 s ahead, and answers within 20 ms", ahead: 50_000, tookMs: 20, shift: 49_990 },
+])("dates an attempt by the exact clock of a service that $name", async ({ ahead, tookMs, shift }) => {
+  const { clock, report } = await aClient(null, { ahead, tookMs });
+  const startedAt = clock.now() - 2_000;
+  expect((await report(startedAt)).attemptedDate).toBe(new Date(startedAt + shift).toISOString());
 });
 
 it("gives a repeated report the same date, though answers come later and later", async () => {

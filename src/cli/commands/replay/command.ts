@@ -27,7 +27,7 @@ const PLANNING_FLAGS = Object.values({ ...SELECTING_FLAGS, ...PLANNED_TARGET, dr
 /** `RESUME` is null if no run is named. */
 const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
-  summary: "finish an interrupted run (the latest one, or this one), sent as before but for what is given",
+  summary: "finish an interrupted run (this one, or without --yes the latest one), sent as before but for what is given",
   conflicts: PLANNING_FLAGS,
   read: (raw) => (raw === true ? null : typeof raw === "string" ? raw : undefined),
 };
@@ -68,7 +68,7 @@ limits are respected by default.
 Only one run at a time sends the calls of a callback; a second one ends, or waits with --wait.
 With --via service the service sends them, and this shows its progress; Ctrl-C stops only that. --cancel stops the service: calls in
 flight finish, and what was not sent keeps its retries.
-On a terminal it asks first; a script needs --yes.`,
+On a terminal it asks first; a script needs --yes, and beside it the run that --resume finishes.`,
   flags: FLAGS,
   examples: [
     ["whcb replay demo --failed --dry-run", "show what would be sent"],

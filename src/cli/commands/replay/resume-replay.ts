@@ -1,4 +1,5 @@
 import type { ListedCallback } from "../../../client/client.js";
+import { repeatedLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { HOUR_MS, spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
@@ -50,6 +51,15 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       const discard = { command: commandOnRun("runs discard", run, screen.renderOptions), when: "to give it up" };
       throw new WhcbError("usage", `the latest unfinished run ${what}`, advise`${resume} finishes it, ${discard} gives it up`);
     }
+    // By the time that somebody types the line to continue, another run may be the latest.
+    const argv = invocation.argv.flatMap((word) => (wanted === null && word === "--resume" ? [word, run.runId] : [word]));
+    // So it may be since a script was written, whose variable may not be set.
+    if (wanted === null && values.yes) {
+      const [{ id, name } = { id: "", name: "" }, ...others] = run.callbacks;
+      const what = others.length > 0 ? count(others.length + 1, "callback") : name || id;
+      const named = { command: repeatedLine(argv), when: "to finish it" };
+      throw new WhcbError("usage", "--yes needs the run to resume", advise`of the latest one, of ${what}: ${named}`);
+    }
     const to = values.to;
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
@@ -69,8 +79,6 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       needsAll: true,
     });
     const delivery = await deliverySettings(session);
-    // By the time that somebody types the line to continue, another run may be the latest.
-    const argv = invocation.argv.flatMap((word) => (wanted === null && word === "--resume" ? [word, run.runId] : [word]));
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, { ...invocation, argv }))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session.target, values.detach);

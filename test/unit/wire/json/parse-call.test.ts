@@ -156,6 +156,7 @@ describe("parseMark", () => {
       settledBy: "user",
       replays: [],
       unlessSettled: true,
+      unlessRetried: false,
     });
     expect(parseMark({ status: "SUCCESS", unlessSettled: true, markedAt: "1970-01-01T00:05:00Z" }, 0)).toMatchObject({
       markedAt: 300_000,
@@ -165,6 +166,7 @@ describe("parseMark", () => {
       settledBy: "replay",
       replays: [],
       unlessSettled: false,
+      unlessRetried: false,
     });
   });
 
@@ -180,6 +182,7 @@ describe("parseMark", () => {
     ],
     [{ status: "SUCCESS", unlessFailedSince: "then" }, "invalid", "unlessFailedSince must be a date, with SUCCESS only"],
     [{ status: "FAILED", unlessSettled: true }, "invalid", "unlessSettled must be false with FAILED"],
+    [{ status: "FAILED", unlessRetried: true }, "invalid", "unlessRetried must be false with FAILED"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
     expect(() => parseMark(value, 0)).toThrow(expect.objectContaining({ code, message }));
