@@ -208,6 +208,18 @@ describe("a list that doesn't end", () => {
     expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining(`${LARGE_CALLS} calls of demo`)]);
   });
 
+  it("keeps of calls of a megabyte what watch shows", async () => {
+    const calls = demoWith(listOf((number) => ({ ...large(number), status: "FAILED" }), 5));
+    const answer: Answer = (path, response) => {
+      response.setHeader("x-max-limit", "500");
+      if (/^.outages|=SUCCESS|=PENDING/.test(path)) response.end('{"status":"No records found"}');
+      else calls(path, response);
+    };
+    const watch = home.start(["watch", "demo"], { env: await serviceEnv(answer, HEAP_MIB) });
+    await watch.says(/demo: 99999999 failed/);
+    expect((await watch.stop("SIGINT")).stderr).toBe("");
+  });
+
   it("keeps of calls of a megabyte what reconcile compares", async () => {
     writeFileSync(home.path("seen.txt"), "C1\n");
     const answer = demoWith(listOf(large, 5, LARGE_CALLS));
