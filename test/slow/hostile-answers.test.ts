@@ -163,6 +163,17 @@ describe("a list that doesn't end", () => {
     };
   }
 
+  it("of callbacks that are read one by one is one too", async () => {
+    const list = listOf((number) => ({ id: `C${number}`, name: `n${number}` }), 40, 40);
+    const answer: Answer = (path, response) => {
+      const [, id] = /^.callbacks.(C\d+)$/.exec(path) ?? [];
+      if (id === undefined) list(path, response);
+      else response.end(JSON.stringify({ ...demo, id, more: fill(long) }));
+    };
+    const { code, stderr } = await whcb(["status"], answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
   it("of calls with long ids is one too", async () => {
     const answer = demoWith(listOf((number) => ({ id: `${number}${long}`, status: "FAILED" })));
     const { code, stderr } = await whcb(["mark-success", "demo", "--failed", "--dry-run"], answer, LISTING_HEAP_MIB);
