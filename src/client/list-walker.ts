@@ -30,6 +30,12 @@ export class KeptLength {
       `the list doesn't end: more than ${MAX_KEPT_LENGTH} characters after ${this.#items} items`,
     );
   }
+
+  /** Returns the item, which is kept whole. Throws as `add`. */
+  keep<Item extends object>(item: Item): Item {
+    this.add(JSON.stringify(item).length);
+    return item;
+  }
 }
 
 interface Listed {
@@ -42,10 +48,7 @@ export async function readWholeList<Item extends Listed>(...list: Parameters<typ
   const kept = new KeptLength();
   for await (const { items } of walkList(...list)) {
     // A page may have more items than a call may have arguments.
-    for (const item of items) {
-      kept.add(JSON.stringify(item).length);
-      all.push(item);
-    }
+    for (const item of items) all.push(kept.keep(item));
   }
   return all;
 }

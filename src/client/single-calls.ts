@@ -15,6 +15,7 @@ import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { idQuery, type ListCalls } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
+import { KeptLength } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -87,12 +88,13 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     const keys = new Set(callIds.map(idKey));
     const open = new Set(callIds);
     const listed = new Map<string, ListedCall>();
+    const kept = new KeptLength();
     // PENDING calls come first, so that none is missed that is attempted meanwhile.
     const filters: readonly CallFilter[] = capabilities.has("pending-lists") ? [{ status: "PENDING" }, {}] : [{}];
     for (const filter of filters) {
       for await (const { calls } of listCalls(callbackId, { filter, withPending: true })) {
         for (const call of calls) {
-          if (keys.has(idKey(call.id))) listed.set(call.id, call);
+          if (keys.has(idKey(call.id))) listed.set(call.id, keepCall(call, kept));
           open.delete(call.id);
         }
         if (open.size === 0) return listed;
@@ -108,11 +110,12 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     if (capabilities.lacks("call-paths") || rest.length >= MAX_SINGLE_REQUESTS)
       return findByListing(callbackId, [first, ...rest]);
     const found = new Map<string, ListedCall>();
+    const kept = new KeptLength();
     for (const callId of [first, ...rest]) {
       const answer = await request(callbackId, callId);
       if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
       const call = readAnswer(answer, callbackId, callId);
-      if (call !== null) found.set(call.id, call);
+      if (call !== null) found.set(call.id, keepCall(call, kept));
     }
     return [...found.values()];
   }
@@ -210,6 +213,12 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   }
 
   return { findCalls, findStates, findCallIds, findCallPlaces, getCall, listAttempts };
+}
+
+/** All of a call's texts are in what was received. */
+function keepCall(call: ListedCall, kept: KeptLength): ListedCall {
+  kept.keep(call.raw);
+  return call;
 }
 
 /** No such call and no such path look the same. */

@@ -22,6 +22,6 @@ export async function sendFromHere(
     return await sendTestMail(callback, { notifier, now: systemClock.now(), random: systemRandom, policy });
   } catch (error) {
     if (!isWhcbError(error, "config")) throw error;
-    return { to: callback.email, channel: "smtp", isSent: false, answer: error.message };
+    return { to: callback.email, channel: smtp === "" ? "file" : "smtp", isSent: false, answer: error.message };
   }
 }

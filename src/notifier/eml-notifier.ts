@@ -1,9 +1,10 @@
 import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
-import { systemErrorCode, WhcbError } from "../domain/errors.js";
+import { isWhcbError, systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail, NewMail } from "../domain/outage.js";
 import { createFolder, flushFolder } from "../platform/files/durable-folders.js";
+import { requireNoStrangers } from "../platform/files/is-own.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
@@ -12,7 +13,9 @@ export interface EmlNotifierOptions {
   readonly from?: string;
 }
 
+/** Throws `config` if a stranger made the folder, or a link that leads to it, where everybody may write. */
 export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
+  requireNoStrangers(options.directory);
   const from = options.from ?? DEFAULT_SENDER;
   return {
     channel: "file",
@@ -23,7 +26,7 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
         await writeAtomically(options.directory, name, bytes);
         return join(options.directory, name);
       } catch (error) {
-        const reason = systemErrorCode(error) || "unknown reason";
+        const reason = isWhcbError(error) ? error.message : systemErrorCode(error) || "unknown reason";
         throw new WhcbError("unavailable", `The mail can't be written to ${options.directory}: ${reason}.`, { cause: error });
       }
     },
@@ -53,7 +56,7 @@ export interface MailFileErasure {
   readonly dryRun: boolean;
 }
 
-/** Returns how many files it changed or removed. */
+/** Returns how many files it changed or removed. Throws as `createEmlNotifier`. */
 export async function eraseMailFiles(
   directory: string,
   { mails, erasedMails, isAbout, dryRun }: MailFileErasure,
@@ -89,8 +92,9 @@ function textOf(message: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8").replaceAll("\r\n", "\n");
 }
 
-/** Removes e-mails that were last written before this (epoch ms), and drafts that a crash left. Other files stay. */
+/** Removes e-mails that were last written before this (epoch ms), and drafts that a crash left. Other files stay. Throws as `createEmlNotifier`. */
 export async function removeMailFiles(directory: string, before: number): Promise<void> {
+  requireNoStrangers(directory);
   for (const name of await readdir(directory).catch(() => [])) {
     const path = join(directory, name);
     if (!MAIL_FILE.test(name)) continue;
@@ -109,6 +113,7 @@ async function composeMessage(mail: NewMail, from: string): Promise<Buffer> {
 /** Writes a whole file or none, even in a crash. The draft's name is fixed, so the next try removes it. */
 async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
   await createFolder(directory);
+  requireNoStrangers(directory);
   const draft = join(directory, `.${name}.draft`);
   await rm(draft, { force: true });
   const file = await open(draft, "wx", 0o600);

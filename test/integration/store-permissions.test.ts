@@ -17,10 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { createEmlNotifier, eraseMailFiles, removeMailFiles } from "../../src/notifier/eml-notifier.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { secretKeySource } from "../../src/store/secret-key.js";
 import { openSqlite } from "../../src/store/sqlite/open-sqlite.js";
+import { aMail } from "../support/mail/mails.js";
 
 const NOBODY = 65_534;
 const STRANGER = 12_345;
@@ -32,6 +34,9 @@ const isRoot = process.getuid?.() === 0;
 const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 /** A group may write to it, which is that of `nobody`. */
 const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
+
+/** Its folder is a stranger's link, which he has made after the notifier was opened. */
+const lateLink = createEmlNotifier({ directory: join(shared, "mail-link") });
 
 /** It gives a log of its own the name of the database's, for some microseconds at a time. */
 let planter: ChildProcess | undefined;
@@ -54,7 +59,9 @@ beforeAll(async () => {
   writeFileSync(join(shared, "planted.db"), "");
   chmodSync(join(shared, "planted.db"), 0o666);
   symlinkSync(join(shared, "theirs.db"), join(shared, "link.db"));
-  mkdirSync(join(shared, "folder"));
+  for (const name of ["folder", "mail-folder", "mail"]) mkdirSync(join(shared, name));
+  for (const name of ["mail-folder", "mail"]) writeFileSync(join(shared, name, "outage-01.eml"), "");
+  symlinkSync(join(shared, "mail"), join(shared, "mail-link"));
   chmodSync(team, 0o770);
   for (const end of ["key.db.key", "own.db.key", "new.db.key"]) writeFileSync(join(team, end), `${"A".repeat(43)}=\n`);
   writeFileSync(join(team, "new.db"), "");
@@ -68,9 +75,10 @@ beforeAll(async () => {
     chownSync(join(team, end), STRANGER, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
   planter = spawn(process.execPath, ["-e", PLANT], { cwd: shared, uid: STRANGER, stdio: ["ipc"] });
-  for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder"])
+  for (const end of ["wal.db-wal", "key.db.key", "planted.db", "link.db", "folder", "mail-folder", "mail-link"])
     lchownSync(join(shared, end), STRANGER, STRANGER);
-  chmodSync(join(shared, "folder"), 0o777);
+  for (const name of ["folder", "mail-folder"]) chmodSync(join(shared, name), 0o777);
+  for (const name of ["mail", "mail/outage-01.eml"]) chownSync(join(shared, name), NOBODY, NOBODY);
   writeFileSync(join(shared, "log"), "");
   chmodSync(join(shared, "log"), 0o666);
   chownSync(join(shared, "log"), STRANGER, STRANGER);
@@ -93,6 +101,25 @@ it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db", "folder/new.db"]
     else await (await opened).close();
   },
 );
+
+it.runIf(isRoot).each(["mail-folder", "mail-link"])(
+  "neither writes nor changes nor removes an e-mail in a stranger's folder, or behind his link, where everybody may write: %s",
+  async (name) => {
+    const directory = join(shared, name);
+    const stranger = { code: "config", message: expect.stringContaining("belongs to another user") };
+    const erasure = { mails: [], erasedMails: [], isAbout: () => true, dryRun: false };
+    expect(() => createEmlNotifier({ directory })).toThrow("belongs to another user");
+    await expect(eraseMailFiles(directory, erasure)).rejects.toMatchObject(stranger);
+    await expect(removeMailFiles(directory, Date.now() + 1_000)).rejects.toMatchObject(stranger);
+    expect(readdirSync(directory)).toEqual(["outage-01.eml"]);
+  },
+);
+
+it.runIf(isRoot)("writes no e-mail behind a link that a stranger makes later, and says why", async () => {
+  const said = { code: "unavailable", message: expect.stringMatching(/can't be written .* belongs to another user/) };
+  await expect(lateLink.send(aMail())).rejects.toMatchObject(said);
+  expect(readdirSync(join(shared, "mail"))).toEqual(["outage-01.eml"]);
+});
 
 it.runIf(isRoot)("writes to no log that a stranger puts there while a database is opened", async () => {
   const path = join(shared, "raced.db");

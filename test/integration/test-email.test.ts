@@ -1,5 +1,6 @@
 /** `whcb test-email` sends the e-mail of an outage without an outage, over real SMTP, and says what became of it. */
-import { readFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openFileClient } from "../../src/main/open-file-client.js";
 import { openHttpClient } from "../../src/main/open-http-client.js";
@@ -81,6 +82,21 @@ it("writes a file without a mail server, also on a database file, where WHCB_SMT
   });
   expect(await asker.works(["test-email", "demo", "--service", db])).toMatch(/ was sent; the mail server answered: 250 /);
   await asker.leave();
+});
+
+it.runIf(process.getuid?.() === 0)("isn't written to a folder that a stranger has made, which is said of a file", async () => {
+  const shared = machine.path("shared");
+  mkdirSync(shared, { recursive: true });
+  const db = join(shared, "x.db");
+  const serving = await machine.serve(["--db", db, "--no-endpoint-check"]);
+  await create("demo", "ops@example.com");
+  await serving.stop();
+  chmodSync(shared, 0o1777);
+  mkdirSync(join(shared, "mail"));
+  chownSync(join(shared, "mail"), 12_345, 12_345);
+  const { code, stdout } = await machine.whcb(["test-email", "demo", "--service", db, "-o", "json"]);
+  const answer = `${join(shared, "mail")} belongs to another user, and others may write to its folder`;
+  expect([code, JSON.parse(stdout)]).toMatchObject([8, { channel: "file", sent: false, answer }]);
 });
 
 it("isn't sent by a node that sends no e-mails", async () => {

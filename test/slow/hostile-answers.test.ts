@@ -163,6 +163,17 @@ describe("a list that doesn't end", () => {
     };
   }
 
+  it("of callbacks that are read one by one is one too", async () => {
+    const list = listOf((number) => ({ id: `C${number}`, name: `n${number}` }), 40, 40);
+    const answer: Answer = (path, response) => {
+      const [, id] = /^.callbacks.(C\d+)$/.exec(path) ?? [];
+      if (id === undefined) list(path, response);
+      else response.end(JSON.stringify({ ...demo, id, more: fill(long) }));
+    };
+    const { code, stderr } = await whcb(["status"], answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
   it("of calls with long ids is one too", async () => {
     const answer = demoWith(listOf((number) => ({ id: `${number}${long}`, status: "FAILED" })));
     const { code, stderr } = await whcb(["mark-success", "demo", "--failed", "--dry-run"], answer, LISTING_HEAP_MIB);
@@ -206,6 +217,18 @@ describe("a list that doesn't end", () => {
   it("keeps of calls of a megabyte what a table shows", async () => {
     const { code, output } = await whcbOnTerminal(["calls", "list", "demo", "--all"], demoWith(listOf(large, 5, LARGE_CALLS)));
     expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining(`${LARGE_CALLS} calls of demo`)]);
+  });
+
+  it("keeps of calls of a megabyte what watch shows", async () => {
+    const calls = demoWith(listOf((number) => ({ ...large(number), status: "FAILED" }), 5));
+    const answer: Answer = (path, response) => {
+      response.setHeader("x-max-limit", "500");
+      if (/^.outages|=SUCCESS|=PENDING/.test(path)) response.end('{"status":"No records found"}');
+      else calls(path, response);
+    };
+    const watch = home.start(["watch", "demo"], { env: await serviceEnv(answer, HEAP_MIB) });
+    await watch.says(/demo: 99999999 failed/);
+    expect((await watch.stop("SIGINT")).stderr).toBe("");
   });
 
   it("keeps of calls of a megabyte what reconcile compares", async () => {

@@ -128,11 +128,7 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
   return {
     async add(rows) {
       const { tableCells } = await import("./table.js");
-      for (const row of rows) {
-        const cells = tableCells(row, columns, screen.renderOptions);
-        kept.add(JSON.stringify(cells).length);
-        all.push(cells);
-      }
+      for (const row of rows) all.push(kept.keep(tableCells(row, columns, screen.renderOptions)));
     },
     async end() {
       if (all.length > 0) {

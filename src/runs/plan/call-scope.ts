@@ -19,7 +19,8 @@ export type CallSelector = { readonly callIds: readonly string[] } | { readonly 
 export async function callbacksOf({ callbacks }: CallScope, client: Client): Promise<readonly ListedCallback[]> {
   if (callbacks === null) return client.getAllCallbacks();
   const found: ListedCallback[] = [];
-  for (const idOrName of new Set(callbacks)) found.push(await client.getCallback(idOrName));
+  const kept = new KeptLength();
+  for (const idOrName of new Set(callbacks)) found.push(kept.keep(await client.getCallback(idOrName)));
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
 }
 
@@ -29,9 +30,10 @@ export async function findAllById(
   client: Client,
 ): Promise<readonly ListedCallback[]> {
   const found: ListedCallback[] = [];
+  const kept = new KeptLength();
   for (const { id } of callbacks) {
     const callback = await findById(id, client);
-    if (callback !== null) found.push(callback);
+    if (callback !== null) found.push(kept.keep(callback));
   }
   return found;
 }

@@ -84,7 +84,7 @@ export interface ListedCall {
 }
 
 /** Such a call is FAILED without an attempt: it arrived while its endpoint was down. */
-export function isUnsent({ status, attemptCount }: ListedCall): boolean {
+export function isUnsent({ status, attemptCount }: Pick<ListedCall, "status" | "attemptCount">): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 

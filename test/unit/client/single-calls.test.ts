@@ -56,3 +56,25 @@ it.each([1, 3])(
     expect((await client.findCalls("CB", ["b", "a"])).map(({ id }) => id)).toEqual(["a"]);
   },
 );
+
+it.each([5, 100])("doesn't keep %i calls that take too much together", async (count) => {
+  const ids = Array.from({ length: count }, (_, number) => `C${number}`);
+  const more = "x".repeat(300_000_000 / count);
+  const call = (id: string) => ({ id, status: "FAILED", more });
+  const client = clientOver({
+    name: "https://service.invalid",
+    basePath: "",
+    async send({ path }) {
+      const url = new URL(path, "https://service.invalid");
+      const [, first = ""] = /after=C(\d+)/.exec(url.search) ?? [];
+      const next = Number(first) + 10;
+      const link = next < count ? [{ rel: "next", method: "GET", uri: `${url.pathname}?after=C${next}` }] : [];
+      const list = { status: `1 to ${count} of ${count}`, calls: ids.slice(Number(first), next).map(call), link };
+      const document = url.pathname.endsWith("/calls") ? list : call(url.pathname.split("/").at(-1) ?? "");
+      return { status: 200, headers: {}, body: JSON.stringify(document) };
+    },
+    close: async () => undefined,
+  });
+  const said = await client.findCalls("CB", ids).then(({ length }) => `${length} calls`, String);
+  expect(said).toContain("the list doesn't end: more than ");
+});

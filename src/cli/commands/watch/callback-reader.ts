@@ -1,12 +1,19 @@
 /** Reads what a service says about a callback now, in a few requests. */
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import type { KeptLength } from "../../../client/list-walker.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
+
+/** `ShownCall` is as much of a failed call as is shown. */
+export interface ShownCall
+  extends Pick<ListedCall, "id" | "status" | "attemptedAt" | "statusCode" | "statusMessage" | "attemptCount"> {
+  readonly response: Pick<ListedCall["response"], "from">;
+}
 
 interface FailureReading {
   /** `failed` is null if the service doesn't say. */
   readonly failed: number | null;
   /** `failures` are those since the last reading, newest first; the first reading has none. */
-  readonly failures: readonly ListedCall[];
+  readonly failures: readonly ShownCall[];
   /** So many more failed than `failures` has. */
   readonly moreFailures: number;
 }
@@ -39,12 +46,15 @@ export class CallbackReader {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Takes the open outages of all callbacks, and calls `onAnswer` after each request. */
-  async read(outages: readonly ListedOutage[], onAnswer: () => void): Promise<CallbackReading> {
+  /**
+   * Takes the open outages of all callbacks, and calls `onAnswer` after each request. Throws `unavailable` if what is kept takes too much
+   * with what `kept` has of other callbacks.
+   */
+  async read(outages: readonly ListedOutage[], kept: KeptLength, onAnswer: () => void): Promise<CallbackReading> {
     const { id } = this.#callback;
     const outage = outages.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null;
     const count = async (filter: CallFilter): Promise<number | null> => {
-      const { total } = await this.#list(filter, 1);
+      const { total } = await this.#list(filter, 1, kept);
       onAnswer();
       return total;
     };
@@ -52,10 +62,10 @@ export class CallbackReader {
     const { capabilities } = this.#client;
     const pending = capabilities.has("pending-lists") ? await count({ status: "PENDING" }) : null;
     const succeeded = await count({ status: "SUCCESS" });
-    const failures = await this.#readFailures();
+    const failures = await this.#readFailures(kept);
     onAnswer();
     // A service that lists outages also says its endpoints' states.
-    const callback = capabilities.has("outages") ? await this.#client.getCallback(id) : this.#callback;
+    const callback = capabilities.has("outages") ? kept.keep(await this.#client.getCallback(id)) : this.#callback;
     return {
       callback,
       pending,
@@ -66,12 +76,14 @@ export class CallbackReader {
     };
   }
 
-  async #readFailures(): Promise<FailureReading> {
+  async #readFailures(kept: KeptLength): Promise<FailureReading> {
     const isFirst = this.#newestAt === null;
     const alreadyKnown = this.#known.size;
+    for (const attempt of this.#known) kept.add(attempt.length);
     const { calls, total } = await this.#list(
       { status: "FAILED" },
       Math.min(MOST_FAILURES, this.#client.capabilities.rowsPerPage),
+      kept,
     );
     const since = this.#newestAt ?? Number.NEGATIVE_INFINITY;
     const recent = calls.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= since);
@@ -82,23 +94,27 @@ export class CallbackReader {
     const isCut = !isFirst && fresh.length === calls.length && calls.length > 0 && (total ?? 0) > calls.length;
     return {
       failures: isFirst ? [] : fresh,
-      moreFailures: isCut ? await this.#countMore(since, this.#newestAt, calls.length + alreadyKnown) : 0,
+      moreFailures: isCut ? await this.#countMore(since, this.#newestAt, calls.length + alreadyKnown, kept) : 0,
       failed: total,
     };
   }
 
   /** Leaves out later ones, which are in the next reading. */
-  async #countMore(since: number, newestAt: number, listed: number): Promise<number> {
-    const { total } = await this.#list({ status: "FAILED", since, until: newestAt + 1 }, 1);
+  async #countMore(since: number, newestAt: number, listed: number, kept: KeptLength): Promise<number> {
+    const { total } = await this.#list({ status: "FAILED", since, until: newestAt + 1 }, 1, kept);
     return Math.max(0, (total ?? listed) - listed);
   }
 
-  async #list(filter: CallFilter, limit: number): Promise<{ calls: readonly ListedCall[]; total: number | null }> {
-    const calls: ListedCall[] = [];
+  async #list(
+    filter: CallFilter,
+    limit: number,
+    kept: KeptLength,
+  ): Promise<{ calls: readonly ShownCall[]; total: number | null }> {
+    const calls: ShownCall[] = [];
     let total: number | null = null;
     let leftOut = 0;
     for await (const page of this.#client.listCalls(this.#callback.id, { filter, limit })) {
-      calls.push(...page.calls);
+      for (const call of page.calls) calls.push(kept.keep(shownOf(call)));
       total ??= page.total;
       leftOut += page.leftOut;
     }
@@ -107,6 +123,18 @@ export class CallbackReader {
   }
 }
 
-function attemptOf({ id, attemptedAt }: ListedCall): string {
+function shownOf({
+  id,
+  status,
+  attemptedAt,
+  statusCode,
+  statusMessage,
+  attemptCount,
+  response: { from },
+}: ListedCall): ShownCall {
+  return { id, status, attemptedAt, statusCode, statusMessage, attemptCount, response: { from } };
+}
+
+function attemptOf({ id, attemptedAt }: ShownCall): string {
   return `${id} ${attemptedAt}`;
 }

@@ -1,4 +1,5 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
+import { KeptLength } from "../../../client/list-walker.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
@@ -9,7 +10,16 @@ import { type ScreenText, text } from "../../output/screen-text.js";
 import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { CallbackReader } from "./callback-reader.js";
 import { addReading, type WatchedCallback } from "./watch-state.js";
-import { countsLine, eventLine, type Freshness, freshnessLine, quietLine, type WatchEvent, watchFrame } from "./watch-text.js";
+import {
+  countsLine,
+  eventLine,
+  type Freshness,
+  freshnessLine,
+  quietLine,
+  shortEventLine,
+  type WatchEvent,
+  watchFrame,
+} from "./watch-text.js";
 
 const INTERVAL_MS = 2_000;
 const TICK_MS = 1_000;
@@ -51,8 +61,8 @@ class Watch {
   readonly #readers: readonly CallbackReader[];
   readonly #watched: (WatchedCallback | null)[];
   readonly #ending = new AbortController();
-  /** The newest event comes first. */
-  #events: readonly WatchEvent[] = [];
+  /** `events` are short lines, as an event may be large. The newest comes first. */
+  #events: readonly ScreenText[] = [];
   #answeredAt: number;
   #lost: Freshness["lost"] = null;
   #isReading = false;
@@ -73,9 +83,10 @@ class Watch {
   async read(): Promise<void> {
     const outages = (await this.#client.listOutages()) ?? [];
     this.#noteAnswer();
+    const kept = new KeptLength();
     for (const [index, reader] of this.#readers.entries()) {
       if (this.#ending.signal.aborted) return;
-      const reading = await reader.read(outages, () => this.#noteAnswer());
+      const reading = await reader.read(outages, kept, () => this.#noteAnswer());
       const { watched, changes } = addReading(this.#watched[index] ?? null, reading);
       this.#watched[index] = watched;
       for (const change of changes) {
@@ -188,7 +199,7 @@ class Watch {
   }
 
   #addEvent(event: WatchEvent): void {
-    this.#events = [event, ...this.#events].slice(0, MOST_EVENTS);
+    this.#events = [shortEventLine(event, this.#renderOptions()), ...this.#events].slice(0, MOST_EVENTS);
     this.#onEvent(event);
   }
 

@@ -1,6 +1,6 @@
 /** Says what the readings of a callback mean together. */
-import type { ListedCall, ListedOutage } from "../../../client/client.js";
-import type { CallbackReading } from "./callback-reader.js";
+import type { ListedOutage } from "../../../client/client.js";
+import type { CallbackReading, ShownCall } from "./callback-reader.js";
 
 export interface WatchedCallback {
   readonly reading: CallbackReading;
@@ -16,7 +16,7 @@ export interface WatchedCallback {
 }
 
 export type WatchChange =
-  | { readonly kind: "failure"; readonly call: ListedCall }
+  | { readonly kind: "failure"; readonly call: ShownCall }
   | { readonly kind: "more-failures"; readonly calls: number }
   | { readonly kind: "outage-opened" | "outage-recovering"; readonly outage: ListedOutage }
   | { readonly kind: "outage-closed"; readonly outage: ListedOutage }

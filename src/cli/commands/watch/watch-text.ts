@@ -1,4 +1,4 @@
-import type { ListedCall, ListedCallback } from "../../../client/client.js";
+import type { ListedCallback } from "../../../client/client.js";
 import type { Health } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
@@ -10,6 +10,7 @@ import { describeNotice, healthText, pauseText, reportedHealth, silenceText } fr
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
+import type { ShownCall } from "./callback-reader.js";
 import type { WatchChange, WatchedCallback } from "./watch-state.js";
 
 /** `Freshness` says when the service last answered (epoch ms). */
@@ -33,8 +34,8 @@ export function watchFrame(
     freshness,
   }: {
     readonly callbacks: readonly WatchedCallback[];
-    /** The newest event comes first. */
-    readonly events: readonly WatchEvent[];
+    /** `events` are short lines. The newest event comes first. */
+    readonly events: readonly ScreenText[];
     readonly freshness: Freshness;
   },
   rows: number,
@@ -49,9 +50,8 @@ export function watchFrame(
   // Callbacks get half of the room, so that events are always seen.
   const [shown, hidden] = fitBlocks(blocks, events.length === 0 ? room : Math.max(4, Math.floor(room / 2)));
   const more = hidden > 0 ? [palette.dim(`and ${count(hidden, "callback")} more: \`whcb watch <callback>\` watches one`)] : [];
-  const happened = events.map((event) => shortEventLine(event, options));
   const none = callbacks.length === 0 ? ["no callbacks yet"] : [];
-  return { header, body: [...none, ...shown, ...more, ...(happened.length > 0 ? ["", ...happened] : [])].slice(0, room), footer };
+  return { header, body: [...none, ...shown, ...more, ...(events.length > 0 ? ["", ...events] : [])].slice(0, room), footer };
 }
 
 function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags }: RenderOptions): readonly Printable[] {
@@ -77,7 +77,7 @@ export function eventLine({ happenedAt, callback, change }: WatchEvent, options:
 }
 
 /** Leaves out the date, as the event has just happened. */
-function shortEventLine({ happenedAt, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
+export function shortEventLine({ happenedAt, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
   const time = formatInstant(happenedAt, options.utc).split(" ")[1] ?? "";
   return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
@@ -161,7 +161,7 @@ function describeChange(
   }
 }
 
-function describeFailure(call: ListedCall, palette: RenderOptions["palette"]): ScreenText {
+function describeFailure(call: ShownCall, palette: RenderOptions["palette"]): ScreenText {
   const code = call.statusCode ?? (isUnsent(call) ? "not sent yet" : "no answer");
   const failed = joinText(["failed", code, call.statusMessage ?? ""].filter(Boolean), " ");
   return text`${palette.bad(failed)}, from ${senderAddress(call.response.from)}, call ${call.id}`;

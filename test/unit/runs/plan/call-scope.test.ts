@@ -213,6 +213,22 @@ describe("callbacks", () => {
     await expect(callbacksOf({ callbacks: ["A", "nope"], calls }, client)).rejects.toMatchObject({ code: "not-found" });
   });
 
+  it("that take too much together are an error, named or found by id", async () => {
+    const name = "x".repeat(60_000_000);
+    const getCallback = async (id: string) => aListedCallback({ id, name });
+    const large = { getCallback } as Pick<Client, "getCallback"> as Client;
+    const ids = ["A", "B", "C", "D", "E"];
+    const listed = [
+      callbacksOf({ callbacks: ids, calls }, large),
+      findAllById(
+        ids.map((id) => ({ id })),
+        large,
+      ),
+    ];
+    for (const each of listed)
+      expect(await each.then(({ length }) => `${length} callbacks`, String)).toContain("the list doesn't end: more than ");
+  });
+
   it("that were deleted are left out, also if another one has the id as its name", async () => {
     expect(await findAllById([{ id: "B" }, { id: "nope" }, { id: "name of A" }, { id: "A" }], client)).toMatchObject([
       { id: "B" },

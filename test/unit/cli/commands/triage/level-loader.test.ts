@@ -100,6 +100,16 @@ const groupOf = (values: Values, count = 1): CallGroup => ({
   ...{ values, count, firstAttemptedAt: 0, lastAttemptedAt: 0, exampleId: null },
 });
 
+it("rows that take too much together are an error", async () => {
+  const content = "x".repeat(60_000_000);
+  async function* listCalls(): AsyncGenerator<CallPage> {
+    const calls = ["A", "B", "C", "D", "E"].map((id) => aListedCall({ id, content }));
+    yield { calls, withoutId: [], leftOut: 0, unclear: 0, total: 5 };
+  }
+  const said = await reload(CALLS, { listCalls }).then(({ kind }) => kind, String);
+  expect(said).toContain("the list doesn't end: more than ");
+});
+
 describe("what is read again, or not all yet,", () => {
   const base = { id: 1, callback: aListedCallback(), dimension: "cause" as const, filterText: "", isLoaded: false };
 

@@ -3,6 +3,7 @@ import { CallbackReader, type CallbackReading } from "../../../../../src/cli/com
 import type { CallPage, ListCallsQuery } from "../../../../../src/client/call-requests.js";
 import { Capabilities } from "../../../../../src/client/capabilities.js";
 import type { Client, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
+import { KeptLength } from "../../../../../src/client/list-walker.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
@@ -29,7 +30,7 @@ function reader(calls: ListedCall[], { isOurs = true, ignoresFilters = false, be
 }
 
 const failed = (id: string, at: number) => aListedCall({ id, attemptedAt: at });
-const read = (from: CallbackReader) => from.read([], () => undefined);
+const read = (from: CallbackReader) => from.read([], new KeptLength(), () => undefined);
 
 describe("a reading", () => {
   it("has the failures since the one before, each once, newest first", async () => {
@@ -39,6 +40,31 @@ describe("a reading", () => {
     calls.unshift(failed("C", AT + 2), failed("B", AT + 1));
     expect((await read(one)).failures.map(({ id }) => id)).toEqual(["C", "B"]);
     expect((await read(one)).failures).toEqual([]);
+  });
+
+  it("keeps of a failure what is shown", async () => {
+    const calls = [failed("A", AT)];
+    const { reader: one } = reader(calls);
+    await read(one);
+    calls.unshift(failed("B", AT + 1));
+    const { status, statusCode, statusMessage, attemptCount, response } = failed("B", AT + 1);
+    const shown = { id: "B", status, attemptedAt: AT + 1, statusCode, statusMessage, attemptCount };
+    expect((await read(one)).failures).toEqual([{ ...shown, response: { from: response.from } }]);
+  });
+
+  it("is an error if the failures of one date take too much, in one reading or in several", async () => {
+    const long = "x".repeat(30_000_000);
+    const calls = [failed("A", AT)];
+    const { reader: one } = reader(calls);
+    const fail = (from: number, to: number) => {
+      for (let number = from; number < to; number++) calls.unshift(failed(`${number}${long}`, AT));
+    };
+    await read(one);
+    fail(0, 4);
+    await read(one);
+    fail(4, 9);
+    await expect(read(one)).rejects.toThrow("the list doesn't end: more than ");
+    await expect(read(reader(calls).reader)).rejects.toThrow("the list doesn't end: more than ");
   });
 
   it("has a failure that comes in the same minute as the last one, where dates have no seconds", async () => {
@@ -93,7 +119,12 @@ describe("a reading", () => {
       isOurs: false,
       ignoresFilters: true,
     });
-    expect(await one.read([], () => undefined)).toMatchObject({ pending: null, failed: null, succeeded: null, outage: null });
+    expect(await one.read([], new KeptLength(), () => undefined)).toMatchObject({
+      pending: null,
+      failed: null,
+      succeeded: null,
+      outage: null,
+    });
     expect(asked).toEqual(["SUCCESS", "FAILED"]);
   });
 
@@ -101,13 +132,13 @@ describe("a reading", () => {
     const open = aListedOutage({ id: "OPEN" });
     const { reader: one } = reader([]);
     const others = [aListedOutage({ endedAt: AT }), aListedOutage({ callbackId: "ANOTHER" })];
-    expect((await one.read([...others, open], () => undefined)).outage).toBe(open);
-    expect((await one.read(others, () => undefined)).outage).toBeNull();
+    expect((await one.read([...others, open], new KeptLength(), () => undefined)).outage).toBe(open);
+    expect((await one.read(others, new KeptLength(), () => undefined)).outage).toBeNull();
   });
 
   it("says since when the endpoint is down, as far as the service lists outages", async () => {
     const downSince = async (outages: readonly ListedOutage[], isOurs = true) =>
-      (await reader([], { isOurs }).reader.read(outages, () => undefined)).callback.downSince;
+      (await reader([], { isOurs }).reader.read(outages, new KeptLength(), () => undefined)).callback.downSince;
     expect([await downSince([]), await downSince([aListedOutage()]), await downSince([], false)]).toEqual([AT, AT, null]);
   });
 });

@@ -4,6 +4,7 @@ import {
   countsLine,
   eventLine,
   freshnessLine,
+  shortEventLine,
   type WatchEvent,
   watchFrame,
 } from "../../../../../src/cli/commands/watch/watch-text.js";
@@ -31,7 +32,7 @@ const failure = (id: string): WatchEvent => ({
 describe("the screen of watch", () => {
   it("shows what is failing, the rates, how long the backlog takes, and what happened, newest first", () => {
     const { header, body, footer } = watchFrame(
-      { callbacks: [watched()], events: [failure("B"), failure("A")], freshness: FRESH },
+      { callbacks: [watched()], events: ["B", "A"].map((id) => shortEventLine(failure(id), OPTIONS)), freshness: FRESH },
       20,
       OPTIONS,
     );
@@ -69,7 +70,7 @@ describe("the screen of watch", () => {
 
   it("keeps half of the rows for what happens, and says how many callbacks it leaves out", () => {
     const callbacks = Array.from({ length: 30 }, (_, index) => watched(`callback ${index}`));
-    const events = Array.from({ length: 30 }, (_, index) => failure(`CALL${index}`));
+    const events = Array.from({ length: 30 }, (_, index) => shortEventLine(failure(`CALL${index}`), OPTIONS));
     const { body } = watchFrame({ callbacks, events, freshness: FRESH }, 20, OPTIONS);
     expect(body).toHaveLength(16);
     expect(String(body.at(4))).toBe("and 29 callbacks more: `whcb watch <callback>` watches one");
