@@ -215,9 +215,12 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   return { findCalls, findStates, findCallIds, findCallPlaces, getCall, listAttempts };
 }
 
-/** All of a call's texts are in what was received. */
+/** A call with a message of the usual length is shorter. */
+const LONG_CALL_LENGTH = 4_096;
+
+/** A user may name a million calls, so a service that makes them long is what counts. All of a call's texts are in what was received. */
 function keepCall(call: ListedCall, kept: KeptLength): ListedCall {
-  kept.keep(call.raw);
+  kept.add(Math.max(0, JSON.stringify(call.raw).length - LONG_CALL_LENGTH));
   return call;
 }
 
