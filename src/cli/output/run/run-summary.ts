@@ -115,7 +115,8 @@ function unlisted(summary: RunSummary, options: RenderOptions): readonly Printab
 function doneCalls({ header, counts, service }: RunSummary): number {
   switch (header.kind) {
     case "replay":
-      return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.settled + service.cancelled);
+      if (service === null) return counts.accepted + counts.requested;
+      return counts.accepted + counts.requested - (service.failed + service.left + service.settled + service.cancelled);
     case "reconcile":
       return counts.seen + counts.accepted - counts.toMark;
     default:
