@@ -211,12 +211,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     return left;
   }
 
-  /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
-  async function submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]> {
+  /** Returns the ids in order, and how many of them the service says it knew already. Throws `usage` except on `whcb serve`. */
+  async function submitCalls(callbackId: string, calls: readonly SubmittedCall[]) {
     const ids: string[] = [];
+    let known = 0;
     for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
       // Own ids make it repeatable: the service accepts each once.
-      const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
+      const given = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION);
+      const chunk = given.map((call) => withId(call));
       const answer = await api.exchange({
         method: "POST",
         path: `${callbackPath(callbackId)}/calls`,
@@ -228,9 +230,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
       }
       if (!isSuccess(answer)) throw api.errorOf(answer);
-      ids.push(...readSubmittedIds(api.documentOf(answer)).slice(0, chunk.length));
+      const document = api.documentOf(answer);
+      ids.push(...readSubmittedIds(document).slice(0, chunk.length));
+      // A generated id is known only if this request was repeated, as its answer was lost.
+      const named = given.filter(({ id }) => id !== undefined).length;
+      const repeated = Math.max(0, chunk.length - (readAccepted(document) ?? chunk.length));
+      known += Math.min(named, repeated);
     }
-    return ids;
+    return { ids, known };
   }
 
   /**

@@ -108,9 +108,13 @@ export async function performRun(
     await journal?.close();
     await rm(draft, { force: true });
     await lock.release();
-    throw error;
+    throw error instanceof WhcbError && error === journal?.failure ? notBegun(error) : error;
   }
   return workAndEnd(session, lock, () => work(session));
+}
+
+function notBegun({ code, message, cause }: WhcbError): WhcbError {
+  return new WhcbError(code, message, { cause, hint: "No run has begun. Free some space, then type the command again." });
 }
 
 async function recordUrls({ purpose: { options }, callbacks }: NewRun, deps: RunDeps) {

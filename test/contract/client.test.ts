@@ -121,7 +121,8 @@ for (const service of CLIENT_SERVICES) {
       expect((await client.listAttempts(callbackId, typed[0] ?? ""))?.length).toBe(1);
       const [response] = found.map((call) => call.response);
       if (response === undefined) throw new Error("No call was found.");
-      expect(await client.submitCalls(callbackId, [{ id: "0a".repeat(16), response }])).toEqual(["0A".repeat(16)]);
+      const submitted = { ids: ["0A".repeat(16)], known: 0 };
+      expect(await client.submitCalls(callbackId, [{ id: "0a".repeat(16), response }])).toEqual(submitted);
     });
 
     it("marks calls as settled by a replay, if the service stores that", async () => {

@@ -426,6 +426,17 @@ describe("callbacks", () => {
   });
 });
 
+test("replay --via service doesn't count what failed again as replayed, like a replay from here", async () => {
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.rehearse("rejecting", broken.url, 1);
+  for (const via of ["service", "direct"]) {
+    expect(await machine.whcb(["replay", "rejecting", "--failed", "--yes", "--via", via])).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^0 of 1 call replayed in /),
+    });
+  }
+});
+
 describe("credentials", () => {
   test("that are wrong in the profile lead to a hint to log in again", async () => {
     await machine.works(["config", "set", "password", "-"], { stdin: "wrong-wrong-wrong" });

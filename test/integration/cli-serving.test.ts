@@ -327,7 +327,10 @@ describe("trigger", () => {
       });
     writeFileSync(file, `${line("A".repeat(32))}\n\n${line("B".repeat(32))}\n`);
     expect(await machine.works(["trigger", "demo", "--file", file])).toBe("accepted 2 responses for demo\n");
-    await machine.works(["trigger", "demo", "--file", file]);
+    expect(await machine.works(["trigger", "demo", "--file", file])).toBe("accepted 0 responses for demo, 2 known already\n");
+    const ids = ["A".repeat(32), "B".repeat(32)];
+    const repeated = JSON.parse(await machine.works(["trigger", "demo", "--file", file, "-o", "json"]));
+    expect(repeated).toMatchObject({ accepted: 0, ids });
     expect(await machine.ids("demo", "--pending")).toHaveLength(2);
     writeFileSync(file, `${line("C".repeat(32))}\n{"responseMessage": 5}\n`);
     expect(await machine.whcb(["trigger", "demo", "--file", file])).toEqual({
@@ -366,9 +369,9 @@ describe("trigger", () => {
         const submitCalls: typeof client.submitCalls = async (...given) => {
           requests += 1;
           onSubmit(requests, "begins", io);
-          const ids = await client.submitCalls(...given);
+          const submitted = await client.submitCalls(...given);
           onSubmit(requests, "is answered", io);
-          return ids;
+          return submitted;
         };
         return { ...client, submitCalls };
       };

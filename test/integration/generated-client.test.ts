@@ -69,7 +69,7 @@ it("creates a callback, sees an outage, replays, marks and deletes", async () =>
 
   const calls = ["A", "B", "C", "D"].map((id) => ({ id, messageId: `m-${id}`, customParameters: { order: id } }));
   const submitted = await client.POST("/callbacks/{id}/calls", { params: { path }, body: { calls } });
-  expect(submitted.data).toEqual({ calls: calls.map(({ id }) => ({ id })) });
+  expect(submitted.data).toEqual({ calls: calls.map(({ id }) => ({ id })), accepted: calls.length });
   const list = async (status: "FAILED" | "SUCCESS") => {
     const { data } = await client.GET("/callbacks/{id}/calls", { params: { path, query: { status, expand: "attempts" } } });
     return data?.calls ?? [];

@@ -46,3 +46,27 @@ it("can be resumed if only the last line is missing", async () => {
   }));
   expect([marked, summary.counts.left, summary.error?.code, summary.isResumable]).toEqual([100, 0, "unavailable", true]);
 });
+
+it("that can't begin mark nothing, and have no run to resume", async () => {
+  const calls = platformCalls(1);
+  const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };
+  const desk = openDesk({
+    transport: scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] }).transport(),
+    over: {
+      openJournalFile: (path, at) => ({
+        ...openJournalFile(path, at),
+        write() {
+          throw new Error("ENOSPC: no space left on device");
+        },
+      }),
+    },
+  });
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  await expect(runMarks(plan, {}, desk.deps, desk.listener)).rejects.toMatchObject({
+    code: "unavailable",
+    message: "the run's journal can't be written: ENOSPC: no space left on device",
+    hint: "No run has begun. Free some space, then type the command again.",
+  });
+  expect(calls[0]?.status).toBe("FAILED");
+  await desk.leave();
+});

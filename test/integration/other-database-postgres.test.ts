@@ -67,7 +67,9 @@ it.each(Object.entries(OPEN))(
     const client = clientOver(transport);
     const { id } = await client.createCallback(CALLBACK_SETTINGS);
     await client.getCallback("demo");
-    const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+    const {
+      ids: [callId = ""],
+    } = await client.submitCalls(id, [{ response: aResponse() }]);
     const outcomes: unknown[] = [];
     for (now of services) {
       const marked = client.markCalls(id, [callId], "SUCCESS").catch(({ message }: Error) => message);

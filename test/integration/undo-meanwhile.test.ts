@@ -136,7 +136,9 @@ it("an undo waits for a request that the network has kept, and what comes later 
   const late = async () => (await inner.send(kept[0] ?? expect.fail("no mark was sent"))).status;
   const client = createClient(transport, { credentials: USER, rate: null, timezone: "UTC", clock, random: systemRandom });
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const {
+    ids: [callId = ""],
+  } = await client.submitCalls(id, [{ response: aResponse() }]);
   await client.markCalls(id, [callId], "SUCCESS");
   await client.markCalls(id, [callId], "FAILED");
   const desk = openDesk({ client, clock });
@@ -189,7 +191,7 @@ it("a mark leaves what was taken back while it asked its question", async () => 
     random: systemRandom,
   });
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
   const [takenBack = "", marked = ""] = callIds;
   for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
   const desk = openDesk({ client });
@@ -216,7 +218,7 @@ it.each([
   const service = await openService({ clock: { ...systemClock, now: () => systemClock.now() + aheadMs } });
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
   for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
   const desk = openDesk({ client });
   const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
@@ -238,7 +240,7 @@ it("a mark leaves what the service has retried while it asked its question, also
   const service = await openService({ clock: systemClock });
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(
+  const { ids: callIds } = await client.submitCalls(
     id,
     Array.from({ length: 4 }, () => ({ response: aResponse() })),
   );
@@ -270,7 +272,11 @@ it("a mark-failed doesn't count what somebody has made FAILED while it asked its
   const service = await openService({ clock: systemClock });
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }, { response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [
+    { response: aResponse() },
+    { response: aResponse() },
+    { response: aResponse() },
+  ]);
   const [others = "", own = "", resumed = ""] = callIds;
   await client.markCalls(id, callIds, "SUCCESS");
   const desk = openDesk({ client });
@@ -311,7 +317,7 @@ it("a mark leaves what a replay, begun while it asked its question, has had reje
   };
   const client = { ...inner, recordReplays };
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpoint.url });
-  const callIds = await client.submitCalls(
+  const { ids: callIds } = await client.submitCalls(
     id,
     Array.from({ length: 5 }, () => ({ response: aResponse() })),
   );
@@ -338,7 +344,9 @@ it("a mark leaves what a client whose clock is behind has had rejected while it 
   const endpoint = await countingEndpoint(() => ({ status: 404 }));
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpoint.url });
-  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const {
+    ids: [callId = ""],
+  } = await client.submitCalls(id, [{ response: aResponse() }]);
   await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
     startedAt: Date.now() - 1_000,
     result: BUSY,
@@ -373,7 +381,9 @@ it.each([
   // A service of an earlier version doesn't say when a call has changed.
   const client: Client = { ...clientOver(injectTransport(service.app)), findStates: async () => null };
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const {
+    ids: [callId = ""],
+  } = await client.submitCalls(id, [{ response: aResponse() }]);
   const attempt = { callId, startedAt: Date.now() - 20_000, durationMs, result: ACCEPTED };
   const replays = { sentFrom: "ops@laptop", attempts: [attempt] };
   await client.markCalls(id, [callId], "SUCCESS", { by: "replay", replays });
@@ -391,7 +401,7 @@ it("an undo leaves what was accepted before the mark, and is reported after it",
   const service = await openService({ clock: systemClock });
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
   const [accepted = "", other = ""] = callIds;
   for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
   const attempt = { callId: accepted, startedAt: Date.now(), durationMs: 1, result: ACCEPTED };
@@ -414,7 +424,9 @@ it("an undo takes back what was accepted and lost before the mark, while the ser
   const service = await openService({ clock });
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const {
+    ids: [callId = ""],
+  } = await client.submitCalls(id, [{ response: aResponse() }]);
   const attempt = { callId, startedAt: clock.now(), durationMs: 1, result: ACCEPTED };
   const replays = { sentFrom: "ops@laptop", attempts: [attempt] };
   await client.markCalls(id, [callId], "SUCCESS", { by: "replay", replays });
@@ -1031,7 +1043,7 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   };
   const client = clientOver(transport);
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
   const desk = openDesk({ client });
   const scope = { callbacks: [id], calls: { callIds } };
   const { header, counts } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
@@ -1053,7 +1065,7 @@ it("a mark that a gateway has repeated is the run's, and undone, but for what wa
   };
   const client = clientOver(transport);
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
   const [others = "", own = ""] = callIds;
   for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
   const desk = openDesk({ client });
@@ -1074,7 +1086,7 @@ it("mark-failed leaves what is delivered after it has listed the calls, and take
   const service = await openService();
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
   const [meanwhile = "", before = ""] = callIds;
   await client.markCalls(id, [meanwhile], "SUCCESS");
   await client.markCalls(id, [before], "SUCCESS", { by: "replay" });
@@ -1094,7 +1106,9 @@ it("an undo on whcb serve takes back calls that had been accepted long before, a
   const service = await openService();
   const client = clientOver(injectTransport(service.app));
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const [lost = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const {
+    ids: [lost = ""],
+  } = await client.submitCalls(id, [{ response: aResponse() }]);
   const result = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const;
   const attempt = { callId: lost, startedAt: Date.now() - 3_600_000, durationMs: 5, result };
   await client.markCalls(id, [lost], "SUCCESS", { by: "replay", replays: { sentFrom: "ada@desk", attempts: [attempt] } });

@@ -6,6 +6,7 @@ import { CliMachine } from "../support/cli/cli-service.js";
 import type { CliResult } from "../support/cli/run-cli.js";
 import {
   type PlatformCall,
+  type PlatformCallback,
   platformCalls,
   type ScriptedPlatform,
   scriptedPlatform,
@@ -18,6 +19,7 @@ let machine: CliMachine;
 let endpointStatus: number;
 let marksAreAllowed: boolean;
 let calls: PlatformCall[];
+let demo: PlatformCallback & { url: string };
 let endpoint: CountingEndpoint;
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
@@ -31,9 +33,10 @@ beforeEach(async () => {
   isOtherService = false;
   calls = platformCalls(6);
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
+  demo = { id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls };
   platform = scriptedPlatform({
     clock: systemClock,
-    callbacks: [{ id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls }],
+    callbacks: [demo],
     instead: ({ method, path }) => {
       if (isOtherService && path.includes(DEMO)) return { status: 404, body: '{"errorDetail":"no such callback"}' };
       if (isOtherService) return { status: 200, body: '{"status":"No records found"}' };
@@ -158,6 +161,29 @@ it("a replay to another endpoint that marks nothing sends them, too", async () =
   expect(await whcb([...REPLAY, "--to", other.url])).toMatchObject({ code: 0, stderr: expect.not.stringContaining("warning") });
   expect(other.received).toHaveLength(6);
   expect(await whcb(["runs", "discard", await latestRun()])).toMatchObject({ code: 0 });
+  await other.close();
+});
+
+it("a replay warns of what the callback's new URL has accepted with --to, and shows how to mark it", async () => {
+  const other = await countingEndpoint();
+  await whcb([...REPLAY, "--to", other.url]);
+  const run = await latestRun();
+  calls.push(...platformCalls(8).slice(6));
+  const isWarned = async () => (await whcb(["replay", "demo", "--failed", "--dry-run"])).stderr.includes("warning");
+  expect(await isWarned()).toBe(false);
+  demo.url = other.url;
+  expect((await whcb(["replay", "demo", "--failed", "--dry-run", "-o", "json"])).stderr).toBe(
+    `warning: 6 calls of demo were accepted by this URL in run ${run}, which marks nothing: the receiver gets them again unless \`whcb mark-success demo --service ${listening.url}\` marks them first; \`whcb runs show ${run} --outcome accepted -o ndjson\` shows their ids\n`,
+  );
+  const { stdout } = await whcb(["runs", "show", run, "--outcome", "accepted", "-o", "ndjson"]);
+  const accepted = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).id);
+  expect(await whcb(["mark-success", "demo", ...accepted, "--yes"])).toMatchObject({ code: 0 });
+  expect(await isWarned()).toBe(false);
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^2 calls replayed in /) });
+  expect(new Set(other.received).size).toBe(other.received.length);
   await other.close();
 });
 

@@ -43,8 +43,7 @@ export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
         if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
         return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
       }
-      const ids = await ingestBody(ingest, callback, request);
-      const document = { calls: ids.map((id) => ({ id })) };
+      const document = await ingestBody(ingest, callback, request);
       return sendDocument(request, reply, { kind: "call", shape: "calls", document, status: 202 });
     },
   );
@@ -63,12 +62,12 @@ interface IngestDeps {
   readonly random: Random;
 }
 
-/** Stores all or none, and returns their ids in the order given. Throws `invalid`, also for a disabled kind. */
-async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
+/** Stores all or none, and returns their ids in the order given, and how many are new. Throws `invalid`, also for a disabled kind. */
+async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest) {
   const { parseSubmissions } = await lazyParts.callParsers();
   const calls = parseSubmissions(body).map((submission) => newCall(deps, callback, submission));
-  await deps.queue.accept(callback.id, calls, bodyBytes);
-  return calls.map(({ id }) => id);
+  const accepted = await deps.queue.accept(callback.id, calls, bodyBytes);
+  return { calls: calls.map(({ id }) => ({ id })), accepted };
 }
 
 interface IngestedLines {

@@ -206,7 +206,7 @@ export function listDocument(name: string, item: TSchema) {
 
 export const SubmittedDocument = Type.Object({
   calls: Type.Optional(Type.Array(Type.Object({ id: Type.String() }))),
-  accepted: Type.Optional(Type.Integer({ description: "Only for NDJSON" })),
+  accepted: Type.Optional(Type.Integer({ description: "New calls, without repeats" })),
   rejected: Type.Optional(Type.Array(Type.Object({ line: Type.Integer(), errorDetail: Type.String() }))),
 });
 

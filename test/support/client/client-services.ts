@@ -73,7 +73,7 @@ async function failedCalls(client: Client, store: Parameters<typeof pendingCalls
     responseMessage: { channel: "SMS" as const, kind: "reply" as const, date: "24/11/26 09:30", content: `Reply ${index}` },
     customParameters: {},
   }));
-  const callIds = await client.submitCalls(
+  const { ids: callIds } = await client.submitCalls(
     callbackId,
     responses.map((response) => ({ response })),
   );

@@ -1433,7 +1433,7 @@ export interface operations {
                         calls?: {
                             id: string;
                         }[];
-                        /** @description Only for NDJSON */
+                        /** @description New calls, without repeats */
                         accepted?: number;
                         rejected?: {
                             line: number;
@@ -1444,7 +1444,7 @@ export interface operations {
                         calls?: {
                             id: string;
                         }[];
-                        /** @description Only for NDJSON */
+                        /** @description New calls, without repeats */
                         accepted?: number;
                         rejected?: {
                             line: number;

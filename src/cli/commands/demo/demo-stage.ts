@@ -85,7 +85,8 @@ export async function submitResponses(
   callback: ListedCallback,
   howMany: number,
 ): Promise<readonly string[]> {
-  return client.submitCalls(callback.id, newResponses(deps, howMany, clock.now()));
+  const { ids } = await client.submitCalls(callback.id, newResponses(deps, howMany, clock.now()));
+  return ids;
 }
 
 const LONGEST_WAIT_MS = 60_000;

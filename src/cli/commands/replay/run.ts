@@ -4,6 +4,7 @@ import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { hasUrlSecret, parseUrl } from "../../../domain/mask.js";
+import { findAccepted } from "../../../runs/accepted-before.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { previewReplay } from "../../../runs/plan/preview-replay.js";
@@ -33,7 +34,7 @@ import {
   planJson,
   warnOfUnusableCalls,
 } from "../../output/run/plan-text.js";
-import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
+import { finishRun, requireMarked, warnOfAcceptedCalls, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
@@ -104,6 +105,7 @@ async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Prom
     requireNoHeading(operands, plan.missing);
     requireOtherUrl(plan, options);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
+    if (options.to === null) warnOfAcceptedCalls(await findAccepted(plan, runDeps), invocation.screen);
     if (locks === undefined) return await showPlan(plan, job, invocation);
     await askAndSend(plan, locks, job, invocation);
   } finally {

@@ -33,6 +33,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;
+    let known = 0;
     let lastLine = 0;
     let inFlight: readonly ReadCall[] = [];
     let isStopping = false;
@@ -48,11 +49,12 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
       for await (const batch of inBatches(calls, rate, deps)) {
         inFlight = batch;
         const submitted = await client.submitCalls(callback.id, batch);
-        accepted += submitted.length;
+        accepted += submitted.ids.length;
+        known += submitted.known;
         lastLine = batch.at(-1)?.line ?? 0;
         inFlight = [];
-        if (screen.format === "ndjson") await screen.out(joinText(submitted.map((id) => text`${safeJson({ id })}\n`)));
-        if (screen.format === "json") ids.push(...submitted);
+        if (screen.format === "ndjson") await screen.out(joinText(submitted.ids.map((id) => text`${safeJson({ id })}\n`)));
+        if (screen.format === "json") ids.push(...submitted.ids);
         if (isStopping) throw new WhcbError("interrupted", "interrupted");
       }
     } catch (error) {
@@ -61,8 +63,11 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
       if (file !== undefined || accepted + inFlight.length > 0) screen.info(describe());
       throw error;
     }
-    if (screen.format === "json") await writeJson({ callbackId: callback.id, accepted, ids }, screen);
-    else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);
+    const added = accepted - known;
+    const repeats = known === 0 ? "" : `, ${known} known already`;
+    if (screen.format === "json") await writeJson({ callbackId: callback.id, accepted: added, ids }, screen);
+    else if (screen.format !== "ndjson")
+      await screen.out(text`accepted ${count(added, "response")} for ${callback.name}${repeats}\n`);
   });
 }
 

@@ -1,7 +1,8 @@
-import { urlVariableOf } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
+import type { AcceptedCalls } from "../../../runs/accepted-before.js";
 import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
@@ -45,6 +46,20 @@ export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderO
 /** The warning is shown in every format, as these calls stay FAILED. */
 export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
   for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markAdvice([run], screen.renderOptions).hint}`);
+}
+
+/** They are FAILED, as a replay with `--to` marks nothing, so this one sends them. */
+export function warnOfAcceptedCalls(accepted: readonly AcceptedCalls[], screen: Screen): void {
+  const flags = screen.renderOptions.serviceFlags;
+  for (const { callback, runId, calls } of accepted) {
+    const ids = commandLine({ command: "runs show", operands: [runId], flags: ["--outcome", "accepted", "-o", "ndjson"] });
+    const mark = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
+    const [were, them, their] = calls === 1 ? ["was", "it", "its id"] : ["were", "them", "their ids"];
+    const what = `${count(calls, "call")} of ${callback.name} ${were} accepted by this URL in run ${runId}, which marks nothing`;
+    screen.info(
+      `warning: ${what}: the receiver gets ${them} again unless \`${mark}\` marks ${them} first; \`${ids}\` shows ${their}`,
+    );
+  }
 }
 
 const DONE_TEXT: Readonly<Record<RunKind, string>> = {
@@ -100,7 +115,8 @@ function unlisted(summary: RunSummary, options: RenderOptions): readonly Printab
 function doneCalls({ header, counts, service }: RunSummary): number {
   switch (header.kind) {
     case "replay":
-      return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.settled + service.cancelled);
+      if (service === null) return counts.accepted + counts.requested;
+      return counts.accepted + counts.requested - (service.failed + service.left + service.settled + service.cancelled);
     case "reconcile":
       return counts.seen + counts.accepted - counts.toMark;
     default:
