@@ -26,7 +26,8 @@ it("migrates and checks", async () => {
     stdout: "",
     stderr: `${name} has version ${LATEST_VERSION} already: nothing to do\n`,
   });
-  expect(await db("check")).toEqual({ code: 0, stdout: `ok: 0 callbacks, 0 calls, 0 attempts in ${name}\n`, stderr: "" });
+  // On a busy machine stderr says what is being checked.
+  expect(await db("check")).toMatchObject({ code: 0, stdout: `ok: 0 callbacks, 0 calls, 0 attempts in ${name}\n` });
   await query("INSERT INTO failure_counts VALUES (1, '503', 1)");
   expect(await db("check")).toMatchObject({
     code: 8,
