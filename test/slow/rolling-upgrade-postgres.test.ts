@@ -97,10 +97,11 @@ describe("beside a newer whcb with a compatible migration", () => {
       stderr: `${name} has version ${LATEST_VERSION + 1} already: nothing to do\n`,
     });
     expect(await whcb(["users", "add", "ada"], { WHCB_NEW_PASSWORD: "another horse staple" })).toMatchObject({ code: 0 });
+    // On a busy machine stderr also says what is being checked.
     expect(await whcb(["db", "check"])).toEqual({
       code: 0,
       stdout: `ok: 0 callbacks, 0 calls, 0 attempts in ${name}\n`,
-      stderr: "a newer whcb has migrated it: its schema, and what that added, weren't checked\n",
+      stderr: expect.stringContaining("a newer whcb has migrated it: its schema, and what that added, weren't checked\n"),
     });
     expect(await whcb(["db", "erase", "--sender", "+61491570156", "--dry-run"])).toEqual(tooNew);
     await (await home.serve()).stop();
