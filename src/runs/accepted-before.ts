@@ -20,11 +20,14 @@ export async function findAccepted(
   const found: AcceptedCalls[] = [];
   for (const { runId, options, toHash, counts } of await listRuns(deps)) {
     if (options === null || options.to === null || options.mark || counts.accepted === 0) continue;
-    for (const group of groups) {
+    const sentThere: ReplayPlan["groups"][number][] = [];
+    for (const group of groups)
+      if (await isRecorded(group.callback.url, { url: options.to, urlHash: toHash }, deps)) sentThere.push(group);
+    if (sentThere.length === 0) continue;
+    const run = await readRun(deps, runId);
+    const accepted = new Set(run.calls.flatMap((call) => (call.state === "accepted" ? callKey(call.callbackId, call.id) : [])));
+    for (const group of sentThere) {
       const { callback } = group;
-      if (!(await isRecorded(callback.url, { url: options.to, urlHash: toHash }, deps))) continue;
-      const run = await readRun(deps, runId);
-      const accepted = new Set(run.calls.flatMap((call) => (call.state === "accepted" ? callKey(call.callbackId, call.id) : [])));
       let calls = 0;
       for await (const id of callIds(group)) if (accepted.has(callKey(callback.id, id))) calls++;
       if (calls > 0) found.push({ callback, runId, calls });
