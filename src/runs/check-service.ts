@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.js";
 import { commandLine, shellQuote } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
+import { compareDatabase } from "./journal/other-runs.js";
 import type { RunHeader } from "./journal/run-step.js";
 import { nullIfGone } from "./plan/call-scope.js";
 
@@ -8,16 +9,13 @@ import { nullIfGone } from "./plan/call-scope.js";
  * A profile's service may come back on another port, or as a file, and another service may be where it was. That one has none of the
  * callbacks: they must not pass for deleted. Throws `config`.
  */
-export async function checkService(
-  { runId, service, profile, callbacks, databaseId }: RunHeader,
-  client: Client,
-  ownProfile: string,
-): Promise<void> {
+export async function checkService(run: RunHeader, client: Client, ownProfile: string): Promise<void> {
+  const { runId, service, profile, callbacks } = run;
   const isSameName = service === client.name;
   const isSameProfile = profile === ownProfile;
   const isThere = await hasOneOf(callbacks, client);
   // A database may be served at several addresses.
-  const isSameDatabase = databaseId !== undefined && databaseId === client.databaseId();
+  const isSameDatabase = compareDatabase(run, client) === "same";
   if ((isSameName || isSameProfile || isSameDatabase) && isThere) return;
   if (isSameName || isSameDatabase) {
     const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };

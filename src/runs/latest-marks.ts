@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import { hasOneOf } from "./check-service.js";
-import { isMarkFailed, undoneBy } from "./journal/other-runs.js";
+import { compareDatabase, isMarkFailed, undoneBy } from "./journal/other-runs.js";
 import type { RunCall } from "./journal/run-state.js";
 import { listWantedRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
 import type { RunDeps, RunFolder } from "./run-deps.js";
@@ -24,7 +24,7 @@ export async function latestRunToUndo(
     const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
     if (!isOfMarks || passed.has(runId) || undone.has(runId) || !isOfService(run, client)) continue;
     // Nothing can be taken back in a callback that was deleted. A service without a database's id may be another one at the same URL.
-    const isKnown = run.databaseId === client.databaseId() || state === "discarded";
+    const isKnown = compareDatabase(run, client) === "same" || state === "discarded";
     if (isKnown && !(await hasOneOf(run.callbacks, client))) continue;
     if (counts.marked > 0 || state === "unfinished" || state === "running") return run;
     const { hasLateRequest, maybeMarked } = await readRun(deps, runId);
@@ -36,9 +36,9 @@ export async function latestRunToUndo(
 }
 
 /** A database may be served under several names. */
-function isOfService({ service, databaseId }: RunOverview, client: Client): boolean {
-  const current = client.databaseId();
-  return databaseId === undefined || current === null ? service === client.name : databaseId === current;
+function isOfService(run: RunOverview, client: Client): boolean {
+  const database = compareDatabase(run, client);
+  return database === "unknown" ? run.service === client.name : database === "same";
 }
 
 async function hasSuccessful(calls: readonly RunCall[], client: Client): Promise<boolean> {

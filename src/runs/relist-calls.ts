@@ -23,7 +23,7 @@ export async function relistAndSend(
   const file = await SnapshotFile.open(deps.runsDirectory, `${runId}-again`, options);
   try {
     // If nothing is sent, it doesn't matter that the journal of another run can't be read.
-    const arrived = await ArrivedCalls.read({ runId, mark: options.mark && callbacks.length > 0 }, deps);
+    const arrived = await ArrivedCalls.read({ runId, mark: options.mark && callbacks.length > 0 }, callbacks, deps);
     const drafts: GroupDraft[] = [];
     for (const callback of callbacks) {
       const draft = new GroupDraft(callback, file, deps);

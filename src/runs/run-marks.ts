@@ -5,7 +5,7 @@ import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
 import { checkService } from "./check-service.js";
-import { callKey, isOtherDatabase, undoneBy } from "./journal/other-runs.js";
+import { callKey, compareDatabase, madeElsewhere, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -131,8 +131,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", message, advise`${show} lists its calls${seen}`);
   }
   await checkService(run, deps.client, deps.profile);
-  if (isOtherDatabase(run, deps.client)) {
-    throw new WhcbError("config", `run ${run.runId} was made with another database, which was at ${run.service} then`, {
+  if (compareDatabase(run, deps.client) === "other") {
+    throw new WhcbError("config", `run ${run.runId} was ${madeElsewhere(run)}`, {
       hint: "`whcb mark-failed` with ids marks single calls",
     });
   }

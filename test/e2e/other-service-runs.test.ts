@@ -3,14 +3,19 @@ import { once } from "node:events";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ServiceTarget } from "../../src/cli/cli-deps.js";
+import { WhcbError } from "../../src/domain/errors.js";
+import { openHttpClient } from "../../src/main/open-http-client.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import type { IoOptions } from "../support/cli/cli-streams.js";
+import type { CliResult } from "../support/cli/run-cli.js";
 import { serveHere } from "../support/process/serve-here.js";
 import { userEnv } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
 import { Home } from "../support/process/whcb-process.js";
-import { countingEndpoint } from "../support/replay/replay-desk.js";
-import { OUTAGE_SERVICE, replayOutage, works } from "../support/replay/replay-outage.js";
+import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+import { OUTAGE_SERVICE, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
 /** Everything is real here as well, but runs in this process. */
@@ -80,21 +85,21 @@ it.each([
     await rehearsal.stop();
     await serveHere(home, [...OUTAGE_SERVICE, ...at]);
 
-    const other = `run ${run} was made with another database, which was at ${first.url} then`;
-    const asked = `The run was made with another database, which was at ${first.url} then.\n`;
+    const madeElsewhere = `made with another database, which was at ${first.url} then`;
     if (kind === "replay") {
       expect(await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
         stderr: "dry run: nothing was sent\n",
       });
-      expect(await machine.whcb(["replay", "--resume", run])).toMatchObject({ code: 2, stderr: expect.stringContaining(asked) });
+      const asking = await machine.whcb(["replay", "--resume", run], { canAsk: true, stdin: "n\n" });
+      expect(asking.stderr.replace(/\s+/g, " ")).toContain(`The run was ${madeElsewhere}. `);
       expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining(`error: the latest unfinished ${other.replace(`${run} `, "")}\n`),
+        stderr: expect.stringContaining(`error: the latest unfinished run was ${madeElsewhere}\n`),
       });
     } else
       expect(await machine.whcb(["mark-failed", "--undo", run, "--yes"])).toMatchObject({
         code: 4,
-        stderr: expect.stringContaining(other),
+        stderr: expect.stringContaining(`run ${run} was ${madeElsewhere}`),
       });
     expect(await outage.failedIds()).toHaveLength(3);
   } finally {
@@ -197,6 +202,89 @@ it("a rehearsal whose service's port leads to another database meanwhile stops, 
     await mine.close();
     await outage.close();
   }
+});
+
+describe("a database and a copy of it that are at one address in turn", () => {
+  let outage: ReplayOutage;
+  let port: Awaited<ReturnType<typeof forwardedPort>>;
+  let original: string;
+  let copy: string;
+  let mine: CountingEndpoint;
+  const network = ["--allow-network", "127.0.0.0/8"];
+  const replay = ["replay", "demo", "--failed", ...network];
+
+  beforeEach(async () => {
+    const serving = await serveHere(home, OUTAGE_SERVICE);
+    outage = await replayOutage(home, 3, undefined, { isServed: true });
+    const path = home.path("copy.db");
+    await works(home, ["db", "backup", path, "--db", home.path("x.db")]);
+    copyFileSync(home.path("x.db.key"), `${path}.key`);
+    [original, copy] = [serving.url, (await serveHere(home, [...OUTAGE_SERVICE, "--db", path])).url];
+    mine = await countingEndpoint();
+    port = await forwardedPort();
+  });
+
+  afterEach(async () => {
+    port.close();
+    await mine.close();
+    await outage.close();
+  });
+
+  const whcbAt = (url: string, args: readonly string[], io: IoOptions = {}, by = machine): Promise<CliResult> => {
+    port.leadTo(url);
+    return by.whcb(args, { ...io, env: { ...userEnv(home), WHCB_URL: port.url } });
+  };
+
+  /** The run can't mark what it has to. Returns its id. */
+  async function unmarkedAt(url: string, args: readonly string[], io: IoOptions = {}): Promise<string> {
+    const openClient = async (target: ServiceTarget) => {
+      if (target.kind !== "http") throw new Error("A test of services.");
+      const markCalls = () => Promise.reject(new WhcbError("unavailable", "503"));
+      return { ...(await openHttpClient(target, {})), markCalls };
+    };
+    const failing = new CliMachine({ openClient }, home.paths);
+    const { code, stdout } = await whcbAt(url, [...args, "--yes", "-o", "json"], io, failing);
+    expect(code).toBe(5);
+    return JSON.parse(stdout).runId;
+  }
+
+  /** The copy's callback gets the URL that no other one has. */
+  async function rehearseAtMine(): Promise<void> {
+    expect(await whcbAt(copy, ["callbacks", "update", "demo", "--url", mine.url])).toMatchObject({ code: 0 });
+  }
+
+  const timesReceived = (): readonly number[] =>
+    outage.callIds.map((call) => outage.received().filter((id) => id === call).length);
+
+  it("what a rehearsal's own endpoint has accepted, but the run hasn't marked, has arrived nowhere else, and isn't marked there", async () => {
+    await rehearseAtMine();
+    const run = await unmarkedAt(copy, replay);
+    const resume = ["replay", "--resume", run, ...network];
+    const error = `error: run ${run} was made with another database, which was at ${port.url} then
+hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 --service ${port.url}\` asks; \`whcb runs discard ${run} --service ${port.url}\` gives it up\n`;
+
+    expect((await whcbAt(original, ["status"])).stderr).not.toContain(run);
+    for (const yes of [[], ["--yes"]])
+      expect(await whcbAt(original, [...resume, ...yes])).toEqual({ code: 4, stdout: "", stderr: error });
+    const { stderr } = await whcbAt(original, resume, { canAsk: true, stdin: "n\n" });
+    expect(stderr.replace(/\s+/g, " ")).toContain(`The run was made with another database, which was at ${port.url} then.`);
+    expect([await outage.failedIds(), outage.received()]).toEqual([expect.objectContaining({ length: 3 }), []]);
+
+    const replayed = await whcbAt(original, [...replay, "--yes"]);
+    expect(replayed).toMatchObject({ code: 0, stderr: expect.not.stringContaining(run) });
+    expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 1, 1]]);
+  });
+
+  it("what has arrived before a backup was restored isn't sent again, and is marked after a question", async () => {
+    const run = await unmarkedAt(original, replay);
+    expect(timesReceived()).toEqual([1, 1, 1]);
+    const reason = `3 calls not sent: they have arrived, but run ${run}, made with another database, which was at ${port.url} then, hasn't marked them`;
+    expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
+    const resume = ["replay", "--resume", run, ...network];
+    expect(await whcbAt(copy, resume, { canAsk: true, stdin: "y\n" })).toMatchObject({ code: 0 });
+    expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ stderr: expect.stringContaining("nothing to replay") });
+    expect(timesReceived()).toEqual([1, 1, 1]);
+  });
 });
 
 /** Its clients don't see where their connections lead to, as with `ssh -L`. */

@@ -1,7 +1,7 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
-import { isOtherDatabase } from "../../runs/journal/other-runs.js";
+import { compareDatabase } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
@@ -59,7 +59,7 @@ export function latestOwnRun(session: Session, folder: RunFolder): Promise<RunOv
 
 function isOwnRun(run: RunOverview, session: Session): boolean {
   const { client } = session;
-  return run.profile === profileOf(session) && run.service === client.name && !isOtherDatabase(run, client);
+  return run.profile === profileOf(session) && run.service === client.name && compareDatabase(run, client) !== "other";
 }
 
 const SAMPLE_SIZE = 10;

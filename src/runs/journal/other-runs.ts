@@ -1,10 +1,11 @@
 /** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
-import type { Client } from "../../client/client.js";
+import type { Client, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
 import { placeOf } from "../run-options.js";
+import { isRecorded } from "./recorded-url.js";
 import { hasArrived } from "./run-counts.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -22,6 +23,8 @@ interface Unmarked {
   readonly header: RunHeader;
   /** Accepted calls have arrived; of seen ones, a list said so. */
   readonly as: "accepted" | "seen";
+  /** The run was made with another database, whose callback had the same URL. */
+  readonly isOfOther: boolean;
 }
 
 export interface UnmarkedRun extends Unmarked {
@@ -38,29 +41,30 @@ export class ArrivedCalls {
 
   /**
    * A `sender` that marks nothing leaves none out, and one that has a list itself leaves out none that is seen. Throws `malformed` if a
-   * journal that may have such calls is damaged.
+   * journal that may have such calls of these callbacks is damaged.
    */
   static async read(
     sender: { readonly runId: string; readonly mark: boolean; readonly hasList?: boolean },
+    callbacks: readonly ListedCallback[],
     deps: RunDeps,
   ): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
-    // The service may have had another name then, and the endpoint of a copy's callback is the same one.
-    const isRehearsal = (header: RunHeader): boolean =>
-      (header.options?.to ?? null) !== null && isOtherDatabase(header, deps.client);
-    const isWanted = (header: RunHeader): boolean =>
-      header.runId !== sender.runId && header.options?.mark === true && !isRehearsal(header);
+    const urls = new Map(callbacks.map(({ id, url }) => [id, url]));
+    const isWanted = async (header: RunHeader): Promise<boolean> =>
+      header.runId !== sender.runId && header.options?.mark === true && (await reachedCallbacks(header, urls, deps)).size > 0;
     let findMarker: FindMarker | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
       const { header } = state;
-      const runs = { accepted: { header, as: "accepted" }, seen: { header, as: "seen" } } as const;
+      const isOfOther = compareDatabase(header, deps.client) === "other";
+      const runs = { accepted: { header, as: "accepted", isOfOther }, seen: { header, as: "seen", isOfOther } } as const;
+      const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
       hasNewerList ??= await readNewerListCheck(deps);
       for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
         const key = callKey(callbackId, id);
-        if (!hasArrived(as) || !needsMark || findMarker(key, at, header) !== null) continue;
+        if (!reached.has(callbackId) || !hasArrived(as) || !needsMark || findMarker(key, at, header) !== null) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
         arrived.#runs.set(key, runs[as]);
       }
@@ -87,17 +91,48 @@ export class ArrivedCalls {
   }
 }
 
-/** A copy has the callbacks too. Returns false if either service doesn't say which database it has, or no callback was read from this one. */
-export function isOtherDatabase({ databaseId }: RunHeader, client: Client): boolean {
+/**
+ * Tells whether the run was made with the client's database. A copy of it has the same callbacks and calls, and may be at the same address. It is
+ * unknown if either service doesn't say which database it has, or no callback was read from this one.
+ */
+export function compareDatabase({ databaseId }: RunHeader, client: Pick<Client, "databaseId">): "same" | "other" | "unknown" {
   const current = client.databaseId();
-  return databaseId !== undefined && current !== null && databaseId !== current;
+  if (databaseId === undefined || current === null) return "unknown";
+  return databaseId === current ? "same" : "other";
+}
+
+/**
+ * Returns those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their present URLs by id. On another
+ * database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
+ */
+async function reachedCallbacks(
+  header: RunHeader,
+  urls: ReadonlyMap<string, string>,
+  deps: RunDeps,
+): Promise<ReadonlySet<string>> {
+  const isOfOther = compareDatabase(header, deps.client) === "other";
+  const to = header.options?.to ?? null;
+  const reached = new Set<string>();
+  for (const callback of header.callbacks) {
+    const url = urls.get(callback.id);
+    if (url === undefined) continue;
+    const sentTo = to === null ? callback : { url: to, urlHash: header.toHash };
+    if (!isOfOther || (await isRecorded(url, sentTo, deps))) reached.add(callback.id);
+  }
+  return reached;
 }
 
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
-export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
+export function describeUnmarked({ header, as, isOfOther, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
   const reason = as === "accepted" ? `${have} arrived${placeOf(header.options)}` : `your list said that ${were} received`;
-  return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
+  const run = `run ${header.runId}${isOfOther ? `, ${madeElsewhere(header)},` : ""}`;
+  return `${count(calls, "call")} not sent: ${reason}, but ${run} hasn't marked ${them}`;
+}
+
+/** Returns a text about a run that was made with another database. */
+export function madeElsewhere({ service }: RunHeader): string {
+  return `made with another database, which was at ${service} then`;
 }
 
 /** Returns a mark of the call with this key since `instant`, a time of the run `other`; or null if there is none. */

@@ -104,14 +104,14 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
  */
 export async function* readUnmarkedRuns(
   runsDirectory: string,
-  isWanted: (header: RunHeader) => boolean,
+  isWanted: (header: RunHeader) => Promise<boolean>,
 ): AsyncGenerator<RunState> {
   for (const runId of await runIds(runsDirectory)) {
     const { header, last } = await readEnds(journalPath(runsDirectory, runId));
     const isDone = last?.step === "discarded" || (last?.step === "ended" && last.counts.toMark === 0);
-    if (isDone || (header !== null && !isWanted(header))) continue;
+    if (isDone || (header !== null && !(await isWanted(header)))) continue;
     const { state, hasSession } = await readSteps(runsDirectory, runId);
-    if (state !== null && hasSession && isWanted(state.header) && state.counts().toMark > 0) yield state;
+    if (state !== null && hasSession && (await isWanted(state.header)) && state.counts().toMark > 0) yield state;
   }
 }
 

@@ -63,7 +63,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const { callback, seen, timezone, country, sendAmbiguous } = request;
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
-  const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, deps);
+  const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, [callback], deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const total = await countCalls(deps.client, callback.id);

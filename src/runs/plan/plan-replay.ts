@@ -26,7 +26,7 @@ export interface ReplayScope extends CallScope, BodyOptions {
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
-  const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, deps);
+  const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, callbacks, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { notFailed: 0, skippedRetrying: 0 };
   const answer = "filter" in scope.calls ? scope.calls.filter.answer : undefined;

@@ -5,7 +5,7 @@ import { HOUR_MS, spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { isMasked, maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
-import { isOtherDatabase } from "../../../runs/journal/other-runs.js";
+import { compareDatabase, madeElsewhere } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { countOpenCalls, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -18,6 +18,7 @@ import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/deliver
 import type { Invocation } from "../../args/command-spec.js";
 import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
 import { pauseText } from "../../output/outage-text.js";
+import { canAsk } from "../../output/questions.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
 import { commandOnRun, resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
@@ -43,10 +44,10 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       return;
     }
     const isElsewhere = run.service !== session.client.name;
-    const isOther = isOtherDatabase(run, session.client);
+    const isOther = compareDatabase(run, session.client) === "other";
     if (wanted === null && (isElsewhere || isOther || run.kind !== "replay")) {
-      const place = isElsewhere ? run.service : `another database, which was at ${run.service} then`;
-      const what = isElsewhere || isOther ? `was made with ${place}` : `is a ${run.kind}`;
+      const made = isElsewhere ? `made with ${run.service}` : madeElsewhere(run);
+      const what = isElsewhere || isOther ? `was ${made}` : `is a ${run.kind}`;
       const resume = { command: resumeCommand(run, screen.renderOptions), when: "to finish it" };
       const discard = { command: commandOnRun("runs discard", run, screen.renderOptions), when: "to give it up" };
       throw new WhcbError("usage", `the latest unfinished run ${what}`, advise`${resume} finishes it, ${discard} gives it up`);
@@ -140,7 +141,10 @@ interface ResumedTarget {
 /** A service may remove settled calls, and a sender use their ids again. */
 const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
-/** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
+/**
+ * The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids.
+ * Throws `config` if the run was made with another database and nobody can be asked, or is to be.
+ */
 async function confirmChanged(
   run: RunOverview,
   delivery: DeliverySettings,
@@ -162,7 +166,14 @@ async function confirmChanged(
     const isSame = target.renamed === null && target.key === target.keyBefore;
     if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
-  const isOther = !isElsewhere && isOtherDatabase(run, runDeps.client);
+  const isOther = compareDatabase(run, runDeps.client) === "other";
+  if (isOther && (invocation.values.yes || !canAsk(invocation))) {
+    const { renderOptions } = invocation.screen;
+    const resume = { command: resumeCommand(run, renderOptions), when: "on a terminal, where it asks" };
+    const discard = { command: commandOnRun("runs discard", run, renderOptions), when: "to give it up" };
+    const message = `run ${run.runId} was ${madeElsewhere(run)}`;
+    throw new WhcbError("config", message, advise`on a terminal, ${resume} asks; ${discard} gives it up`);
+  }
   const { bodyNames: namesBefore = DEFAULT_BODY_NAMES } = options ?? {};
   const hasOtherNames = options !== null && !options.viaService && delivery.bodyNames !== namesBefore;
   const ageMs = invocation.deps.clock.now() - run.lastAt;
@@ -175,7 +186,7 @@ async function confirmChanged(
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
   const description = [
     ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
-    ...(isOther ? [`The run was made with another database, which was at ${service} then.`] : []),
+    ...(isOther ? [`The run was ${madeElsewhere(run)}.`] : []),
     ...(isOld
       ? [
           `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,
