@@ -285,6 +285,36 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
     expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ stderr: expect.stringContaining("nothing to replay") });
     expect(timesReceived()).toEqual([1, 1, 1]);
   });
+
+  it("what is marked FAILED on the copy isn't sent again by the other one", async () => {
+    const run = await unmarkedAt(original, replay);
+    await whcbAt(copy, ["mark-success", "demo", "--failed", "--yes"]);
+    await whcbAt(copy, ["mark-failed", "demo", "--success", "--yes"]);
+    const reason = `3 calls not sent: they have arrived, but run ${run} hasn't marked them`;
+    expect(await whcbAt(original, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
+    expect(await whcbAt(original, ["replay", "--resume", run, "--yes", ...network])).toMatchObject({ code: 0 });
+    expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 1, 1]]);
+  });
+
+  it("a list that is compared on the copy replaces none of the other one", async () => {
+    const reconcile = ["reconcile", "demo", "--seen", "-", ...network];
+    const listOf = (ids: readonly string[]) => ({ stdin: ["webhook-id", ...ids].join("\n") });
+    const run = await unmarkedAt(original, reconcile, listOf(outage.callIds.slice(1)));
+    await rehearseAtMine();
+    expect(await whcbAt(copy, [...reconcile, "--yes"], listOf(outage.callIds.slice(0, 1)))).toMatchObject({ code: 0 });
+    expect(mine.received).toHaveLength(2);
+    const reason = `2 calls not sent: your list said that they were received, but run ${run} hasn't marked them`;
+    expect(await whcbAt(original, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
+    expect(await whcbAt(original, ["replay", "--resume", run, "--yes", ...network])).toMatchObject({ code: 0 });
+    expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 0, 0]]);
+  });
+
+  it("an undo takes back what only a run on the copy has marked since", async () => {
+    const marked = await whcbAt(original, ["mark-success", "demo", "--failed", "--yes", "-o", "json"]);
+    await whcbAt(copy, ["mark-success", "demo", "--failed", "--yes"]);
+    expect(await whcbAt(original, ["undo", JSON.parse(marked.stdout).runId, "--yes"])).toMatchObject({ code: 0 });
+    expect(await outage.failedIds()).toHaveLength(3);
+  });
 });
 
 /** Its clients don't see where their connections lead to, as with `ssh -L`. */

@@ -135,6 +135,11 @@ export function madeElsewhere({ service }: RunHeader): string {
   return `made with another database, which was at ${service} then`;
 }
 
+/** Of the runs in the folder, those that were made with another database than the client's don't count. */
+interface OwnFolder extends RunFolder {
+  readonly client: Pick<Client, "databaseId">;
+}
+
 /** Returns a mark of the call with this key since `instant`, a time of the run `other`; or null if there is none. */
 export type FindMarker = (key: string, instant: number, other: RunDates) => Mark | null;
 
@@ -154,22 +159,25 @@ interface Mark {
 
 /**
  * Reads the marks of the wanted runs of this data folder, and those that may have been executed. Those of a run whose undo was asked for don't
- * count. The service's name isn't compared, as it may
- * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
- * Without `keyOf`, equal ids are the same call.
+ * count, nor do those on another database. The service's name isn't compared, as it may be written in several ways. Journals that can't be read
+ * are left out, or throw `malformed` if they may be of a run that `mustRead` names. Without `keyOf`, equal ids are the same call.
  */
 export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
-  folder: RunFolder,
+  deps: OwnFolder,
   { mustRead, keyOf = callKey, mustHaveEnded = false }: MarkReading = {},
 ): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
-  const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
+  const isOfThis = (run: RunHeader): boolean => compareDatabase(run, deps.client) !== "other";
+  const runs =
+    mustRead === undefined
+      ? (await listRuns(deps)).filter(isOfThis)
+      : await listWantedRuns(deps, (header) => isOfThis(header) && mustRead(header));
   const undone = new Set(runs.map(undoneBy));
   for (const overview of runs) {
     const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
     if (!mayHaveMarked || undone.has(overview.runId) || !isWanted(overview)) continue;
-    const run = await readRun(folder, overview.runId);
+    const run = await readRun(deps, overview.runId);
     const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isMaybe: false }));
     const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
     for (const { callbackId, id, at, isMaybe } of [...marked, ...maybe]) {
@@ -210,9 +218,14 @@ export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }
 
-/** Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A discarded run has none. */
-export async function readNewerListCheck(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const lists = (await listRuns(folder)).filter(({ kind, state }) => kind === "reconcile" && state !== "discarded");
+/**
+ * Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A discarded run has none, nor
+ * has one of another database.
+ */
+export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
+  const lists = (await listRuns(deps)).filter(
+    (run) => run.kind === "reconcile" && run.state !== "discarded" && compareDatabase(run, deps.client) !== "other",
+  );
   return (callbackId, run) =>
     lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
 }

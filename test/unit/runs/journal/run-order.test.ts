@@ -35,7 +35,12 @@ it("a later reconcile has the newer list, though the service's clock was set bac
   const earlier = aReconcile({ ...EARLIEST, serviceStartedAt: LATEST.startedAt });
   const later = aReconcile({ ...LATEST, serviceStartedAt: EARLIEST.startedAt });
   for (const header of [earlier, later]) writeRun(runsDirectory, header);
-  const hasNewerList = await readNewerListCheck({ runsDirectory, clock: systemClock, lockFile });
+  const hasNewerList = await readNewerListCheck({
+    runsDirectory,
+    clock: systemClock,
+    lockFile,
+    client: { databaseId: () => null },
+  });
   expect([hasNewerList("demo", earlier), hasNewerList("demo", later), hasNewerList("other", earlier)]).toEqual([
     true,
     false,
