@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.js";
 import { commandLine, shellQuote } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
-import { compareDatabase } from "./journal/other-runs.js";
+import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
 import type { RunHeader } from "./journal/run-step.js";
 import { nullIfGone } from "./plan/call-scope.js";
 
@@ -29,6 +29,14 @@ export async function checkService(run: RunHeader, client: Client, ownProfile: s
   const elsewhere = isSameProfile ? `; ${client.name} has none of its callbacks` : "";
   throw new WhcbError("config", `run ${runId} was made with ${service} (profile ${profile})${elsewhere}`, {
     hint: `Add \`${flag.map(shellQuote).join(" ")}\`.`,
+  });
+}
+
+/** Throws `config` if the run was made with another database: its marks can't be taken back on this one. */
+export function requireMarkedHere(run: RunHeader, client: Client): void {
+  if (compareDatabase(run, client) !== "other") return;
+  throw new WhcbError("config", `run ${run.runId} was ${madeElsewhere(run)}`, {
+    hint: "`whcb mark-failed` with ids marks single calls",
   });
 }
 

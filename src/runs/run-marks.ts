@@ -4,8 +4,8 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
-import { checkService } from "./check-service.js";
-import { callKey, compareDatabase, madeElsewhere, undoneBy } from "./journal/other-runs.js";
+import { checkService, requireMarkedHere } from "./check-service.js";
+import { callKey, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -131,11 +131,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", message, advise`${show} lists its calls${seen}`);
   }
   await checkService(run, deps.client, deps.profile);
-  if (compareDatabase(run, deps.client) === "other") {
-    throw new WhcbError("config", `run ${run.runId} was ${madeElsewhere(run)}`, {
-      hint: "`whcb mark-failed` with ids marks single calls",
-    });
-  }
+  requireMarkedHere(run, deps.client);
   // Another run may have marked the calls since. What an undo has left may be that of a run that was wrong, too.
   const undo = (await listRuns(deps)).find((other) => {
     const { planned, marked, skipped } = other.counts;

@@ -268,6 +268,9 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
       expect(await whcbAt(original, [...resume, ...yes])).toEqual({ code: 4, stdout: "", stderr: error });
     const { stderr } = await whcbAt(original, resume, { canAsk: true, stdin: "n\n" });
     expect(stderr.replace(/\s+/g, " ")).toContain(`The run was made with another database, which was at ${port.url} then.`);
+    expect((await machine.whcb(["runs", "discard", run])).stderr).toContain(
+      `\`whcb replay --resume ${run} --service ${port.url}\` marks them`,
+    );
     expect([await outage.failedIds(), outage.received()]).toEqual([expect.objectContaining({ length: 3 }), []]);
 
     const replayed = await whcbAt(original, [...replay, "--yes"]);
@@ -309,10 +312,20 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
     expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 0, 0]]);
   });
 
-  it("an undo takes back what only a run on the copy has marked since", async () => {
-    const marked = await whcbAt(original, ["mark-success", "demo", "--failed", "--yes", "-o", "json"]);
-    await whcbAt(copy, ["mark-success", "demo", "--failed", "--yes"]);
-    expect(await whcbAt(original, ["undo", JSON.parse(marked.stdout).runId, "--yes"])).toMatchObject({ code: 0 });
+  it("an undo takes back what only a run on the copy has marked since, and advises nothing of the copy's runs", async () => {
+    const markedRun = async (url: string, command: string, from: string): Promise<string> => {
+      const { stdout } = await whcbAt(url, [command, "demo", from, "--yes", "-o", "json"]);
+      return JSON.parse(stdout).runId;
+    };
+    const run = await markedRun(original, "mark-success", "--failed");
+    await markedRun(copy, "mark-success", "--failed");
+    const failed = await markedRun(copy, "mark-failed", "--success");
+    expect(await whcbAt(original, ["undo", failed, "--yes"])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: `error: run ${failed} was made with another database, which was at ${port.url} then\nhint: \`whcb mark-failed\` with ids marks single calls\n`,
+    });
+    expect(await whcbAt(original, ["undo", run, "--yes"])).toMatchObject({ code: 0 });
     expect(await outage.failedIds()).toHaveLength(3);
   });
 });

@@ -1,6 +1,7 @@
 import { commandLine, withFlags } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
+import { requireMarkedHere } from "../../../runs/check-service.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { latestRunToUndo } from "../../../runs/latest-marks.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
@@ -126,6 +127,8 @@ async function undoRun(
   const run = await readRun(runFolder(deps), undone);
   const instead = run.kind === "mark-failed" ? undoCommand({ header: run, counts: run.counts }, screen.renderOptions) : null;
   if (instead !== null) {
+    await session.client.verify();
+    requireMarkedHere(run, session.client);
     const message = `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`;
     const again = { command: instead, when: "if your receiver has the calls" };
     throw new WhcbError("usage", message, advise`if your receiver has the calls, ${again} marks them SUCCESS again`);

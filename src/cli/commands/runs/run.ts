@@ -48,7 +48,10 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
     const sent = isSentElsewhere(run) ? "to the callback's own URL" : "a second time";
     const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived${placeOf(run.options)}; the next replay sends ${itOrThem(accepted)} ${sent}`;
     const seen = `not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}`;
-    const instead = `\`${resumeCommand(run, screen.renderOptions)}\` marks ${itOrThem(toMark)}`;
+    // Only such a run isn't a profile's.
+    const options =
+      run.profile === run.service ? { ...screen.renderOptions, serviceFlags: ["--service", run.service] } : screen.renderOptions;
+    const instead = `\`${resumeCommand(run, options)}\` marks ${itOrThem(toMark)}`;
     const lines = [
       ...(accepted > 0 ? [arrived] : []),
       ...(seenToMark > 0 ? [seen] : []),
