@@ -194,6 +194,7 @@ describe("serve", () => {
     "whcb.example.com",
     "ftp://whcb.example.com",
     "https://whcb.example.com/below",
+    "https:///whcb.example.com",
     "https://ada:secret@whcb.example.com",
   ])("rejects %s as --public-url, since links begin with it", async (url) => {
     const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--public-url", url]);
