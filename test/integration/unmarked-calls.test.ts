@@ -18,6 +18,8 @@ const DEMO = "528F17736481BA9A";
 let machine: CliMachine;
 let endpointStatus: number;
 let marksAreAllowed: boolean;
+/** A mark that isn't allowed is answered with it. */
+let markStatus: number;
 let calls: PlatformCall[];
 let demo: PlatformCallback & { url: string };
 let endpoint: CountingEndpoint;
@@ -30,6 +32,7 @@ beforeEach(async () => {
   machine = new CliMachine({ isServedHere: async () => true });
   endpointStatus = 200;
   marksAreAllowed = true;
+  markStatus = 403;
   isOtherService = false;
   calls = platformCalls(6);
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
@@ -40,7 +43,7 @@ beforeEach(async () => {
     instead: ({ method, path }) => {
       if (isOtherService && path.includes(DEMO)) return { status: 404, body: '{"errorDetail":"no such callback"}' };
       if (isOtherService) return { status: 200, body: '{"status":"No records found"}' };
-      return method === "PUT" && !marksAreAllowed ? { status: 403, body: '{"errorDetail":"no"}' } : null;
+      return method === "PUT" && !marksAreAllowed ? { status: markStatus, body: '{"errorDetail":"no"}' } : null;
     },
   });
   listening = await platform.listen();
@@ -125,6 +128,26 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0 });
   expect(await whcb(["replay", "--resume", first])).toMatchObject({ code: 0 });
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
+});
+
+it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {
+  const seen = `${calls[0]?.id}\n`;
+  const asked = async () => {
+    marksAreAllowed = false;
+    await whcb(["reconcile", "demo", "--seen", "-", "--yes"], seen);
+    marksAreAllowed = true;
+    demo.url += "x";
+    const { stderr } = await whcb(["replay", "--resume", await latestRun()]);
+    return stderr.slice(stderr.indexOf("not marked yet")).split("\n").slice(0, -3);
+  };
+  const fromList = "not marked yet: 1 call that your list said was received";
+  expect(await asked()).toEqual([fromList, "Mark SUCCESS what your list had and send the rest of the run there?"]);
+  markStatus = 400;
+  expect(await asked()).toEqual([
+    "not marked yet: 5 calls that the URL before accepted",
+    fromList,
+    "Finish the run all the same?",
+  ]);
 });
 
 it("a reconcile marks those of its list, leaves out the others, and its balance adds up", async () => {
