@@ -161,11 +161,6 @@ export function maskQuery(path: string): string {
   return maskPath(path, (text) => text).replace(/([?&][^=&?]*)=[^&]*/g, "$1=••••");
 }
 
-/** Masks as journals of 0.1.0 are masked. */
-export function maskUserinfo(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//••••@");
-}
-
 interface Span {
   readonly start: number;
   readonly end: number;

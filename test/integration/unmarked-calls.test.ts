@@ -194,16 +194,17 @@ it("a replay warns of what the callback's new URL has accepted with --to, and sh
   calls.push(...platformCalls(8).slice(6));
   const isWarned = async () => (await whcb(["replay", "demo", "--failed", "--dry-run"])).stderr.includes("warning");
   expect(await isWarned()).toBe(false);
-  demo.url = other.url;
-  expect((await whcb(["replay", "demo", "--failed", "--dry-run", "-o", "json"])).stderr).toBe(
-    `warning: 6 calls of demo were accepted by this URL in run ${run}, which marks nothing: the receiver gets them again unless \`whcb mark-success demo --service ${listening.url}\` marks them first; \`whcb runs show ${run} --outcome accepted -o ndjson\` shows their ids\n`,
-  );
+  demo.url = other.url.replace("http", "HTTP");
+  const warning = `warning: 6 calls of demo were accepted by this URL in run ${run}, which marks nothing: the receiver gets them again unless \`whcb mark-success demo --file FILE --service ${listening.url}\` marks them first; for the file, \`whcb runs show ${run} --outcome accepted -o ndjson\` shows their ids\n`;
+  expect((await whcb(["replay", "demo", "--failed", "--dry-run", "-o", "json"])).stderr).toBe(warning);
+  expect((await whcb(["reconcile", "demo", "--seen", "-", "--dry-run"], `${calls[6]?.id}\n`)).stderr).toContain(warning);
   const { stdout } = await whcb(["runs", "show", run, "--outcome", "accepted", "-o", "ndjson"]);
   const accepted = stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line).id);
-  expect(await whcb(["mark-success", "demo", ...accepted, "--yes"])).toMatchObject({ code: 0 });
+  writeFileSync(machine.path("accepted"), `${accepted.join("\n")}\n`);
+  expect(await whcb(["mark-success", "demo", "--file", machine.path("accepted"), "--yes"])).toMatchObject({ code: 0 });
   expect(await isWarned()).toBe(false);
   expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^2 calls replayed in /) });
   expect(new Set(other.received).size).toBe(other.received.length);
