@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
-import { parseUrl } from "../domain/mask.js";
+import { parseUrl, parseWebUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isOwnHost } from "../platform/loopback.js";
 import { tlsOptions } from "../platform/tls-options.js";
@@ -193,8 +193,7 @@ async function createProxyTransport(
 
 /** The URL is never shown, as it may contain a password. */
 function checkProxyUrl(text: string): void {
-  const url = parseUrl(text);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === "/") return;
+  if (parseWebUrl(text)?.pathname === "/") return;
   throw new WhcbError("config", "HTTP_PROXY or HTTPS_PROXY isn't an http or https URL", {
     hint: "write it like http://proxy.example.com:3128",
   });

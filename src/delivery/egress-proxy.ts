@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { isIP, type Socket } from "node:net";
 import querystring from "node:querystring";
 import { WhcbError } from "../domain/errors.js";
-import { parseUrl, SHORTEST_SECRET, secretsOf } from "../domain/mask.js";
+import { parseWebUrl, SHORTEST_SECRET, secretsOf } from "../domain/mask.js";
 import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
 import { inNetworks } from "./address-rule.js";
 import { DeliveryFailure, OwnShortage } from "./delivery-failure.js";
@@ -186,8 +186,8 @@ function networkRule(entry: string): (hostname: string) => boolean {
 }
 
 function parseProxyUrl(text: string): URL {
-  const url = parseUrl(text);
-  const isProxy = url !== null && /^https?:$/.test(url.protocol) && url.pathname === "/" && url.search === "" && url.hash === "";
+  const url = parseWebUrl(text);
+  const isProxy = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
   if (isProxy) return url;
   throw new WhcbError("usage", "the egress proxy must be an http or https URL", {
     hint: "write it like http://proxy.example.com:3128",

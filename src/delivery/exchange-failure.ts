@@ -10,11 +10,13 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasHeaders)) {
     return new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
   }
-  // The headers contradict each other.
-  if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
+  // The headers contradict each other, or undici asserts something else of an answer, such as a status from 100.
+  const isInvalid = error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError;
+  if (isInvalid || code === "ERR_ASSERTION") {
     return new DeliveryFailure("protocol", `what ${host} sent isn't a valid HTTP answer`, error);
   }
   if (error instanceof errors.SocketError) {
+    if (error.message === "bad upgrade") return switchedProtocols(host, error);
     return error.message.startsWith("bad ")
       ? new DeliveryFailure("protocol", `${host} sent an answer that wasn't requested`, error)
       : new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
@@ -28,4 +30,9 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   }
   if (isTlsCode(code)) return new DeliveryFailure("tls", `${host}: ${tlsDetail(code)}`, error);
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
+}
+
+/** Undici itself only notices a switch whose headers are complete. */
+export function switchedProtocols(host: string, cause?: unknown): DeliveryFailure {
+  return new DeliveryFailure("protocol", `${host} answered 101 Switching Protocols, which wasn't requested`, cause);
 }

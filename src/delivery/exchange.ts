@@ -10,7 +10,7 @@ import type { Connection, OriginConnections, Waiter } from "./connection-pool.js
 import type { Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { type EgressProxy, wantsCredentials } from "./egress-proxy.js";
-import { exchangeFailure } from "./exchange-failure.js";
+import { exchangeFailure, switchedProtocols } from "./exchange-failure.js";
 import type { Deadlined, GuardedExchange } from "./exchange-limits.js";
 
 export interface ExchangeHost {
@@ -130,6 +130,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   onHeaders(statusCode: number, headers: Buffer[], _resume: () => void, statusMessage: string): boolean {
+    if (statusCode === 101) this.abort(switchedProtocols(this.where));
     if (statusCode < 200) return true;
     this.statusCode = statusCode;
     this.statusMessage = statusMessage;

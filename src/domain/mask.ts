@@ -103,6 +103,11 @@ export function parseUrl(text: string, base?: string): URL | null {
   }
 }
 
+/** Takes only http and https with a host: for a missing one, as of an unset variable in http://$HOST/path, the parser takes what follows. */
+export function parseWebUrl(text: string): URL | null {
+  return /^https?:\/\/[^/\\\s]/i.test(text) ? parseUrl(text) : null;
+}
+
 /** A service may return a URL of any length, and looking for secrets in it takes much more memory than its characters. */
 const LONGEST_URL = 65_536;
 
@@ -154,11 +159,6 @@ export function maskUrlsIn(text: string): string {
 /** Masks every query value of a path, and its tokens: `queryparam` auth has the key under a configurable name. */
 export function maskQuery(path: string): string {
   return maskPath(path, (text) => text).replace(/([?&][^=&?]*)=[^&]*/g, "$1=••••");
-}
-
-/** Masks as journals of 0.1.0 are masked. */
-export function maskUserinfo(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//••••@");
 }
 
 interface Span {

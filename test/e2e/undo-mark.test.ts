@@ -49,7 +49,7 @@ it("leaves a call whose attempt was in flight when it was marked, and was accept
       (ids) => ids.includes(accepted),
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--dry-run"])).toMatch(
-      /^1 call of demo -> FAILED, last attempts from .+\n1 call left out: the endpoint has accepted it\nthey aren't retried: `whcb replay` sends them\n$/,
+      /^1 call of demo -> FAILED, last attempts from .+\n1 call left out: the endpoint has accepted it\nthey aren't retried: `whcb replay demo --failed` sends all that failed\n$/,
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
     expect(await outage.failedIds()).toEqual(outage.callIds.filter((id) => id !== accepted));

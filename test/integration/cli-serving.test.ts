@@ -194,6 +194,7 @@ describe("serve", () => {
     "whcb.example.com",
     "ftp://whcb.example.com",
     "https://whcb.example.com/below",
+    "https:///whcb.example.com",
     "https://ada:secret@whcb.example.com",
   ])("rejects %s as --public-url, since links begin with it", async (url) => {
     const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--public-url", url]);
@@ -350,6 +351,32 @@ describe("trigger", () => {
       code: 2,
       stderr: expect.stringContaining("/nowhere can't be read"),
     });
+  });
+
+  test("names what isn't a response's in a line, as of a list that whcb printed, and submits nothing", async () => {
+    const { url } = await machine.serve(["--no-dispatch"]);
+    const endpoint = await machine.listen();
+    await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"]);
+    await machine.works(["trigger", "demo", "-n", "2", "--content", "KEPT"]);
+    const listed = await machine.works(["calls", "list", "demo", "--pending", "-o", "ndjson"]);
+    const submit = (lines: string) => machine.whcb(["trigger", "demo", "--file", "-"], { stdin: lines });
+    expect(await submit(listed)).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `nothing was submitted\nerror: stdin, line 1: callbackId, attemptedDate, statusCode, statusMessage, channel, kind, date, content aren't members of a response, such as messageId, from or responseMessage\n`,
+    });
+    expect((await submit('{"messageId":"1","mesage":"yes"}')).stderr).toContain("line 1: mesage isn't a member of a response");
+    const { serve } = await readSettings(machine.world.paths.config);
+    const headers = {
+      Accept: "application/json",
+      "x-api-key": serve?.apiKey ?? "",
+      Authorization: `Basic ${Buffer.from(`${serve?.username}:${serve?.password}`).toString("base64")}`,
+    };
+    const answer = await fetch(`${url}/callbacks/demo/calls?status=PENDING&expand=attempts&include=answer`, { headers });
+    const { calls } = (await answer.json()) as { calls: readonly object[] };
+    const lines = calls.map((call) => `${JSON.stringify(call)}\n`).join("");
+    expect(await submit(lines)).toMatchObject({ code: 0, stdout: "accepted 0 responses for demo, 2 known already\n" });
+    expect(await machine.ids("demo", "--pending")).toHaveLength(2);
   });
 
   describe("that doesn't accept all", () => {

@@ -19,6 +19,11 @@ afterEach(() => at.end());
 
 const TIMEOUT = { kind: "unreachable", reason: "response-timeout", detail: "no complete answer from HOST within 0.5 s" };
 const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST sent isn't a valid HTTP answer" };
+const SWITCHED = {
+  kind: "unreachable",
+  reason: "protocol",
+  detail: "HOST answered 101 Switching Protocols, which wasn't requested",
+};
 const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 const LOST = { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" };
 const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
@@ -115,11 +120,11 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   ["a 200 of ICE", says("\r\nICE/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
   ["two lengths", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), NOT_HTTP],
   ["a length and chunks", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), NOT_HTTP],
-  [
-    "a switch of protocols",
-    says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
-    { kind: "unreachable", reason: "protocol", detail: "HOST sent an answer that wasn't requested" },
-  ],
+  ["a switch of protocols", says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"), SWITCHED],
+  ["a switch to no protocol", says("HTTP/1.1 101 Switching Protocols\r\n\r\n"), SWITCHED],
+  ["a switch with a body", saysAndEnds("HTTP/1.1 101 Switching Protocols\r\ncontent-length: 2\r\n\r\nok"), SWITCHED],
+  ["a switch before an answer", says(`HTTP/1.1 101 Switching Protocols\r\n\r\n${OK}`), SWITCHED],
+  ["a status below 100", says("HTTP/1.1 099 No\r\ncontent-length: 0\r\n\r\n"), NOT_HTTP],
   [
     "a redirect to an internal address",
     says("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/?token=x\r\ncontent-length: 0\r\n\r\n"),
@@ -308,6 +313,13 @@ test.each([
   const short = await cpuWithSecretOf(30);
   const long = await cpuWithSecretOf(2_000);
   expect(long / short).toBeLessThan(5);
+});
+
+test("a request that is answered by a switch of protocols on a reused connection isn't sent again", async () => {
+  await at.start((socket, number) => void socket.write(number === 1 ? OK : "HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  expect((await at.deliverer.deliver(at.post())).result).toEqual(DELIVERED);
+  expect((await at.deliverer.deliver(at.post())).result).toMatchObject({ kind: "unreachable", reason: "protocol" });
+  expect(at.server.requests()).toBe(2);
 });
 
 test("a second answer of an endpoint in trouble isn't taken for that of the next request", async () => {

@@ -85,8 +85,8 @@ function readOperations(
   }));
 }
 
-async function ask(method: Operation["method"], url: string, payload: object | null = null) {
-  const headers = { ...CREDENTIALS, accept: "application/json" };
+async function ask(method: Operation["method"], url: string, payload: object | string | null = null) {
+  const headers = { ...CREDENTIALS, accept: "application/json", ...(payload && { "content-type": "application/json" }) };
   const answer = await service.app.inject({ method, url, headers, ...(payload && { payload }) });
   return { status: answer.statusCode, detail: answer.body === "" ? "" : String(answer.json().errorDetail ?? "") };
 }
@@ -194,6 +194,16 @@ describe("what would be ignored", () => {
     const detail = "unlessSetled isn't a member of a mark";
     for (const path of [`${marks}?id=A`, `${marks}/A`])
       expect(await ask("PUT", path, { ...SUCCESS, unlessSetled: true })).toEqual({ status: 422, detail });
+  });
+
+  it("as a name that an object has twice is a 400, and changes nothing", async () => {
+    const twice = { status: 400, detail: "an object of the body has a name twice" };
+    const body = '{"status":"SUCCESS","status":"FAILED"}';
+    for (const path of [`${marks}?id=A`, `${marks}/A`]) expect(await ask("PUT", path, body)).toEqual(twice);
+    expect(await ask("PUT", "/callbacks/demo", '{"auth":{"key":"a","\\u006bey":"b"}}')).toEqual(twice);
+    const deep = `{"x":${'[{"x":'.repeat(40_000)}1${"}]".repeat(40_000)}}`;
+    expect(await ask("PUT", `${marks}?id=A`, deep)).toMatchObject({ status: 422 });
+    expect(await ask("PUT", `${marks}?id=A`, deep.replace('"x":1', '"x":1,"x":1'))).toEqual(twice);
   });
 
   it.each([

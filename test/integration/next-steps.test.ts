@@ -189,7 +189,9 @@ it.each([
   answer = () => ({ status });
   const { stdout, stderr } = await whcb(["replay", "demo", "--failed", "--yes"]);
   expect(stdout).toMatch(/\nnext, once the endpoint accepts calls: whcb replay --resume \S+ --service \S+\n$/);
-  expect(stderr).toContain(`\nhint: ${hint}; rejected calls stay FAILED for another replay\n`);
+  expect(stderr).toContain(`\nhint: ${hint}, which sends the rejected call again, too\n`);
+  answer = () => ({ status: 200 });
+  expect(await whcb(["replay", "--resume"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +20\n/) });
 });
 
 it("three canaries that are rejected name one of them, and how to send the rest", async () => {

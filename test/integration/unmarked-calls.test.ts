@@ -18,6 +18,8 @@ const DEMO = "528F17736481BA9A";
 let machine: CliMachine;
 let endpointStatus: number;
 let marksAreAllowed: boolean;
+/** A mark that isn't allowed is answered with it. */
+let markStatus: number;
 let calls: PlatformCall[];
 let demo: PlatformCallback & { url: string };
 let endpoint: CountingEndpoint;
@@ -30,6 +32,7 @@ beforeEach(async () => {
   machine = new CliMachine({ isServedHere: async () => true });
   endpointStatus = 200;
   marksAreAllowed = true;
+  markStatus = 403;
   isOtherService = false;
   calls = platformCalls(6);
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
@@ -40,7 +43,7 @@ beforeEach(async () => {
     instead: ({ method, path }) => {
       if (isOtherService && path.includes(DEMO)) return { status: 404, body: '{"errorDetail":"no such callback"}' };
       if (isOtherService) return { status: 200, body: '{"status":"No records found"}' };
-      return method === "PUT" && !marksAreAllowed ? { status: 403, body: '{"errorDetail":"no"}' } : null;
+      return method === "PUT" && !marksAreAllowed ? { status: markStatus, body: '{"errorDetail":"no"}' } : null;
     },
   });
   listening = await platform.listen();
@@ -127,6 +130,26 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
 });
 
+it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {
+  const seen = `${calls[0]?.id}\n`;
+  const asked = async () => {
+    marksAreAllowed = false;
+    await whcb(["reconcile", "demo", "--seen", "-", "--yes"], seen);
+    marksAreAllowed = true;
+    demo.url += "x";
+    const { stderr } = await whcb(["replay", "--resume", await latestRun()]);
+    return stderr.slice(stderr.indexOf("not marked yet")).split("\n").slice(0, -3);
+  };
+  const fromList = "not marked yet: 1 call that your list said was received";
+  expect(await asked()).toEqual([fromList, "Mark SUCCESS what your list had and send the rest of the run there?"]);
+  markStatus = 400;
+  expect(await asked()).toEqual([
+    "not marked yet: 5 calls that the URL before accepted",
+    fromList,
+    "Finish the run all the same?",
+  ]);
+});
+
 it("a reconcile marks those of its list, leaves out the others, and its balance adds up", async () => {
   const run = await acceptedRun();
   calls.push(...platformCalls(8).slice(6));
@@ -171,16 +194,17 @@ it("a replay warns of what the callback's new URL has accepted with --to, and sh
   calls.push(...platformCalls(8).slice(6));
   const isWarned = async () => (await whcb(["replay", "demo", "--failed", "--dry-run"])).stderr.includes("warning");
   expect(await isWarned()).toBe(false);
-  demo.url = other.url;
-  expect((await whcb(["replay", "demo", "--failed", "--dry-run", "-o", "json"])).stderr).toBe(
-    `warning: 6 calls of demo were accepted by this URL in run ${run}, which marks nothing: the receiver gets them again unless \`whcb mark-success demo --service ${listening.url}\` marks them first; \`whcb runs show ${run} --outcome accepted -o ndjson\` shows their ids\n`,
-  );
+  demo.url = other.url.replace("http", "HTTP");
+  const warning = `warning: 6 calls of demo were accepted by this URL in run ${run}, which marks nothing: the receiver gets them again unless \`whcb mark-success demo --file FILE --service ${listening.url}\` marks them first; for the file, \`whcb runs show ${run} --outcome accepted -o ndjson\` shows their ids\n`;
+  expect((await whcb(["replay", "demo", "--failed", "--dry-run", "-o", "json"])).stderr).toBe(warning);
+  expect((await whcb(["reconcile", "demo", "--seen", "-", "--dry-run"], `${calls[6]?.id}\n`)).stderr).toContain(warning);
   const { stdout } = await whcb(["runs", "show", run, "--outcome", "accepted", "-o", "ndjson"]);
   const accepted = stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line).id);
-  expect(await whcb(["mark-success", "demo", ...accepted, "--yes"])).toMatchObject({ code: 0 });
+  writeFileSync(machine.path("accepted"), `${accepted.join("\n")}\n`);
+  expect(await whcb(["mark-success", "demo", "--file", machine.path("accepted"), "--yes"])).toMatchObject({ code: 0 });
   expect(await isWarned()).toBe(false);
   expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^2 calls replayed in /) });
   expect(new Set(other.received).size).toBe(other.received.length);

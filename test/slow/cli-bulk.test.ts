@@ -796,7 +796,7 @@ describe("mark-failed --undo", () => {
     const marked = await machine.whcb(["mark-success", "demo", ...ids.slice(2, 5), "F".repeat(32), "--yes", "-o", "json"]);
     await machine.works(["mark-success", "demo", ...ids.slice(5, 6), "--yes"]);
     expect(await machine.works(["mark-failed", "--undo", runIdIn(marked.stdout), "--dry-run"])).toMatch(
-      /^3 calls of demo -> FAILED, last attempts from .+\nthey aren't retried: `whcb replay` sends them\n$/,
+      /^3 calls of demo -> FAILED, last attempts from .+\nthey aren't retried: `whcb replay demo --failed` sends all that failed\n$/,
     );
     await machine.works(["mark-failed", "--undo", runIdIn(marked.stdout), "--yes"]);
     expect((await machine.ids("demo", "--success")).toSorted()).toEqual([...ids.slice(0, 2), ...ids.slice(5, 6)].toSorted());

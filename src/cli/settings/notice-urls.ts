@@ -1,6 +1,6 @@
 /** Outages are reported to URLs besides their e-mail. Those that hold a secret come from the environment only. */
 import { WhcbError } from "../../domain/errors.js";
-import { isSecretName, parseUrl } from "../../domain/mask.js";
+import { isSecretName, parseWebUrl } from "../../domain/mask.js";
 
 export const DEFAULT_NOTICE_FORMAT = "json";
 
@@ -22,8 +22,8 @@ export function readNoticeUrls(given: readonly string[] | undefined, inEnvironme
 }
 
 function readUrl(text: string, source: string): URL {
-  const url = parseUrl(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+  const url = parseWebUrl(text);
+  if (url === null) {
     throw new WhcbError("usage", `${source} contains something that isn't an http or https URL`, {
       hint: "write URLs like https://alerts.example.com/whcb",
     });

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WhcbError } from "../../domain/errors.js";
-import { parseUrl } from "../../domain/mask.js";
+import { parseWebUrl } from "../../domain/mask.js";
 
 export type ServiceAddress =
   | { readonly kind: "http"; readonly url: string; readonly origin: string }
@@ -20,7 +20,7 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
       },
     );
   }
-  if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
+  if (/^https?:/i.test(trimmed)) return readUrl(trimmed, source);
   if (/^file:/i.test(trimmed)) return { kind: "file", path: requireTrimmed(text, source, readFileUrl(trimmed, source)) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(trimmed)) {
     throw new WhcbError("config", `${source} is neither an http URL nor a database file`, {
@@ -57,9 +57,9 @@ export function mayHoldPassword(text: string): boolean {
 }
 
 function readUrl(text: string, source: string): ServiceAddress {
-  const url = parseUrl(text);
+  const url = parseWebUrl(text);
   if (url === null)
-    throw new WhcbError("config", `${source} is not a valid URL`, { hint: "write it like http://127.0.0.1:8787" });
+    throw new WhcbError("config", `${source} is not a URL with a host`, { hint: "write it like http://127.0.0.1:8787" });
   // A password may contain a slash.
   if (text.includes("@") || url.searchParams.has("apikey")) {
     throw new WhcbError("config", `${source} contains credentials, which others could read`, {

@@ -1,8 +1,9 @@
 /** Someone who reads a journal must not be able to try out the secrets of a URL, so the key of the hash isn't beside it. */
 import { createHmac } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { sentUrl } from "../../delivery/curl-command.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { maskUserinfo } from "../../domain/mask.js";
+import { parseUrl } from "../../domain/mask.js";
 import { requireNoStrangers } from "../../platform/files/is-own.js";
 import type { Random } from "../../platform/random.js";
 
@@ -27,16 +28,22 @@ export function urlRecorder(deps: KeyDeps): RecordUrl {
   return async (url, shown) => {
     if (shown === url) return { url };
     key ??= (await readKey(deps)) ?? (await createKey(deps));
-    return { url: shown, urlHash: hashOf(url, key) };
+    return { url: shown, urlHash: hashOf(spellingOf(url), key) };
   };
 }
 
-/** Returns false, too, if the key is gone. */
+/** Compares what is sent to, however it is spelled. Returns false, too, if the key is gone. */
 export async function isRecorded(url: string, { url: shown, urlHash }: RecordedUrl, deps: KeyDeps): Promise<boolean> {
-  // 0.1.0 masked only the user.
-  if (urlHash === undefined) return shown === url || shown === maskUserinfo(url);
+  const spelling = spellingOf(url);
+  // 0.1.0 masked only the user, which isn't sent.
+  if (urlHash === undefined) return spellingOf(shown) === spelling;
   const key = await readKey(deps);
-  return key !== null && hashOf(url, key) === urlHash;
+  // Earlier journals have the hash of the URL as it was given.
+  return key !== null && [spelling, url].some((text) => hashOf(text, key) === urlHash);
+}
+
+function spellingOf(url: string): string {
+  return parseUrl(url) === null ? url : sentUrl(url);
 }
 
 function hashOf(url: string, key: Buffer): string {

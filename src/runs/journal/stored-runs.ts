@@ -66,20 +66,25 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await findProgress(folder, runId, counts);
-  const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
+  const seenToMark = countSeenToMark(state);
   const { header, lastAt, hasLateRequest, maybeMarked } = state;
   return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, seenToMark, calls: state.calls() };
 }
 
-/** Counts the calls that a resumed run sends. A failed canary, which counts as rejected, is one of them. */
+/** Counts the calls that a resumed run sends, and marks by a list alone. A failed canary, which counts as rejected, is sent. */
 export async function countOpenCalls(
   { runsDirectory, clock }: RunFolder,
   runId: string,
   resendUnknown: boolean,
-): Promise<number> {
+): Promise<Pick<RunRecord, "seenToMark"> & { readonly toSend: number }> {
   const { state } = await readRunState(runsDirectory, runId);
   state.closeSession(await readBootId(clock));
-  return [...state.entries()].filter((entry) => isOpen(entry, resendUnknown)).length;
+  const toSend = [...state.entries()].filter((entry) => isOpen(entry, resendUnknown)).length;
+  return { toSend, seenToMark: countSeenToMark(state) };
+}
+
+function countSeenToMark(state: RunState): number {
+  return [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
 }
 
 const MOVE_AWAY = { hint: "Move it away to go on without it." };

@@ -214,7 +214,7 @@ export class UncomparedColumns {
       ...(others.length === 0
         ? []
         : [
-            `for columns that don't say whether a line was: --ignore ${shellQuote(this.#flagFor(others, [...refusals, ...different]))}`,
+            `for columns that don't say whether a line was received: --ignore ${shellQuote(this.#flagFor(others, [...refusals, ...different]))}`,
           ]),
       ...(different.length === 0
         ? []

@@ -5,7 +5,7 @@ import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
-import { countValues, readJson } from "../../wire/json/read-json.js";
+import { countValues, hasRepeatedNames, readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
@@ -44,7 +44,7 @@ export function addBodyParsers(app: FastifyInstance, turns: ReadTurns): void {
     request.bodyBytes = body.length;
     const format = formatOf(request.headers["content-type"] ?? "", body);
     if (format !== "json" && format !== "xml") throw unsupportedType();
-    const read = () => (format === "json" ? readJson(decodeUtf8(body), "body") : parseXml(decodeUtf8(body)));
+    const read = () => (format === "json" ? parseJson(decodeUtf8(body), request) : parseXml(decodeUtf8(body)));
     if (body.length <= SHORT_BODY_BYTES) return read();
     const reading = turns.run(ownerOf(request), async () => {
       if (request.raw.socket.destroyed) throw CLIENT_GONE;
@@ -100,6 +100,14 @@ function formatOf(contentType: string, body: Buffer): BodyFormat | "ndjson" | nu
 function guessFormat(body: Buffer): BodyFormat | null {
   const [first] = /[^\s\ufeff]/.exec(body.subarray(0, 1024).toString()) ?? [];
   return first === "{" ? "json" : first === "<" ? "xml" : null;
+}
+
+/** A response may have a parameter twice, and the last counts. Elsewhere, another reader may take the first, as of a mark. */
+function parseJson(text: string, { routeOptions }: FastifyRequest): unknown {
+  const value = readJson(text, "body");
+  if (!routeOptions.config.takesNdjson && hasRepeatedNames(text, value))
+    throw new WhcbError("malformed", "an object of the body has a name twice");
+  return value;
 }
 
 async function parseXml(text: string): Promise<unknown> {

@@ -126,9 +126,15 @@ export function hasRepeatedNames(text: string, value: unknown): boolean {
 }
 
 function countNames(value: unknown): number {
-  if (typeof value !== "object" || value === null) return 0;
-  const members = Object.values(value);
-  return members.reduce((sum, member) => sum + countNames(member), Array.isArray(value) ? 0 : members.length);
+  let names = 0;
+  const found = [value];
+  for (const next of found) {
+    if (typeof next !== "object" || next === null) continue;
+    const members = Object.values(next);
+    if (!Array.isArray(next)) names += members.length;
+    for (const member of members) found.push(member);
+  }
+  return names;
 }
 
 /** Returns the place of the closing quote, or the end of the text if there is none. */

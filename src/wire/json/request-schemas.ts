@@ -232,8 +232,14 @@ function* innermost(errors: Iterable<ValueError>): Generator<ValueError> {
 
 /** Throws `invalid` with this problem for each member that the schema doesn't have: a misspelled guard would be none. */
 export function requireKnownMembers(value: unknown, { properties }: { readonly properties: object }, problem: string): void {
-  const unknown = isObject(value) ? Object.keys(value).filter((name) => !Object.hasOwn(properties, name)) : [];
-  if (unknown.length > 0) throw invalidFields(new Map(unknown.slice(0, MAX_PROBLEMS).map((name) => [cutText(name), problem])));
+  const unknown = unknownMembers(value, properties);
+  if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [name, problem])));
+}
+
+/** Returns at most as many as an error names, each cut to what it shows. */
+export function unknownMembers(value: unknown, known: object): readonly string[] {
+  const unknown = isObject(value) ? Object.keys(value).filter((name) => !Object.hasOwn(known, name)) : [];
+  return unknown.slice(0, MAX_PROBLEMS).map((name) => cutText(name));
 }
 
 export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {

@@ -29,15 +29,18 @@ test.each([
   expect(covers(noProxy, url)).toBe(expected);
 });
 
-test.each(["proxy.example:3128", "socks5://ada:secret@proxy.example", "http://", "http://proxy.example/ada-secret"])(
-  "%s isn't a proxy's URL, and isn't repeated",
-  (url) => {
-    const message = "the egress proxy must be an http or https URL";
-    expect(() => readEgressProxy(undefined, { WHCB_EGRESS_PROXY: url })).toThrow(
-      expect.objectContaining({ code: "usage", message }),
-    );
-  },
-);
+test.each([
+  "proxy.example:3128",
+  "socks5://ada:secret@proxy.example",
+  "http://",
+  "http:///secret",
+  "http://proxy.example/ada-secret",
+])("%s isn't a proxy's URL, and isn't repeated", (url) => {
+  const message = "the egress proxy must be an http or https URL";
+  expect(() => readEgressProxy(undefined, { WHCB_EGRESS_PROXY: url })).toThrow(
+    expect.objectContaining({ code: "usage", message }),
+  );
+});
 
 test.each(["http://ada:secret@proxy.example", "http://secret@proxy.example"])("as a flag, %s is rejected", (url) => {
   const rejected = { code: "usage", message: expect.stringMatching(/^--egress-proxy contains a login/) };

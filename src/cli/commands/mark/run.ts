@@ -1,4 +1,4 @@
-import { commandLine, withFlags } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine, withFlags } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { requireMarkedHere } from "../../../runs/check-service.js";
@@ -240,8 +240,15 @@ function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[
       ];
     }),
     ...describeUnmarked(plan, options),
-    ...(!isSuccess && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
+    ...(!isSuccess && plan.calls > 0 ? [`they aren't retried: \`${replayCommand(plan, options)}\` sends all that failed`] : []),
   ];
+}
+
+function replayCommand({ groups: [first, ...others] }: MarkPlan, { serviceFlags }: RenderOptions): string {
+  const isOfOne = first !== undefined && others.length === 0;
+  const operands = isOfOne ? [callbackOperand(first.callback)] : [];
+  const flags = ["--failed", ...(isOfOne ? [] : ["--all-callbacks"]), ...serviceFlags];
+  return commandLine({ command: "replay", operands, flags });
 }
 
 /** The times show a filter that was meant in another time zone. */

@@ -3,6 +3,7 @@ import type { ListedCallback } from "../../../client/client.js";
 import { callbackOperand, commandLine, shellQuote } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
+import { findAccepted } from "../../../runs/accepted-before.js";
 import { COMPARED_FIELDS, columnName, OTHER_SENDER } from "../../../runs/plan/body-fields.js";
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
@@ -24,7 +25,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { canAsk } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
-import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
+import { finishRun, requireMarked, warnOfAcceptedCalls, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
@@ -114,6 +115,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       return;
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
+    warnOfAcceptedCalls(await findAccepted(plan.replay, runDeps), screen);
     requireReceived(plan, job, invocation);
     const warnings = describeWarnings(plan, job.settings);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);

@@ -154,7 +154,10 @@ async function confirmChanged(
   const { options, counts, service } = run;
   const to = invocation.values.to ?? options?.to ?? null;
   // The journal doesn't have the secrets of --to, and nothing is sent without them.
-  const toSend = isMasked(to ?? "") ? 0 : await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown);
+  const open = await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown);
+  const toSend = isMasked(to ?? "") ? 0 : open.toSend;
+  const { seenToMark } = open;
+  const accepted = counts.toMark - seenToMark;
   if (!isUnfinished(counts) && toSend === 0) return true;
   const isMadeWithTo = to !== null && toSend + counts.toMark > 0;
   const isElsewhere = service !== runDeps.client.name;
@@ -204,16 +207,21 @@ async function confirmChanged(
       : [
           `The run sends up to ${count(toSend, "call")} to ${maskUrl(to)} (--to, not the callback's URL) and marks ${options?.mark ? "SUCCESS what that accepts" : "nothing"}.`,
         ]),
-    ...(counts.toMark === 0
+    ...(accepted === 0
       ? []
       : [
-          `not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : ` that ${shownTo(options) ?? "the URL before"} accepted`}`,
+          `not marked yet: ${count(accepted, "call")}${options === null ? "" : ` that ${shownTo(options) ?? "the URL before"} accepted`}`,
         ]),
+    ...(seenToMark === 0
+      ? []
+      : [`not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received`]),
   ];
+  const toMark =
+    seenToMark === 0 ? "what was accepted" : accepted === 0 ? "what your list had" : "what was accepted or your list had";
   const question =
     options === null || options.viaService || toSend === 0
       ? "Finish the run all the same?"
-      : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`;
+      : `${counts.toMark === 0 ? "Send" : `Mark SUCCESS ${toMark} and send`} the rest of the run there?`;
   return confirmRun(invocation, { description, question: [question] }, { runDeps, locks });
 }
 

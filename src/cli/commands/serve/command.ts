@@ -1,6 +1,6 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { parseUrl } from "../../../domain/mask.js";
+import { parseWebUrl } from "../../../domain/mask.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import {
   BODY_NAMES,
@@ -160,9 +160,8 @@ const FLAGS = {
 
 /** The console can't be below a path of the proxy, so there is none to give. */
 function parseOrigin(text: string): string {
-  const url = parseUrl(text);
-  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-  if (isOrigin) return url.origin;
+  const url = parseWebUrl(text);
+  if (url !== null && url.href === `${url.origin}/`) return url.origin;
   const rule = 'must be http or https, a host and perhaps a port, such as "https://whcb.example.com"';
   // It may be a password, which the journal of the system would keep.
   if (text.includes("@")) throw new WhcbError("usage", `--public-url contains a user or an @, and ${rule}`);

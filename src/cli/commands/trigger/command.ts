@@ -27,8 +27,9 @@ export type TriggerFlags = typeof FLAGS;
 export const TRIGGER = command({
   operands: [["<callback>", "id or name"]],
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
-are left out. A response that has an id is accepted only once, however often it is submitted; one without is accepted again. So on an error
-or Ctrl-C the command says how many were accepted, up to which line, and of which it isn't known.`,
+are left out; one that the API's calls don't have is an error, as in what \`whcb calls list\` prints. A response that has an id is accepted
+only once, however often it is submitted; one without is accepted again. So on an error or Ctrl-C the command says how many were accepted, up
+to which line, and of which it isn't known.`,
   flags: FLAGS,
   examples: [
     ["whcb trigger demo -n 100", "a hundred replies"],

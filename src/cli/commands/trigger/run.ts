@@ -8,6 +8,8 @@ import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { parseSubmission } from "../../../wire/json/parse-call.js";
 import { parseJsonText } from "../../../wire/json/read-json.js";
+import { SubmissionSchema, unknownMembers } from "../../../wire/json/request-schemas.js";
+import { CallDocument } from "../../../wire/openapi/document-schemas.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -161,9 +163,18 @@ async function* readCalls(deps: CliDeps, file: string): AsyncIterable<ReadCall> 
   }
 }
 
+/** A call of the API's list is a response, too. */
+const KNOWN_MEMBERS = { ...SubmissionSchema.properties, ...CallDocument.properties };
+
+/** Other members would be lost, as the content in a list of whcb's own. */
 function parseLine(line: string, place: string): SubmittedCall {
   try {
-    const { id, response } = parseSubmission(parseJsonText(line));
+    const value = parseJsonText(line);
+    const { id, response } = parseSubmission(value);
+    const unknown = unknownMembers(value, KNOWN_MEMBERS);
+    const are = unknown.length === 1 ? "isn't a member" : "aren't members";
+    if (unknown.length > 0)
+      throw new WhcbError("malformed", `${unknown.join(", ")} ${are} of a response, such as messageId, from or responseMessage`);
     return id === null ? { response } : { id, response };
   } catch (error) {
     const problem = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : String(error);

@@ -99,7 +99,7 @@ function adviceOn(error: WhcbError, summary: RunSummary, options: RenderOptions)
   const stop = findStop(summary);
   if (stop?.reason === "canary") {
     const repair = describeRepair(stop.rejection?.statusCode ?? null);
-    return { hint: `${repair}, then run the command above; rejected calls stay FAILED for another replay` };
+    return { hint: `${repair}, then run the command above, which sends the rejected call again, too` };
   }
   if (stop?.reason === "canaries") {
     const rest = "with --no-canary it sends the rest all the same; rejected calls stay FAILED for another replay";

@@ -53,11 +53,15 @@ export function warnOfAcceptedCalls(accepted: readonly AcceptedCalls[], screen: 
   const flags = screen.renderOptions.serviceFlags;
   for (const { callback, runId, calls } of accepted) {
     const ids = commandLine({ command: "runs show", operands: [runId], flags: ["--outcome", "accepted", "-o", "ndjson"] });
-    const mark = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
+    const mark = commandLine({
+      command: "mark-success",
+      operands: [callbackOperand(callback)],
+      flags: ["--file", "FILE", ...flags],
+    });
     const [were, them, their] = calls === 1 ? ["was", "it", "its id"] : ["were", "them", "their ids"];
     const what = `${count(calls, "call")} of ${callback.name} ${were} accepted by this URL in run ${runId}, which marks nothing`;
     screen.info(
-      `warning: ${what}: the receiver gets ${them} again unless \`${mark}\` marks ${them} first; \`${ids}\` shows ${their}`,
+      `warning: ${what}: the receiver gets ${them} again unless \`${mark}\` marks ${them} first; for the file, \`${ids}\` shows ${their}`,
     );
   }
 }

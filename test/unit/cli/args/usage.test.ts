@@ -310,6 +310,7 @@ describe("a URL or name that a service could misread is rejected before anything
     [["callbacks", "update", "demo", "--url", "http://example.com/?token=****"], "--url must not contain ****"],
     [["replay", "--failed", "--to", "http://u:geheim@example.com/"], "--to must not contain a user or password"],
     [["replay", "--failed", "--to", "http://example.com\\@127.0.0.1/"], "--to must not contain a backslash"],
+    [["replay", "--failed", "--to", "http:///geheim/hook"], "--to must have a host before its path"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
     expect([code, stdout]).toEqual([2, ""]);

@@ -38,6 +38,21 @@ describe("what WHCB_URL names", () => {
   });
 
   test.each([
+    "http:///path/x",
+    "https:////path",
+    "http:/path",
+    "http:path",
+    "https:\\\\path",
+    "http://\\path",
+    "http:\t//path/x",
+    "http://\t/path/x",
+  ])("%j has no host", (text) => {
+    const hint = "write it like http://127.0.0.1:8787";
+    const error = { code: "config", message: "WHCB_URL is not a URL with a host", hint };
+    expect(() => readServiceAddress(text, "WHCB_URL")).toThrow(expect.objectContaining(error));
+  });
+
+  test.each([
     "https://ops:hunter2@api.au.whispir.com",
     "https://hunter2@api.au.whispir.com",
     "https://:hunter2@api.au.whispir.com",

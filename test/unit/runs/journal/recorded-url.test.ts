@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { isRecorded, type RecordedUrl, urlRecorder } from "../../../../src/runs/
 import { isPrivate } from "../../../support/system.js";
 
 const HIDDEN = "https://example.com/?token=s3cret";
+const HIDDEN_TYPED = "HTTPS://example.com/?token=s3cret";
 
 let folder: string;
 beforeEach(() => {
@@ -41,6 +43,17 @@ describe("a URL in a journal", () => {
     expect(await record(HIDDEN)).not.toEqual(recorded);
   });
 
+  it("is the same one in another spelling of its scheme, host and port", async () => {
+    const shown = await record("https://example.com/hook");
+    const hidden = await record(HIDDEN.toUpperCase().replace("/?TOKEN=S3CRET", ":443/?token=s3cret"));
+    for (const [recorded, url] of [
+      [shown, "HTTPS://Example.com:443/hook#a"],
+      [hidden, HIDDEN],
+    ] as const)
+      expect(await isSame(url, recorded)).toBe(true);
+    expect([await isSame("https://example.com/Hook", shown), await isSame(`${HIDDEN}2`, hidden)]).toEqual([false, false]);
+  });
+
   it("has the same key in processes that begin at once", async () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => record(HIDDEN)));
     expect(new Set(all.map(({ urlHash }) => urlHash)).size).toBe(1);
@@ -48,8 +61,12 @@ describe("a URL in a journal", () => {
   });
 
   it("of an earlier version is compared as it is, or without user and password", async () => {
+    await record(HIDDEN);
     expect(await isSame(HIDDEN, { url: HIDDEN })).toBe(true);
     expect(await isSame(`${HIDDEN}2`, { url: HIDDEN })).toBe(false);
+    const key = createHmac("sha256", readFileSync(join(folder, "runs.key")));
+    const typed = { url: "https://example.com/?token=****", urlHash: key.update(HIDDEN_TYPED).digest("base64url") };
+    expect(await isSame(HIDDEN_TYPED, typed)).toBe(true);
     expect(await isSame("https://ada:s3cret@example.com/", { url: "https://••••@example.com/" })).toBe(true);
   });
 

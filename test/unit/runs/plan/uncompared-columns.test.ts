@@ -167,7 +167,7 @@ describe("a log of accepted requests is a list of what was received if its other
     ],
   ])("%s", (_, fields, proposed, others) => {
     const { hint } = thrownBy(line(fields));
-    expect(hint).toContain(`for columns that don't say whether a line was: --ignore ${proposed}; `);
+    expect(hint).toContain(`for columns that don't say whether a line was received: --ignore ${proposed}; `);
     expect(read(line(fields), ...`${proposed},${others}`.split(",")).read).toBe(1);
   });
 });
@@ -333,7 +333,7 @@ describe("a column that can say yes of one line and no of another", () => {
         "log.v=1 on line 1; columns that aren't compared differ between lines: log.msg=stored reply on line 1, gave up: database is locked on line 2",
     );
     expect(hint).toMatch(
-      /^for columns that don't say whether a line was: --ignore level,at,trace,pid,log\.v; --ignore NAME for one that differs, if none of its values means that its line wasn't received; /,
+      /^for columns that don't say whether a line was received: --ignore level,at,trace,pid,log\.v; --ignore NAME for one that differs, if none of its values means that its line wasn't received; /,
     );
   });
 
