@@ -181,7 +181,7 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   const asked = { description, question: [question] };
   const isByFilter = scope !== null && "filter" in scope.calls;
   const repeated = isByFilter ? untilCounted(invocation, plan, runDeps) : invocation;
-  if (!(await confirmRun(repeated, asked, { runDeps, locks }))) return true;
+  if (!(await confirmRun(repeated, asked, { runDeps, locks, onlyMarks: true }))) return true;
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });
