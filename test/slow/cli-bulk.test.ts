@@ -771,7 +771,7 @@ test("mark-failed leaves out calls that wait for their first attempt, and doesn'
   await machine.works(["callbacks", "pause", "demo"]);
   await machine.works(["trigger", "demo"]);
   const [waiting = ""] = await machine.ids("demo", "--pending");
-  const left = "1 call left out: waiting for its first attempt\n";
+  const left = "1 call left out: waiting for its first attempt to end\n";
   const error = "error: 1 call can't be marked FAILED yet\n";
   expect(await machine.whcb(["mark-failed", "demo", waiting, "--yes"])).toEqual({
     code: 8,

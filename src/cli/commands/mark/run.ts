@@ -274,7 +274,9 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
-    ...(waiting > 0 ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt`] : []),
+    ...(waiting > 0
+      ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt to end`]
+      : []),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
     ...byRuns,
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
