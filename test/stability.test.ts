@@ -37,7 +37,6 @@ const HEADER: Required<RunHeader> = {
   options: OPTIONS,
   reconcile: { failed: 3, ambiguous: 2, unmarked: 1 },
   listedAt: 1,
-  serviceListedAt: 1,
   undoes: { runId: "Q", startedAt: 1 },
   profile: "local",
   service: "http://127.0.0.1:8787",
@@ -65,7 +64,7 @@ const COUNTS = {
 const STEPS: Readonly<Record<RunStep["step"], Required<RunStep>>> = {
   run: { step: "run", version: 1, header: HEADER },
   session: { step: "session", at: 3, who: "ada@desk", bootId: "B", concurrency: 8, options: OPTIONS },
-  planned: { step: "planned", callback: "CB", call: "C", do: "send" },
+  planned: { step: "planned", callback: "CB", call: "C", do: "send", changedAt: 7 },
   sent: { step: "sent", call: "C", at: 3 },
   accepted: { step: "accepted", call: "C", at: 3, ms: 4, serviceAt: 7, resent: true },
   rejected: { step: "rejected", call: "C", at: 3, ms: 4, status: 503, message: "Unavailable", resent: true, canary: true },

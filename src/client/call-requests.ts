@@ -68,8 +68,8 @@ export interface MarkDetails {
   readonly unlessSettled?: boolean;
   /** What a user has made FAILED after this instant of the service's clock is returned. It counts as `markedAt` does. */
   readonly unlessFailedSince?: number;
-  /** What the service has retried after that instant is returned, too. */
-  readonly unlessRetried?: boolean;
+  /** What has changed since it was listed with this date is returned. It counts as `unlessSettled` does. */
+  readonly unlessChanged?: readonly { readonly id: string; readonly changedDate: string }[];
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
    * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock.
@@ -164,7 +164,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       unlessDeliveredSince,
       unlessSettled = false,
       unlessFailedSince,
-      unlessRetried = false,
+      unlessChanged = [],
       markedAt = null,
       isWanted = () => true,
     }: MarkDetails = {},
@@ -192,7 +192,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       status === "SUCCESS" && {
         ...(unlessSettled && { unlessSettled }),
         ...(unlessFailedSince !== undefined && { unlessFailedSince: toIsoDate(unlessFailedSince) }),
-        ...(unlessRetried && { unlessRetried }),
+        ...(unlessChanged.length > 0 && { unlessChanged }),
         ...(markedAt !== null && { markedAt: toIsoDate(markedAt) }),
       };
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });

@@ -231,7 +231,7 @@ export function holdCall(call: CallProgress, at: number, { intervalMs }: RetryPo
   };
 }
 
-export const PENDING_PROBLEM = "is waiting for its first attempt and can't";
+export const PENDING_PROBLEM = "is waiting for its first attempt to end and can't";
 
 /** Says why a call can't leave its status for this one by a mark, or returns null: FAILED needs an attempt, and content to send. */
 export function markProblem(call: CallProgress, status: "SUCCESS" | "FAILED"): string | null {

@@ -11,6 +11,7 @@ import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import { isLocked, lockPath } from "../store/sqlite/lock-database.js";
+import { movedCheck } from "../store/sqlite/watch-file.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
@@ -30,6 +31,7 @@ export async function openFileClient(
     ...{ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true },
     isSent: () => isLocked(lockPath(path)).catch(() => true),
   });
+  const findMoved = movedCheck(path, "List its calls again: what was changed before is in the other file.");
   const deliverer = createDeliverer({ clock, timers: systemTimers, egressProxy });
   const policy = { ...(await store.settings.read()), jitter: true };
   const app = await createApp({
@@ -68,6 +70,8 @@ export async function openFileClient(
     name: path,
     basePath: "",
     async send({ method, path: url, headers, body }) {
+      const moved = findMoved();
+      if (moved !== null) throw moved;
       const answer = await app.inject({ method, url, headers: { ...headers }, ...(body === null ? {} : { payload: body }) });
       return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: answer.body };
     },

@@ -38,6 +38,8 @@ export interface PlannedCalls {
   readonly callbackId: string;
   readonly do: PlannedAction;
   readonly callIds: Iterable<string> | AsyncIterable<string>;
+  /** When each call had last changed as it was listed, by id. */
+  readonly listedChanges?: ReadonlyMap<string, number>;
 }
 
 export interface RunSummary {
@@ -157,11 +159,13 @@ async function writePlan(
   const counts = new Map<string, RunCounts>();
   const requireOneCallback = createIdCheck(header);
   let lines = 0;
-  for (const { callbackId, do: action, callIds } of planned) {
+  for (const { callbackId, do: action, callIds, listedChanges } of planned) {
     const context = { header, from: plannedState(action, header), calls: 1 };
     for await (const call of callIds) {
       requireOneCallback(call, callbackId);
-      const step = { step: "planned", callback: callbackId, call, do: action } as const;
+      const changedAt = listedChanges?.get(call);
+      const changed = changedAt !== undefined && { changedAt };
+      const step = { step: "planned", callback: callbackId, call, do: action, ...changed } as const;
       journal.collect(step);
       counts.set(callbackId, reduceCounts(counts.get(callbackId) ?? NO_COUNTS, step, context));
       if (++lines % LINES_AT_ONCE === 0) journal.write();

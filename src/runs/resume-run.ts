@@ -1,7 +1,6 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
-import { commandLine } from "../domain/command-line.js";
-import { advise, WhcbError } from "../domain/errors.js";
+import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
@@ -59,7 +58,6 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
     const { state, end } = await readRunState(deps.runsDirectory, runId);
     await checkService(state.header, deps.client, deps.profile);
     if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
-    if (state.counts().toMark > 0) requireClock(state.header, deps);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
     journal = new Journal(file, end.lacksLineEnd ? "\n" : "");
@@ -79,30 +77,13 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
   }
 }
 
-/** Two clocks that go on may differ so much more by the time that a run is resumed. */
-const MOST_DRIFT_MS = 60_000;
-
-/** Throws `config` for a run of mark-success if the service's clock doesn't tell what has changed since the run listed its calls. */
-function requireClock({ runId, startedAt, listedAt = startedAt, serviceListedAt }: RunHeader, { client, clock }: RunDeps): void {
-  const now = client.serviceNow();
-  if (now === null || serviceListedAt === undefined) return;
-  const expected = serviceListedAt + clock.now() - listedAt;
-  if (now >= serviceListedAt && now >= expected - MOST_DRIFT_MS) return;
-  const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "to give it up" };
-  throw new WhcbError(
-    "config",
-    `the service's clock was set back, or this machine's forward, since run ${runId} listed its calls, so what was sent again since can't be told`,
-    advise`${discard} gives it up: mark what is FAILED now with a new \`whcb mark-success\`.`,
-  );
-}
-
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { header } = session;
-  const { callbacks, undoes, startedAt, listedAt = startedAt, serviceListedAt = toServiceClock(listedAt, header) } = header;
+  const { callbacks, undoes, startedAt, listedAt = startedAt } = header;
   const status = statusOf(header);
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
-  const since = status === "SUCCESS" && { unlessFailedSince: serviceListedAt };
-  const job = { status, mayBeMarked, ...since, wereDelivered: undoes === undefined };
+  const since = status === "SUCCESS" && { unlessFailedSince: toServiceClock(listedAt, header) };
+  const job = { status, mayBeMarked, wereDelivered: undoes === undefined };
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
@@ -123,12 +104,15 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       continue;
     }
     await markAccepted(callbackId, due, session);
+    const listedChanges = new Map(due.flatMap(({ id, listedChangedAt: at }) => (at === undefined ? [] : [[id, at] as const])));
+    // Journals of 0.1.0 and of reconciles don't have them.
+    const guard = listedChanges.size > 0 ? { listedChanges } : since;
     for (const from of ["seen", "left"] as const) {
       if (session.stop.reason !== null) return;
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const open = from === "left" && status === "FAILED" ? await skipFailed(callbackId, ids, session, mayBeMarked) : ids;
       const left = from === "left" ? await skipSettled(callbackId, open, stays, session) : open;
-      await markAll({ ...job, callbackId, from }, left, session);
+      await markAll({ ...job, ...guard, callbackId, from }, left, session);
     }
     if (session.stop.reason !== null) return;
     if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);

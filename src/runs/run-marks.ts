@@ -43,8 +43,6 @@ interface Marking {
   readonly undoes: UndoneRun | null;
   /** The calls were listed after this instant. */
   readonly listedAt: number;
-  /** The same instant of the service's clock, or null if the service doesn't say it or what changed since doesn't matter. */
-  readonly serviceListedAt: number | null;
 }
 
 interface FoundCalls extends UnusableCalls {
@@ -64,6 +62,8 @@ const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], alread
 export interface MarkGroup {
   readonly callback: ListedCallback;
   readonly callIds: readonly string[];
+  /** When each call had last changed as it was listed, by id. It has none with FAILED, or if the service doesn't say it. */
+  readonly listedChanges: ReadonlyMap<string, number>;
   readonly attempts: LastAttemptsSum;
   /** These calls were SUCCESS by a delivery when they were listed. */
   readonly delivered: ReadonlySet<string>;
@@ -82,12 +82,11 @@ export async function planMarks(
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
-  const serviceListedAt = status === "SUCCESS" ? deps.client.serviceNow() : null;
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent)
       : await byIds(callbacks, scope.calls.callIds, status, deps);
-  return markPlan(found, { status, undoes: null, listedAt, serviceListedAt }, deps);
+  return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
 /**
@@ -145,7 +144,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const mayBeSuccess = deps.client.capabilities.has("exact-lists") ? [] : marked;
   const asMarked = new Set(mayBeSuccess.map(({ callbackId, id }) => callKey(callbackId, id)));
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
-  const marking = { status: "FAILED", undoes, listedAt: deps.clock.now(), serviceListedAt: null } as const;
+  const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const markedBy = new Map<RunOverview, number>();
   const staysSuccess = await readStayCheck(marking.undoes, deps, (other) => markedBy.set(other, (markedBy.get(other) ?? 0) + 1));
   let found = NONE_FOUND;
@@ -228,25 +227,29 @@ export async function runMarks(
       kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
       options: null,
       listedAt: plan.listedAt,
-      ...(plan.serviceListedAt !== null && { serviceListedAt: plan.serviceListedAt }),
       ...(plan.undoes !== null && { undoes: plan.undoes }),
     },
     callbacks: groups.map(({ callback }) => callback),
-    planned: groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
+    planned: groups.map(({ callback, callIds, listedChanges }) => ({
+      callbackId: callback.id,
+      do: "mark",
+      callIds,
+      listedChanges,
+    })),
     control,
   };
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
     const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
-    const job = { status: plan.status, from: "left", unlessFailedSince: plan.serviceListedAt } as const;
-    for (const { callback, callIds, delivered } of groups) {
+    for (const { callback, callIds, delivered, listedChanges } of groups) {
       if (session.stop.reason !== null) return;
       const changed = plan.status === "FAILED" ? await skipFailed(callback.id, callIds, session) : callIds;
       const left = hasArrived === null ? changed : await skipSettled(callback.id, changed, hasArrived, session);
       // Calls that are delivered from now on stay SUCCESS.
       for (const wereDelivered of [false, true]) {
         const ids = left.filter((id) => delivered.has(id) === wereDelivered);
-        await markAll({ ...job, callbackId: callback.id, wereDelivered }, ids, session);
+        const job = { callbackId: callback.id, status: plan.status, from: "left", listedChanges, wereDelivered } as const;
+        await markAll(job, ids, session);
       }
       if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }
@@ -298,6 +301,7 @@ async function byIds(
 
 interface GrowingGroup extends MarkGroup {
   readonly callIds: string[];
+  readonly listedChanges: Map<string, number>;
   readonly delivered: Set<string>;
   readonly answerTexts: AnswerTexts;
   unsent: number;
@@ -306,13 +310,14 @@ interface GrowingGroup extends MarkGroup {
 
 function newGroup(callback: ListedCallback, answer?: string): GrowingGroup {
   return {
-    ...{ callback, callIds: [], attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
+    ...{ callback, callIds: [], listedChanges: new Map(), attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
     ...{ delivered: new Set(), unsent: 0, retrying: 0 },
   };
 }
 
 function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
   group.callIds.push(call.id);
+  if (call.status !== "SUCCESS" && call.changedAt !== undefined) group.listedChanges.set(call.id, call.changedAt);
   group.attempts.add(call.statusCode, call.attemptedAt, group.answerTexts.keep(call));
   if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
   if (call.status === "PENDING" || isUnsent(call)) group.unsent++;

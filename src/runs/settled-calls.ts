@@ -139,9 +139,8 @@ async function isDelivered(call: ListedCall, { startedAt, markedAt }: MarkDates,
   if (isByDelivery(call.settledBy)) return true;
   if (!isAcceptedStatus(call.statusCode)) return false;
   if (call.settledBy === null) return true;
-  const states = markedAt === undefined ? new Map() : await findStates(call.callbackId, [call.id], client);
-  const changedAt = states.get(call.id)?.changedAt ?? null;
-  return changedAt === null || markedAt === undefined ? mayBeAcceptedSince(call, startedAt, client) : changedAt > markedAt;
+  const { changedAt } = call;
+  return changedAt === undefined || markedAt === undefined ? mayBeAcceptedSince(call, startedAt, client) : changedAt > markedAt;
 }
 
 /** The service's clock is known to a minute, and its dates may be of whole minutes. */

@@ -299,6 +299,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         attemptCount: caller.said(1),
         nextAttemptDate: "2026-01-09T02:27:00.000Z",
         retryUntil: "2026-01-10T02:22:00.000Z",
+        changedDate: "2026-01-09T02:22:00.012Z",
       });
       expect(Array.isArray(link) && link.map((item) => [item.rel, item.method, item.uri.replace(/^http:\/\/[^/]+/, "")])).toEqual(
         [

@@ -330,18 +330,27 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
-    it("leaves what the service has retried since the calls were listed, if a mark asks for that", async () => {
+    it("leaves what has changed since it was listed, wherever the clock is, but not what the same mark has made SUCCESS", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await accept(store, callback, ["A", "B"]);
-      await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
-      await attempt(store, callback, ["A"], { cause: "retry", startedAt: NOW + 1, durationMs: 2, result: REFUSED_503 });
-      const mark = (unlessFailedSince: number, unlessRetried: boolean) =>
-        store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 9, { unlessFailedSince, unlessRetried, markedAt: NOW + 9 });
-      expect(await mark(NOW + 2, true)).toEqual(["A"]);
-      expect(await mark(NOW + 3, true)).toEqual([]);
-      await attempt(store, callback, ["A"], { cause: "retry", startedAt: NOW + 1, durationMs: 9, result: REFUSED_503 });
-      expect([await mark(NOW + 2, true), await mark(NOW + 2, false)]).toEqual([[], []]);
+      const ids = ["retried", "taken back", "waits", "replayed", "same"];
+      await accept(store, callback, ids);
+      await attempt(store, callback, ids.toSpliced(2, 1), { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      const unlessChanged = new Map<string, number>();
+      for (const id of ids) unlessChanged.set(id, (await callOf(store, callback, id)).changedAt);
+      const setBack = NOW - 60_000;
+      const retry = { cause: "retry", startedAt: setBack, durationMs: 1, result: REFUSED_503 } as const;
+      await attempt(store, callback, ["retried"], retry);
+      await attempt(store, callback, ["waits"], { ...retry, cause: "first" });
+      await store.calls.mark(callback.id, ["taken back"], "SUCCESS", setBack);
+      await store.calls.mark(callback.id, ["taken back"], "FAILED", setBack);
+      await store.replays.request(callback.id, aReplay({ callIds: ["replayed"] }), setBack);
+      const details = { unlessChanged, markedAt: setBack + 9 };
+      const mark = () => store.calls.mark(callback.id, ids, "SUCCESS", setBack + 9, details);
+      expect([await mark(), await mark()]).toEqual([ids.slice(0, 4), ids.slice(0, 4)]);
+      expect(await callOf(store, callback, "same")).toMatchObject({ status: "SUCCESS", settledBy: "user" });
+      await store.calls.mark(callback.id, ["same"], "FAILED", setBack - 9);
+      expect(await mark()).toEqual(ids);
     });
 
     it("doesn't execute it, though a node whose clock is behind has had the calls sent again meanwhile", async () => {

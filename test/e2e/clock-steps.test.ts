@@ -1,7 +1,10 @@
-/** The wall clock of `whcb serve` is set while a run sends: what the run has in flight isn't sent by another. */
+/** The wall clock of `whcb serve` is set while a run sends, or asks: what it has in flight isn't sent by another, and its list isn't outdated. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { apiOf } from "../support/process/served-api.js";
 import { steppingClock } from "../support/process/stepping-clock.js";
-import { Home } from "../support/process/whcb-process.js";
+import { ENTER, Terminal } from "../support/process/terminal.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { OUTAGE_SERVICE, replayOutage } from "../support/replay/replay-outage.js";
 
 let home: Home;
@@ -32,3 +35,31 @@ it.each([
   expect(outage.received().toSorted()).toEqual(outage.callIds.toSorted());
   await outage.close();
 });
+
+it.each([
+  { command: ["mark-success", "demo", "--failed"], keys: "" },
+  { command: ["triage", "demo"], keys: "m" },
+])(
+  "what is retried after the clock was set back isn't marked by the answer to a question of before ($command)",
+  async ({ command, keys }) => {
+    const endpoint = await countingEndpoint(() => ({ status: 503 }));
+    const flags = [...OUTAGE_SERVICE, "--retry-interval", "2s"];
+    const serving = await home.serve(flags, { env: steppingClock(0, -3_600_000) });
+    const api = apiOf(home);
+    await api.create({ name: "demo", url: endpoint.url });
+    await api.hand("demo", ["A"]);
+    const attempts = async () => (await api.list("demo", "FAILED"))[0]?.attemptCount ?? 0;
+    await eventually(attempts, (made) => made > 0);
+    const terminal = Terminal.whcb(home, command, { columns: 150, rows: 30 });
+    if (keys !== "") await terminal.shows(/> +1 {2}503/);
+    terminal.type(keys);
+    await terminal.shows("Mark 1 call SUCCESS? [y/N]");
+    serving.child.kill("SIGUSR2");
+    const before = await attempts();
+    await eventually(attempts, (made) => made > before + 1, 30_000);
+    terminal.type(`y${ENTER}`);
+    await terminal.shows("1 call left as it is, as it became FAILED or was sent again since");
+    expect(await api.count("demo", "FAILED")).toBe(1);
+    await endpoint.close();
+  },
+);

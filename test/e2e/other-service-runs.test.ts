@@ -1,6 +1,6 @@
 /** An unfinished run is finished on the service that it was made with, and a copy of a database is another service. */
 import { once } from "node:events";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -362,3 +362,29 @@ async function forwardedPort() {
     },
   };
 }
+
+it.each([
+  ["replay", "Send 1 call again? [y/N]"],
+  ["mark-success", "Mark 1 call SUCCESS? [y/N]"],
+])("%s does nothing once the database file was replaced while it asked its question", async (command, question) => {
+  const outage = await replayOutage(home, 1);
+  const copy = home.path("copy.db");
+  for (const path of [copy, home.path("backup")]) await works(home, ["db", "backup", path, "--db", home.path("x.db")]);
+  copyFileSync(home.path("x.db.key"), `${copy}.key`);
+  const env = { WHCB_URL: copy };
+  const terminal = Terminal.whcb(home, [command, "demo", "--failed"], { columns: 150, env });
+  await terminal.shows(question);
+  renameSync(copy, home.path("moved"));
+  renameSync(home.path("backup"), copy);
+  terminal.type(`y${ENTER}`);
+  await terminal.shows(`error: ${copy} was moved or replaced while it was in use`);
+  expect((await terminal.closed()).code).toBe(5);
+  for (const name of ["-wal", "-shm"]) renameSync(`${copy}${name}`, home.path(`moved${name}`));
+  copyFileSync(`${copy}.key`, home.path("moved.key"));
+  for (const path of [copy, home.path("moved")])
+    expect(await works(home, ["calls", "list", "demo", "--failed", "-o", "ids"], { env: { WHCB_URL: path } })).toBe(
+      `${outage.callIds[0]}\n`,
+    );
+  expect(outage.received()).toEqual([]);
+  await outage.close();
+});

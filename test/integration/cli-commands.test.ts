@@ -268,11 +268,11 @@ describe("status and check", () => {
     await machine.rehearse("held", endpoint.url, 10, ["--retries", "on"]);
     await machine.works(["trigger", "held", "-n", "5"]);
     await machine.settled("held");
-    const codes = /\d+ failed calls and [1-5] not sent yet\b.* \(503: \d+\)/;
+    const codes = /\d+ failed calls and [1-5] without an outcome yet\b.* \(503: \d+\)/;
     expect(await machine.works(["status", "held"])).toMatch(codes);
     expect(await machine.works(["replay", "held", "--failed", "--dry-run"])).toMatch(codes);
     const [unsent = ""] = await machine.ids("held", "--status-code", "none");
-    expect(await machine.works(["calls", "get", "held", unsent])).toContain(", not sent yet: Held: endpoint down");
+    expect(await machine.works(["calls", "get", "held", unsent])).toContain(", no outcome yet: Held: endpoint down");
     await machine.works(["callbacks", "delete", "held", "--yes"]);
   });
 

@@ -242,6 +242,17 @@ describe("selected calls", () => {
     expect(await statuses()).toEqual({ A: "FAILED", B: "SUCCESS user" });
   });
 
+  it("are left as they are if they were retried since, though the clock was set back", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], { startedAt: Date.now() - 2_000 });
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&call=A&call=B`);
+    await attempt(["A"], { startedAt: Date.now() - HOUR, cause: "retry", result: answered(503) });
+    const page = await confirm(confirmation);
+    expect(page.text).toContain("1 call was marked successful. 1 had changed in the meantime: left as it is.");
+    expect((await confirm(confirmation)).text).toBe(page.text);
+    expect(await statuses()).toEqual({ A: "FAILED", B: "SUCCESS user" });
+  });
+
   it("that are delivered while they are being marked failed again stay successful", async () => {
     await accept("A", "B");
     await attempt(["A", "B"], {});
@@ -353,6 +364,17 @@ describe("all calls that match", () => {
     expect(asked.status).toBe(409);
     expect(asked.text).toContain("Now they are 2.");
     expect(await statuses()).toEqual(before);
+  });
+
+  it("aren't marked if one was retried since, though the clock was set back", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], { startedAt: Date.now() - 2_000 });
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on`);
+    await attempt(["A"], { startedAt: Date.now() - HOUR, cause: "retry", result: answered(503) });
+    const asked = await confirm(confirmation);
+    expect([asked.status, asked.text]).toEqual([409, expect.stringContaining("Now they are 2.")]);
+    expect(await statuses()).toEqual({ A: "FAILED", B: "FAILED" });
+    expect((await confirm(asked)).text).toContain("2 calls were marked successful.");
   });
 
   it("aren't marked while too many bytes are in memory, and are when the form is sent again", async () => {

@@ -131,7 +131,13 @@ const IN_JSON: readonly Comparison[] = [
     added: {
       ...each(LINK, "calls[].link[].host string", "calls[].link[].port number", "calls[].link[].type string"),
       ...each(LINK, "link[].host string", "link[].port number", "link[].type string"),
-      ...each(OURS, "calls[].attemptCount number", "calls[].nextAttemptDate string", "calls[].retryUntil string"),
+      ...each(
+        OURS,
+        "calls[].attemptCount number",
+        "calls[].changedDate string",
+        "calls[].nextAttemptDate string",
+        "calls[].retryUntil string",
+      ),
     },
   },
   {
@@ -142,7 +148,13 @@ const IN_JSON: readonly Comparison[] = [
       ...each(NUMBER, "calls[].callback.statusCode number"),
       ...each(MRI, "calls[].from.mri string"),
       ...each(LINK, "link[].type string"),
-      ...each(OURS, "calls[].attemptCount number", "calls[].nextAttemptDate string", "calls[].retryUntil string"),
+      ...each(
+        OURS,
+        "calls[].attemptCount number",
+        "calls[].changedDate string",
+        "calls[].nextAttemptDate string",
+        "calls[].retryUntil string",
+      ),
     },
   },
 ];
@@ -169,7 +181,13 @@ const IN_XML: readonly Comparison[] = [
     added: {
       ...each(LINK, "return/call/link/host", "return/call/link/port", "return/call/link/type"),
       ...each(LINK, "return/link/host", "return/link/port", "return/link/type"),
-      ...each(OURS, "return/call/attemptCount", "return/call/nextAttemptDate", "return/call/retryUntil"),
+      ...each(
+        OURS,
+        "return/call/attemptCount",
+        "return/call/changedDate",
+        "return/call/nextAttemptDate",
+        "return/call/retryUntil",
+      ),
     },
   },
 ];

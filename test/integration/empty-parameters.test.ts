@@ -33,7 +33,11 @@ const MARK = {
   unlessSettled: false,
   markedAt: "2026-11-24T09:31:00.000Z",
 };
-const MARK_SUCCESS = { status: "SUCCESS", unlessFailedSince: "2026-11-24T09:31:00.000Z", unlessRetried: false };
+const MARK_SUCCESS = {
+  status: "SUCCESS",
+  unlessFailedSince: "2026-11-24T09:31:00.000Z",
+  unlessChanged: [{ id: "A", changedDate: "2026-11-24T09:31:00.000Z" }],
+};
 /** Together the bodies of a schema have all its members. */
 const PAUSE = { durationMs: 60_000 };
 const BODIES: readonly object[] = [{ ...CALLBACK_BODY, signing: "enabled" }, MARK, MARK_SUCCESS, REPORT, LEASE, PAUSE];

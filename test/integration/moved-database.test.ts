@@ -41,7 +41,7 @@ describe("whcb serve", () => {
     change(machine.path("whcb.db"));
     expect(await hasEnded(service.url)).toBe(true);
     const { code, stderr } = await service.stop();
-    expect([code, stderr]).toEqual([5, expect.stringContaining("was moved or replaced while it was served")]);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("was moved or replaced while it was in use")]);
   });
 
   it("warns once that its database is a copy, whose calls another one may send, but not if it sends none", async () => {

@@ -32,7 +32,7 @@ test("an endpoint that hangs isn't answering, over HTTP and in file mode, as lon
   behindMs = 0;
   for (const options of [{}, inFile]) {
     expect(await machine.works(["status"], options)).toMatch(
-      /^demo {2}not answering .*\n {2}not answering: no attempt has ended since the oldest waiting call was accepted at .* \(1\ds ago\)\n {2}3 calls wait for their first attempt, the oldest since .*\n {2}no failed calls\n$/,
+      /^demo {2}not answering .*\n {2}not answering: no attempt has ended since the oldest waiting call was accepted at .* \(1\ds ago\)\n {2}3 calls wait for their first attempt to end, the oldest since .*\n {2}no failed calls\n$/,
     );
     expect(await machine.works(["check", "--max-waiting-age", "1h"], options)).toBe("ok: 0 failed calls of demo\n");
     expect(await machine.whcb(["check", "--max-waiting-age", "10s"], options)).toMatchObject({
@@ -72,7 +72,7 @@ test("an endpoint isn't blamed for an egress proxy that can't be used", async ()
   await vi.waitUntil(async () => (await machine.works(["status"])).includes("sending waits: "), { timeout: 10_000 });
   behindMs = 0;
   expect(await machine.works(["status"])).toMatch(
-    /^demo {2}up .*\n {2}sending waits: the egress proxy can't be used: .*\n {2}3 calls wait for their first attempt, .*\n {2}no failed calls\n$/,
+    /^demo {2}up .*\n {2}sending waits: the egress proxy can't be used: .*\n {2}3 calls wait for their first attempt to end, .*\n {2}no failed calls\n$/,
   );
   await service.stop();
 });

@@ -384,7 +384,9 @@ test("a line with the id of a call that was never sent", async () => {
   const flags = ["--seen", "-", "--yes", "--dry-run", "-o", "json"];
   const { code, stdout, stderr } = await machine.whcb(["reconcile", "held", ...flags], { stdin: `${unsent}\n${sent}\n` });
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, seen: 1, ambiguous: [{ id: unsent }] });
-  expect(stderr).toContain("warning: 1 line matching a call that was never sent, so your system can't have it from here\n");
+  expect(stderr).toContain(
+    "warning: 1 line matching a call that has no outcome yet: your system has it from here only if an attempt is in flight, or was cut off\n",
+  );
 });
 
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {

@@ -272,7 +272,7 @@ describe("on the command line", () => {
 
   /** On a slow machine all of them may have been sent once. */
   const FAILED =
-    /^\d+ failed calls(?: and \d+ not sent yet)? of demo -> .*\n {2}(?:.*\n {2})?the service is still retrying 40 of them: (.*)$/m;
+    /^\d+ failed calls(?: and \d+ without an outcome yet)? of demo -> .*\n {2}(?:.*\n {2})?the service is still retrying 40 of them: (.*)$/m;
 
   it("--yes says on stderr, in every format, what the question would have said", async () => {
     for (const format of [[], ["-o", "json"], ["-o", "ndjson"]]) {

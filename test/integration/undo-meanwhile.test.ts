@@ -211,62 +211,50 @@ it("a mark leaves what was taken back while it asked its question", async () => 
 });
 
 it.each([
-  ["30 seconds", 30_000],
-  ["two hours", 2 * 3_600_000],
-])("a mark-success isn't resumed after the service's clock was set back by %s", async (_, setBackMs) => {
-  let aheadMs = setBackMs;
-  const service = await openService({ clock: { ...systemClock, now: () => systemClock.now() + aheadMs } });
-  const client = clientOver(injectTransport(service.app));
-  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
-  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
-  const desk = openDesk({ client });
-  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
-  const ctrlC = new AbortController();
-  ctrlC.abort();
-  await runMarks(plan, { signal: ctrlC.signal }, desk.deps);
-  aheadMs = 0;
-  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
-  await expect(resumeRun(plan.runId, { resendUnknown: false }, desk.deps)).rejects.toMatchObject({
-    code: "config",
-    message: `the service's clock was set back, or this machine's forward, since run ${plan.runId} listed its calls, so what was sent again since can't be told`,
-  });
-  expect((await client.getCall(id, callIds[0] ?? "")).status).toBe("FAILED");
-  await desk.leave();
-  await closeService(service);
-});
-
-it("a mark leaves what the service has retried while it asked its question, also if it is resumed", async () => {
-  const service = await openService({ clock: systemClock });
-  const client = clientOver(injectTransport(service.app));
-  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
-  const { ids: callIds } = await client.submitCalls(
-    id,
-    Array.from({ length: 4 }, () => ({ response: aResponse() })),
-  );
-  const [asked = "", resumed = "", ...same] = callIds;
-  await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
-    startedAt: Date.now() - 60_000,
-    result: BUSY,
-  }));
-  const desk = openDesk({ client });
-  const planFor = (ids: readonly string[]) => planMarks({ callbacks: [id], calls: { callIds: ids } }, "SUCCESS", desk.deps);
-  const [plan, interrupted] = [await planFor([asked, ...same.slice(1)]), await planFor([resumed, ...same.slice(0, 1)])];
-  await desk.deps.clock.sleepUntil(Date.now() + 2);
-  for (const callId of [asked, resumed]) {
-    const call = await service.store.calls.find(id, callId);
-    const retried = () => ({ cause: "retry" as const, startedAt: Date.now() - 12, result: REFUSED_503 });
-    await recordAttempts(service.store, call === null ? [] : [call], retried);
-  }
-  const first = await runMarks(plan, {}, desk.deps);
-  await runMarks(interrupted, { signal: AbortSignal.abort() }, desk.deps);
-  const second = await resumeRun(interrupted.runId, { resendUnknown: false }, desk.deps);
-  for (const { counts } of [first, second]) expect([counts.marked, counts.skipped.reopened]).toEqual([1, 1]);
-  const states = await client.findStates(id, callIds);
-  expect(callIds.map((callId) => states?.get(callId)?.status)).toEqual(["FAILED", "FAILED", "SUCCESS", "SUCCESS"]);
-  await desk.leave();
-  await closeService(service);
-});
+  ["after the listing", 12],
+  ["before the listing, and was stored after it", 2_000],
+  ["with the clock set back by 30 seconds", 30_000],
+  ["with the clock set back by two hours", 2 * 3_600_000],
+])(
+  "a mark, also a resumed one, leaves what the service has retried since it was listed (the retry ended %s)",
+  async (_, agoMs) => {
+    let aheadMs = 0;
+    const service = await openService({ clock: { ...systemClock, now: () => systemClock.now() + aheadMs } });
+    const client = clientOver(injectTransport(service.app));
+    const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+    const { ids: callIds } = await client.submitCalls(
+      id,
+      Array.from({ length: 6 }, () => ({ response: aResponse() })),
+    );
+    const [asked = "", takenBack = "", resumed = "", resumedTakenBack = "", ...same] = callIds;
+    await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
+      startedAt: Date.now() - 60_000,
+      result: BUSY,
+    }));
+    const desk = openDesk({ client });
+    const planFor = (ids: readonly string[]) => planMarks({ callbacks: [id], calls: { callIds: ids } }, "SUCCESS", desk.deps);
+    const plan = await planFor([asked, takenBack, ...same.slice(1)]);
+    const interrupted = await planFor([resumed, resumedTakenBack, ...same.slice(0, 1)]);
+    aheadMs = agoMs < 30_000 ? 0 : -agoMs;
+    for (const callId of [asked, resumed]) {
+      const call = await service.store.calls.find(id, callId);
+      const retried = () => ({ cause: "retry" as const, startedAt: Date.now() - agoMs, result: REFUSED_503 });
+      await recordAttempts(service.store, call === null ? [] : [call], retried);
+    }
+    for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, [takenBack, resumedTakenBack], status);
+    const first = await runMarks(plan, {}, desk.deps);
+    await runMarks(interrupted, { signal: AbortSignal.abort() }, desk.deps);
+    const second = await resumeRun(interrupted.runId, { resendUnknown: false }, desk.deps);
+    for (const { counts } of [first, second]) expect([counts.marked, counts.skipped.reopened]).toEqual([1, 2]);
+    const states = await client.findStates(id, callIds);
+    expect(callIds.map((callId) => states?.get(callId)?.status)).toEqual([
+      ...Array.from({ length: 4 }, () => "FAILED"),
+      ...["SUCCESS", "SUCCESS"],
+    ]);
+    await desk.leave();
+    await closeService(service);
+  },
+);
 
 it("a mark-failed doesn't count what somebody has made FAILED while it asked its question, so its undo leaves that", async () => {
   const service = await openService({ clock: systemClock });
@@ -379,7 +367,10 @@ it.each([
 ])("an undo looks at when the accepted attempt of a call ended: $ended", async ({ durationMs, status }) => {
   const service = await openService({ clock: systemClock });
   // A service of an earlier version doesn't say when a call has changed.
-  const client: Client = { ...clientOver(injectTransport(service.app)), findStates: async () => null };
+  const present = clientOver(injectTransport(service.app));
+  const findCalls: Client["findCalls"] = async (...named) =>
+    (await present.findCalls(...named)).map(({ changedAt: _, ...call }) => call);
+  const client: Client = { ...present, findCalls };
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
   const {
     ids: [callId = ""],

@@ -18,11 +18,7 @@ export const UNTIL = value("--until <when>", "last attempt before", parseInstant
 export const NARROWING_FLAGS = {
   since: SINCE,
   until: UNTIL,
-  statusCodes: values(
-    "--status-code <codes>",
-    '"500", "5xx", "none" (no answer, or never sent), comma-separated',
-    readStatusCode,
-  ),
+  statusCodes: values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode),
   reason: value("--reason <text>", 'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it', String),
   channel: {
     ...value("--channel <channel>", "sms, email or voice; another one as listed", channelOf),
@@ -42,7 +38,7 @@ type Narrowing = FlagValues<typeof NARROWING_FLAGS>;
 export const FILTER_FLAGS = {
   failed: FAILED,
   success: SUCCESS,
-  pending: flag("--pending", "calls that wait for their first attempt (whcb serve only)"),
+  pending: flag("--pending", "calls that wait for their first attempt to end (whcb serve only)"),
   ...NARROWING_FLAGS,
 };
 

@@ -52,12 +52,12 @@ export function describeOpenEnds(
   return `the endpoint may have ${openEnds} of them, as it gave no complete answer, or answered 200: \`${reconcileLine(callback, serviceFlags)}\` marks what your system has and sends the rest`;
 }
 
-/** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */
+/** Calls that wait for an endpoint that is down are FAILED, but haven't failed. One of them may be in flight. */
 export function countFailed(calls: number, unsent: number): string {
   if (unsent === 0) return count(calls, "failed call");
   return calls === unsent
-    ? `${count(unsent, "call")} not sent yet`
-    : `${count(calls - unsent, "failed call")} and ${unsent} not sent yet`;
+    ? `${count(unsent, "call")} without an outcome yet`
+    : `${count(calls - unsent, "failed call")} and ${unsent} without an outcome yet`;
 }
 
 export interface CodeCounts {

@@ -94,7 +94,7 @@ export interface RunQuestion {
 export async function confirmRun(
   invocation: Invocation,
   { description, question }: RunQuestion,
-  { runDeps, locks }: { readonly runDeps: RunDeps; readonly locks: RunLocks | undefined },
+  { runDeps, locks, onlyMarks }: { readonly runDeps: RunDeps; readonly locks: RunLocks | undefined; readonly onlyMarks: boolean },
 ): Promise<boolean> {
   const { client } = runDeps;
   client.requireOwnDatabase();
@@ -102,7 +102,7 @@ export async function confirmRun(
   const described = [
     ...(await describeService(invocation, runDeps.client, runDeps.profile)),
     ...description,
-    ...describeMissingTime(runDeps),
+    ...(onlyMarks ? [] : describeMissingTime(runDeps)),
   ];
   if (hasYes && described.length > 0) invocation.screen.info(joinText(described, "\n"));
   const asked = joinText([...described, ...question], "\n");
@@ -127,10 +127,10 @@ export async function showService(invocation: Invocation, session: Session): Pro
   for (const line of await describeService(invocation, session.client, profileOf(session))) invocation.screen.info(line);
 }
 
-/** With its time, `whcb serve` leaves out what has failed again or was settled since the calls were listed. */
+/** With its time, `whcb serve` leaves out what a user has made FAILED since calls were accepted, or seen in a list. */
 function describeMissingTime({ client }: RunDeps): readonly string[] {
   if (!client.capabilities.has("guarded-marks") || client.serviceNow() !== null) return [];
-  const what = "a mark doesn't notice what has changed since the calls were listed";
+  const what = "a mark doesn't notice what a user makes FAILED meanwhile";
   return [`warning: the service's header X-Service-Time is missing, as a gateway may drop it: ${what}`];
 }
 

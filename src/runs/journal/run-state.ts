@@ -29,6 +29,7 @@ export interface RunCall {
 
 export interface RunEntry extends RunCall {
   readonly do: PlannedAction;
+  readonly listedChangedAt: number | undefined;
   readonly needsMark: boolean;
   /** A rejected canary says nothing about its call, so it is sent again. */
   readonly isRejectedCanary: boolean;
@@ -168,6 +169,7 @@ export class RunState {
       message: null,
       at: this.header.startedAt,
       do: step.do,
+      listedChangedAt: step.changedAt,
       needsMark: step.do === "mark",
       isRejectedCanary: false,
       isMaybeAsked: false,

@@ -28,7 +28,14 @@ export type RunStep =
 
 /** A step is about one or more calls of one callback. Times are epoch ms. */
 export type CallStep =
-  | { readonly step: "planned"; readonly callback: string; readonly call: string; readonly do: PlannedAction }
+  | {
+      readonly step: "planned";
+      readonly callback: string;
+      readonly call: string;
+      readonly do: PlannedAction;
+      /** A call to mark SUCCESS had last changed at this instant when it was listed, if the service says it. */
+      readonly changedAt?: number;
+    }
   /** The line is written ahead. Sends follow this order, and call n + `concurrency` is sent only after an outcome is written. */
   | { readonly step: "sent"; readonly call: string; readonly at: number }
   | {
@@ -111,8 +118,6 @@ export interface RunPurpose {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
-  /** Only a run of mark-success has it, where the service says its clock exactly: `listedAt` by that clock. */
-  readonly serviceListedAt?: number;
   /** Only an undo has it: the run of mark-success that it undoes. */
   readonly undoes?: UndoneRun;
 }

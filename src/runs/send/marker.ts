@@ -6,6 +6,7 @@ import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import { toIsoDate } from "../../wire/dates.js";
 import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
@@ -26,11 +27,10 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
-  /**
-   * What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. So does what the service has
-   * retried since, of calls that may not have arrived. null guards nothing.
-   */
+  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. null guards nothing. */
   readonly unlessFailedSince?: number | null;
+  /** When each call had last changed as it was listed, by id. One that has changed since stays as it is, if the service guards marks. */
+  readonly listedChanges?: ReadonlyMap<string, number>;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
   /** `findStopReason` is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
@@ -189,18 +189,19 @@ export class Marker {
 
   #details(callIds: readonly string[]): MarkDetails {
     const { stop } = this.#session;
-    const { from, status, unlessFailedSince = null, wereDelivered = false } = this.#job;
+    const { from, status, unlessFailedSince = null, listedChanges, wereDelivered = false } = this.#job;
     const since = unlessFailedSince !== null && { unlessFailedSince };
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      // Such calls were chosen by their last answer, or shown with it.
-      const unlessRetried = unlessSettled && unlessFailedSince !== null;
       return {
         isWanted,
         unlessSettled,
-        unlessRetried,
+        unlessChanged: callIds.flatMap((id) => {
+          const changedAt = listedChanges?.get(id);
+          return changedAt === undefined ? [] : [{ id, changedDate: toIsoDate(changedAt) }];
+        }),
         ...since,
         ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }),
       };

@@ -87,7 +87,7 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
     gauge("whcb_calls_paused", "Calls that wait for the end of a pause", ({ paused }) => paused),
     gauge(
       "whcb_oldest_waiting_seconds",
-      "Age of the oldest call that waits for its first attempt, but for a pause",
+      "Age of the oldest call that waits for its first attempt to end, but for a pause",
       ({ oldestWaitingAt }) => (oldestWaitingAt === null ? 0 : Math.max(0, (clock.now() - oldestWaitingAt) / 1_000)),
     ),
     gauge("whcb_calls_due", "Failed calls with a scheduled attempt", ({ due }) => due),

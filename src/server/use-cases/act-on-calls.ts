@@ -17,12 +17,12 @@ export type CallAction = "success" | "failed" | "replay";
 
 /** By ids, at most 100, or by a filter that `boundedFilter` made. */
 export type CallSet = Listed | Matching;
-type Listed = { readonly callIds: readonly string[]; readonly changedBefore: number };
+type Listed = { readonly callIds: readonly string[] };
 type Matching = { readonly filter: CallFilter };
 
 export interface CountedCalls {
   readonly count: number;
-  /** `digest` tells sets of calls to mark by a filter apart. It is empty for listed calls and for a replay. */
+  /** `digest` tells sets of calls to mark by a filter apart. For listed calls it says when each has changed; for a replay by a filter it is empty. */
   readonly digest: string;
   /** Listed, but not in a state to act on. */
   readonly others: number;
@@ -64,11 +64,6 @@ export interface ActionResult {
 /** An outcome is committed some milliseconds after its attempt has ended. */
 const COMMITTED_MS = 500;
 
-/** The listed calls, as they were at `shownAt`. */
-export function boundedList(callIds: readonly string[], shownAt: number): CallSet {
-  return { callIds, changedBefore: shownAt - COMMITTED_MS };
-}
-
 /** The calls of the filter that the action applies to, as at `shownAt`. Throws `invalid` if it applies to none of the filter's status. */
 export function boundedFilter(action: CallAction, filter: CallFilter, shownAt: number): CallFilter {
   const { status } = filter;
@@ -86,9 +81,13 @@ const STATUSES_OF: Readonly<Record<CallAction, readonly [CallStatus, ...CallStat
   replay: ["FAILED"],
 };
 
-function applies(action: CallAction, call: CallProgress, { changedBefore }: Listed): boolean {
-  const isUnchanged = call.changedAt <= changedBefore && STATUSES_OF[action].includes(call.status);
-  return isUnchanged && !(action === "failed" && isErased(call));
+function applies(action: CallAction, call: CallProgress): boolean {
+  return STATUSES_OF[action].includes(call.status) && !(action === "failed" && isErased(call));
+}
+
+/** It is compared with what the confirmation has: which of them is later doesn't count, as the clock may have been set meanwhile. */
+function listedAs(callId: string, { changedAt }: CallProgress): string {
+  return `${callId} ${changedAt}`;
 }
 
 /** Counts all, however long it takes; the event loop isn't held up. If a call is counted twice, a mark asks again. */
@@ -107,10 +106,11 @@ export async function countSet(
     return { count: summary.count, digest: digest?.toString() ?? "", others: 0, notFound: 0, openEnds, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
-  const calls = [...found.values()].filter((call) => applies(action, call, set));
+  const calls = [...found.values()].filter((call) => applies(action, call));
   const [count, notFound] = [calls.length, set.callIds.length - found.size];
   const openEnds = calls.filter(({ statusCode, error }) => mayHaveBeenTaken(statusCode, error)).length;
-  return { count, digest: "", others: found.size - count, notFound, openEnds, summary: null };
+  const digest = Array.from(found, ([callId, call]) => listedAs(callId, call)).join();
+  return { count, digest, others: found.size - count, notFound, openEnds, summary: null };
 }
 
 type Done = Pick<ActionResult, "done" | "waiting">;
@@ -157,13 +157,15 @@ async function addMarked(
 
 async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
   const mark = markOf(deps, request);
+  const listed = new Set(request.counted.digest.split(","));
+  const isMeant = (callId: string, call: CallProgress) => applies(request.action, call) && listed.has(listedAs(callId, call));
   for (;;) {
     const found = await deps.store.calls.findProgress(callback.id, set.callIds);
-    const callIds = [...found].filter(([, call]) => applies(request.action, call, set)).map(([callId]) => callId);
+    const callIds = [...found].filter(([callId, call]) => isMeant(callId, call)).map(([callId]) => callId);
     try {
       const { done, waiting } = await (mark === null
         ? replayListed(deps, callback, request, callIds)
-        : markListed(deps, callback, { ...set, callIds }, mark, found));
+        : markListed(deps, callback, callIds, mark, found));
       return { done, waiting, changed: found.size - done, notFound: set.callIds.length - found.size };
     } catch (error) {
       // One has just been purged: the others are to be marked all the same.
@@ -205,11 +207,12 @@ async function markMatching(
 async function markListed(
   deps: ServerDeps,
   callback: Callback,
-  { callIds, changedBefore }: Listed,
+  callIds: readonly string[],
   { status, settledBy, now, author }: AuthoredMark,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  const mark = { callIds, status, settledBy, unlessChangedAfter: changedBefore, author };
+  const unlessChanged = new Map(Array.from(found, ([callId, { changedAt }]) => [callId, changedAt]));
+  const mark = { callIds, status, settledBy, unlessChanged, author };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter(
     (call) => call.status === status && call.settledBy === settledBy && call.changedAt === now,
@@ -267,7 +270,7 @@ export async function restOf(
   }
   const found = await store.calls.findProgress(id, selection.callIds);
   const left = [...found].filter(([, { attemptedAt }]) => attemptedAt === null || attemptedAt < requestedAt);
-  return { callIds: left.map(([callId]) => callId), changedBefore: shownAt };
+  return { callIds: left.map(([callId]) => callId) };
 }
 
 async function replayListed(

@@ -57,12 +57,16 @@ export interface CallMark extends MarkOptions {
 export async function markCalls(
   deps: ServerDeps,
   callback: Callback,
-  { callIds, status, replays = [], ...details }: CallMark,
+  { callIds, status, replays = [], unlessChanged = new Map(), ...details }: CallMark,
   now = deps.clock.now(),
 ): Promise<readonly string[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
   const marked = callIds.map(storedId);
-  const stored = { ...details, replays: await withStoredIds(deps, callback, replays) };
+  const stored = {
+    ...details,
+    replays: await withStoredIds(deps, callback, replays),
+    unlessChanged: new Map(Array.from(unlessChanged, ([callId, at]) => [storedId(callId), at])),
+  };
   if (status === "SUCCESS" && details.settledBy === "replay") requireAccepted(marked, stored.replays);
   const left = await deps.store.calls.mark(callback.id, marked, status, now, stored);
   deps.onWork(callback.id, "changed");

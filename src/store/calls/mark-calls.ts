@@ -36,14 +36,12 @@ export interface MarkOptions {
   readonly replays?: readonly ClientReplay[];
   /** With FAILED, a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
-  /** A call that has changed later than this instant stays as it is. */
-  readonly unlessChangedAfter?: number;
+  /** When each call had last changed, by id. One that has changed at another instant stays as it is: the clock may have been set meanwhile. */
+  readonly unlessChanged?: ReadonlyMap<string, number>;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
   /** With SUCCESS, what a user has made FAILED after this instant stays so, as after `markedAt`. */
   readonly unlessFailedSince?: number;
-  /** With SUCCESS, what has changed after that instant stays as it is, also by a retry of the service. */
-  readonly unlessRetried?: boolean;
   /**
    * The calls have changed at this instant, and those that were marked at it are this mark's, which is repeated. Those that a user has made
    * FAILED later stay so, though the service has sent them since.
@@ -133,11 +131,10 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     settledBy,
     replays = [],
     unlessDeliveredSince,
-    unlessChangedAfter = Number.POSITIVE_INFINITY,
+    unlessChanged,
     unlessSettled,
     markedAt,
     unlessFailedSince = markedAt,
-    unlessRetried = false,
     executeBefore,
     author,
   } = marking;
@@ -156,16 +153,16 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     const reason = markProblem(before, status);
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
-  const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
+  const isOwn = (call: CallProgress): boolean =>
+    call.status === "SUCCESS" && call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const takenBack =
-    unlessFailedSince === undefined
-      ? new Set<number>()
-      : await findTakenBack(trx, states, { since: unlessFailedSince, isSince, unlessRetried });
-  const stays = ({ seq, before }: CallState): boolean =>
+    unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, unlessFailedSince, isSince);
+  const stays = ({ id, seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
-    before.changedAt > unlessChangedAfter ||
     isDeliveredSince(before, unlessDeliveredSince) ||
-    (unlessSettled === true && before.status === "SUCCESS" && !isOwn(before));
+    (!isOwn(before) &&
+      ((unlessChanged?.get(id) ?? before.changedAt) !== before.changedAt ||
+        (unlessSettled === true && before.status === "SUCCESS")));
   const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
   // These get the attempts of the report all the same.
   await writeStates(
@@ -183,22 +180,19 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
 
 /**
  * Resolves to the seqs of calls that a user has made FAILED, has had sent again, or has released by switching retries off, after this
- * instant, and of those that are new since. With `unlessRetried`, the service's own attempts count, too.
+ * instant, and of those that are new since.
  */
 async function findTakenBack(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
-  {
-    since,
-    isSince,
-    unlessRetried,
-  }: { readonly since: number; readonly isSince: (at: number) => boolean; readonly unlessRetried: boolean },
+  since: number,
+  isSince: (at: number) => boolean,
 ): Promise<ReadonlySet<number>> {
   const changed = [...states.values()].filter(
     ({ acceptedAt, before: { status, changedAt } }) => status !== "SUCCESS" && (isSince(acceptedAt) || isSince(changedAt)),
   );
   const isByUser = ({ acceptedAt, before: { status, settledBy, due } }: CallState): boolean =>
-    unlessRetried || isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
+    isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
   const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
   return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);

@@ -2,13 +2,13 @@ import { sql } from "kysely";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { Db } from "../schema.js";
+import type { Db, Row } from "../schema.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf } from "./call-row.js";
-import { type InTurn, readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
+import { type InTurn, type ScanStep, scanCalls } from "./scan-calls.js";
 
-/** Tells sets of calls apart, in whatever order their seqs are added, and keeps no list of them. */
+/** Tells sets of calls apart, and whether one was attempted since, in whatever order they are added, and keeps no list of them. */
 export class CallDigest {
   #count = 0;
   readonly #sums = new Uint32Array(SEEDS.length);
@@ -17,9 +17,11 @@ export class CallDigest {
     return this.#count;
   }
 
-  add(seq: number): void {
+  /** A mark changes neither the seq nor the attempts. */
+  add(seq: number, attempts: number): void {
     this.#count += 1;
-    for (const [index, seed] of SEEDS.entries()) this.#sums[index] = (this.#sums[index] ?? 0) + hashOf(seq, seed);
+    for (const [index, seed] of SEEDS.entries())
+      this.#sums[index] = (this.#sums[index] ?? 0) + mixBits(hashOf(seq, seed) + attempts);
   }
 
   toString(): string {
@@ -62,6 +64,8 @@ export interface CallSummary {
   readonly lastAt: number | null;
 }
 
+type DigestedRow = Pick<Row<"calls">, "seq" | "attempt_count">;
+
 interface Group {
   readonly failure: string;
   readonly calls: number;
@@ -81,8 +85,9 @@ export async function findMatching(
   const { key } = await requireCallback(db, callbackId);
   const [seqs, digest]: [number[], CallDigest] = [[], new CallDigest()];
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, inTurn })) {
-    for (const seq of await readSeqs(db, step)) {
-      digest.add(seq);
+    const { rows } = await executeByIndex(db, sql<DigestedRow>`${step.select(sql`seq, attempt_count`)}`);
+    for (const { seq, attempt_count } of rows) {
+      digest.add(seq, attempt_count);
       if (seqs.length < most) seqs.push(seq);
     }
   }
@@ -132,8 +137,8 @@ async function readGroups(db: Db, step: ScanStep): Promise<readonly Group[]> {
 }
 
 async function readEach(db: Db, step: ScanStep, digest: CallDigest): Promise<readonly Group[]> {
-  const matching = step.select(sql`seq, ${FAILURE} AS failure, attempted_at AS first_at, attempted_at AS last_at, 1 AS calls`);
-  const { rows } = await executeByIndex(db, sql<Group & { readonly seq: number }>`${matching}`);
-  for (const { seq } of rows) digest.add(seq);
+  const group = sql`${FAILURE} AS failure, attempted_at AS first_at, attempted_at AS last_at, 1 AS calls`;
+  const { rows } = await executeByIndex(db, sql<Group & DigestedRow>`${step.select(sql`seq, attempt_count, ${group}`)}`);
+  for (const { seq, attempt_count } of rows) digest.add(seq, attempt_count);
   return rows;
 }

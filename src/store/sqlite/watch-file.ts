@@ -9,16 +9,13 @@ const LOOK_EACH_MS = 1_000;
  * error. The returned function ends the watch. A file system without birth times can't be watched.
  */
 export function watchFile(path: string, clock: Clock, onMoved: (error: WhcbError) => void): () => Promise<void> {
-  const place = placeOfFile(path);
+  const findMoved = movedCheck(path, "Stop `whcb serve` before you restore a backup, and start it again afterwards.");
   const stopping = new AbortController();
   const watch = async (): Promise<void> => {
-    if (place === null) return;
-    while (isFileAt(path, place)) {
+    for (let error = findMoved(); !stopping.signal.aborted; error = findMoved()) {
+      if (error !== null) return onMoved(error);
       await clock.sleepUntil(clock.now() + LOOK_EACH_MS, stopping.signal);
-      if (stopping.signal.aborted) return;
     }
-    const hint = "Stop `whcb serve` before you restore a backup, and start it again afterwards.";
-    onMoved(new WhcbError("unavailable", `${path} was moved or replaced while it was served`, { hint }));
   };
   const watching = watch();
   return () => {
@@ -27,11 +24,18 @@ export function watchFile(path: string, clock: Clock, onMoved: (error: WhcbError
   };
 }
 
-/** Returns true, too, if the path can't be looked at for the moment. */
-function isFileAt(path: string, place: string): boolean {
-  try {
-    return placeOfFile(path) === place;
-  } catch (error) {
-    return systemErrorCode(error) !== "ENOENT";
-  }
+/**
+ * Returns a function that returns an error once the file that is at the path now was moved or replaced, and null before, in a file system
+ * without birth times, and while the path can't be looked at.
+ */
+export function movedCheck(path: string, hint: string): () => WhcbError | null {
+  const place = placeOfFile(path);
+  return () => {
+    try {
+      if (placeOfFile(path) === place) return null;
+    } catch (error) {
+      if (systemErrorCode(error) !== "ENOENT") return null;
+    }
+    return place === null ? null : new WhcbError("unavailable", `${path} was moved or replaced while it was in use`, { hint });
+  };
 }

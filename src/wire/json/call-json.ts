@@ -43,6 +43,7 @@ export function callToJson(call: Call, context: CallContext): Record<string, unk
     ...(retries.retryUntil !== null && { retryUntil: toIsoDate(retries.retryUntil) }),
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
     ...(settledByUser !== undefined && { settledByUser }),
+    changedDate: toIsoDate(call.changedAt),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),
     link,
   };
@@ -77,6 +78,8 @@ export interface ListedCall {
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
   readonly settledByUser: string | null;
+  /** The last attempt ended, or the last mark or report came, at this instant. */
+  readonly changedAt?: number;
   /** `attempts` are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
   /** The call is kept as it was received, with unknown fields. */
@@ -126,6 +129,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
     retryUntil: readDate(value.retryUntil, timezone),
     settledBy: settledByOf(value.settledBy),
     settledByUser: textOf(value.settledByUser) || null,
+    ...readChange(value),
     ...(value.answer !== undefined && { answer: textOf(value.answer) || null }),
     ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,
@@ -155,10 +159,7 @@ export function callStateToJson({
 }
 
 /** Other services list the status only. */
-export interface CallState extends Pick<ListedCall, "id" | "status" | "settledBy"> {
-  /** The last attempt ended, or the last mark or report came, at this instant. Only `whcb serve` says it. */
-  readonly changedAt?: number | null;
-}
+export type CallState = Pick<ListedCall, "id" | "status" | "settledBy" | "changedAt">;
 
 export function readCallStates(document: unknown): readonly CallState[] {
   return listOf(objectOf(document).calls).map((item) => {
@@ -168,9 +169,14 @@ export function readCallStates(document: unknown): readonly CallState[] {
       id,
       status: readCallStatus(call.status, id) ?? "PENDING",
       settledBy: settledByOf(call.settledBy),
-      changedAt: readDate(call.changedDate),
+      ...readChange(call),
     };
   });
+}
+
+function readChange({ changedDate }: JsonObject): Pick<ListedCall, "changedAt"> {
+  const changedAt = readDate(changedDate);
+  return changedAt === null ? {} : { changedAt };
 }
 
 export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {

@@ -51,7 +51,7 @@ export interface Mark {
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
   readonly unlessFailedSince?: number;
-  readonly unlessRetried: boolean;
+  readonly unlessChanged?: ReadonlyMap<string, number>;
   readonly markedAt?: number;
 }
 
@@ -59,11 +59,10 @@ export interface Mark {
 export function parseMark(value: unknown, now: number): Mark {
   const mark = checkMark(value);
   requireKnownMembers(mark, MarkSchema, "isn't a member of a mark");
-  const { status, settledBy = "user", replays, unlessSettled = false, unlessRetried = false, markedAt } = mark;
+  const { status, settledBy = "user", replays, unlessSettled = false, unlessChanged, markedAt } = mark;
   const deliveredSince = readGuard(mark, "unlessDeliveredSince", "FAILED");
   const failedSince = readGuard(mark, "unlessFailedSince", "SUCCESS");
-  for (const [name, isSet] of Object.entries({ unlessSettled, unlessRetried }))
-    if (isSet && status === "FAILED") throw invalidFields(new Map([[name, "must be false with FAILED"]]));
+  if (unlessSettled && status === "FAILED") throw invalidFields(new Map([["unlessSettled", "must be false with FAILED"]]));
   const at = markedAt === undefined ? undefined : readDate(markedAt);
   if (at === null || (at !== undefined && (at < 0 || at > now + MAX_REPORT_AHEAD_MS))) {
     const problem = "must be ISO 8601, from 1970 to 5 minutes after the service's clock";
@@ -75,7 +74,7 @@ export function parseMark(value: unknown, now: number): Mark {
     settledBy,
     replays: report,
     unlessSettled,
-    unlessRetried,
+    ...(unlessChanged !== undefined && { unlessChanged: readListedChanges(unlessChanged) }),
     ...(deliveredSince !== undefined && { unlessDeliveredSince: deliveredSince }),
     ...(failedSince !== undefined && { unlessFailedSince: failedSince }),
     ...(at !== undefined && { markedAt: at }),
@@ -94,6 +93,16 @@ function readGuard(
   const date = readDate(text);
   if (date === null || mark.status !== only) throw invalidFields(new Map([[name, `must be a date, with ${only} only`]]));
   return date;
+}
+
+function readListedChanges(listed: NonNullable<Static<typeof MarkSchema>["unlessChanged"]>): ReadonlyMap<string, number> {
+  return new Map(
+    listed.map(({ id, changedDate }, index) => {
+      const at = readDate(changedDate);
+      if (at === null) throw invalidFields(new Map([[`unlessChanged.${index}.changedDate`, "must be a date"]]));
+      return [id, at];
+    }),
+  );
 }
 
 export interface ReplayReport {

@@ -109,7 +109,15 @@ export const MarkSchema = Type.Object(
     unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
     unlessSettled: Type.Optional(Type.Boolean({ title: "true or false" })),
     unlessFailedSince: Type.Optional(Type.String({ title: "a date" })),
-    unlessRetried: Type.Optional(Type.Boolean({ title: "true or false" })),
+    unlessChanged: Type.Optional(
+      Type.Array(
+        Type.Object({
+          id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
+          changedDate: Type.String({ title: "a date" }),
+        }),
+        { maxItems: 100, title: "a list" },
+      ),
+    ),
     markedAt: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },

@@ -112,6 +112,7 @@ export const CallDocument = Type.Object(
     retryUntil: Type.Optional(Instant),
     settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
     settledByUser: Type.Optional(Type.String({ description: "Who has marked it" })),
+    changedDate: Instant,
     attempts: Type.Optional(Type.Array(AttemptDocument)),
     answer: Type.Optional(Type.String()),
     link: Links,
@@ -222,10 +223,9 @@ export const CallIdMatchesDocument = Type.Object({
 });
 
 export const CallStatesDocument = Type.Object({
-  calls: Type.Array(
-    Type.Composite([Type.Pick(CallDocument, ["id", "status", "settledBy"]), Type.Object({ changedDate: Instant })]),
-    { description: "In the order of the request" },
-  ),
+  calls: Type.Array(Type.Pick(CallDocument, ["id", "status", "settledBy", "changedDate"]), {
+    description: "In the order of the request",
+  }),
 });
 
 export const CallPlacesDocument = Type.Object({

@@ -579,6 +579,11 @@ export interface components {
             settledBy?: "dispatcher" | "user" | "replay";
             /** @description Who has marked it */
             settledByUser?: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601 with milliseconds
+             */
+            changedDate: string;
             attempts?: components["schemas"]["Attempt"][];
             answer?: string;
             link: components["schemas"]["Link"][];
@@ -626,8 +631,13 @@ export interface components {
             unlessSettled?: boolean;
             /** a date */
             unlessFailedSince?: string;
-            /** true or false */
-            unlessRetried?: boolean;
+            /** a list */
+            unlessChanged?: {
+                /** a call id */
+                id: string;
+                /** a date */
+                changedDate: string;
+            }[];
             /** a date */
             markedAt?: string;
         };

@@ -281,7 +281,7 @@ describe("an erased call", () => {
 describe("a user's word", () => {
   it("FAILED isn't possible for a call that is PENDING or erased; SUCCESS is", () => {
     const erased = eraseCall(aCall(), 5);
-    expect(markProblem(aCall(), "FAILED")).toBe("is waiting for its first attempt and can't");
+    expect(markProblem(aCall(), "FAILED")).toBe("is waiting for its first attempt to end and can't");
     expect(markProblem(erased, "FAILED")).toBe("was erased and can't be sent again, so it can't");
     const possible = [markProblem(aCall({ status: "SUCCESS" }), "FAILED"), markProblem(aCall({ status: "FAILED" }), "FAILED")];
     expect([...possible, markProblem(aCall(), "SUCCESS"), markProblem(erased, "SUCCESS")]).toEqual([null, null, null, null]);

@@ -96,7 +96,7 @@ export async function readDetails(client: Client, callback: ListedCallback, call
 export function renderDetails(details: CallDetails, options: RenderOptions): ScreenText {
   const { call, callback, attempts } = details;
   const { responseMessage, from, messageId, customParameters } = call.response;
-  const code = call.statusCode === null ? (isUnsent(call) ? "not sent yet" : "no answer") : String(call.statusCode);
+  const code = call.statusCode === null ? (isUnsent(call) ? "no outcome yet" : "no answer") : String(call.statusCode);
   const outcome = isErased(call) ? "" : `${code}: `;
   const fields = renderFields(
     [
@@ -252,7 +252,7 @@ function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions):
 function explainFailed({ call, callback }: CallFacts, options: TimeOptions): readonly string[] {
   const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
   const reason = call.settledBy === "user" ? [`It was marked FAILED${byUser(call)}.`] : [];
-  if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
+  if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down, and no attempt of it has ended.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, and retries it until ${at(call.retryUntil)}`;
     const sendsAt = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
@@ -280,7 +280,7 @@ function byUser({ settledByUser }: ListedCall): string {
 }
 
 function explainOther(call: ListedCall, callback: ListedCallback): string {
-  if (call.status === "PENDING") return "It is waiting for its first attempt.";
+  if (call.status === "PENDING") return "It is waiting for its first attempt to end.";
   if (isErased(call)) return "Its sender's data was erased; nothing more is sent.";
   if (call.settledBy === "user") return `It was marked SUCCESS${byUser(call)}; nothing more is sent.`;
   // A client has said so, and may have reported no attempt.

@@ -184,7 +184,7 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   const asked = { description, question: [question] };
   const isByFilter = scope !== null && "filter" in scope.calls;
   const repeated = isByFilter ? untilCounted(invocation, plan, runDeps) : invocation;
-  if (!(await confirmRun(repeated, asked, { runDeps, locks }))) return true;
+  if (!(await confirmRun(repeated, asked, { runDeps, locks, onlyMarks: true }))) return true;
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });
@@ -284,7 +284,9 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
-    ...(waiting > 0 ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt`] : []),
+    ...(waiting > 0
+      ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt to end`]
+      : []),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
     ...byRuns,
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),

@@ -21,7 +21,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
   const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
-  const neverSent = `${count(unsent, "line")} matching a call that was never sent, so your system can't have it from here`;
+  const withoutOutcome = `${count(unsent, "line")} matching a call that has no outcome yet: your system has it from here only if an attempt is in flight, or was cut off`;
   const otherReplies = `${count(unlisted, "line")} that may be another reply's: one of the same sender with the same content or time arrived, and no line has it; is your system's clock or time zone another one?`;
   const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
   const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
@@ -32,7 +32,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
     vague === 0 ? [] : [unsure],
     atOtherTimes === 0 ? [] : [times],
-    unsent === 0 ? [] : [neverSent],
+    unsent === 0 ? [] : [withoutOutcome],
     unlisted === 0 ? [] : [otherReplies],
     unlike.length === 0 ? [] : [differ],
     refusing.length === 0 ? [] : [refusals],

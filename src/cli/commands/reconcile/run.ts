@@ -136,7 +136,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
     const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
-    if (!(await confirmRun(invocation, asked, { runDeps, locks }))) return;
+    if (!(await confirmRun(invocation, asked, { runDeps, locks, onlyMarks: false }))) return;
     const secrets = await collectSecrets(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, ...secrets, signal, locks, wasAsked: !invocation.values.yes }, runDeps, listener),

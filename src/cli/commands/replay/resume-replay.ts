@@ -222,7 +222,7 @@ async function confirmChanged(
     options === null || options.viaService || toSend === 0
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : `Mark SUCCESS ${toMark} and send`} the rest of the run there?`;
-  return confirmRun(invocation, { description, question: [question] }, { runDeps, locks });
+  return confirmRun(invocation, { description, question: [question] }, { runDeps, locks, onlyMarks: options === null });
 }
 
 function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {

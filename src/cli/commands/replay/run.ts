@@ -145,7 +145,7 @@ async function askAndSend(
     invocation.deps,
   );
   const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
-  if (!(await confirmRun(invocation, { description, question }, { runDeps, locks }))) return;
+  if (!(await confirmRun(invocation, { description, question }, { runDeps, locks, onlyMarks: false }))) return;
   const secrets = await collectSecrets(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>

@@ -168,7 +168,7 @@ function describeWaiting({ waitingCalls, waitingSince, pause }: ListedCallback, 
   if (waitingCalls === null || waitingSince == null) return null;
   if (pause === null && now - waitingSince <= UNANSWERED_MS) return null;
   const waits = waitingCalls === 1 ? "waits for its" : "wait for their";
-  return `${count(waitingCalls, "call")} ${waits} first attempt, the oldest since ${formatInstant(waitingSince, utc)}`;
+  return `${count(waitingCalls, "call")} ${waits} first attempt to end, the oldest since ${formatInstant(waitingSince, utc)}`;
 }
 
 function describeCalls({ failed, uncounted }: CallbackState, palette: Palette): Printable {

@@ -188,7 +188,7 @@ function withLines(lines: ReadonlyMap<string, CallLine>, calls: readonly ListedC
 
 function lineOf(call: ListedCall): CallLine {
   const { from, responseMessage } = call.response;
-  const code = call.statusCode ?? (isUnsent(call) ? "not sent yet" : "no answer:");
+  const code = call.statusCode ?? (isUnsent(call) ? "no outcome yet" : "no answer:");
   return {
     attemptedAt: call.attemptedAt,
     outcome: [code, call.statusMessage].filter((part) => part !== null && part !== "").join(" "),

@@ -119,7 +119,7 @@ function callRow(level: CallsLevel, columns: number, options: RenderOptions): (i
     const line = level.lines.get(id);
     const box = chosen.has(id) ? "x " : "  ";
     if (line === undefined) return text`${box}${id}`;
-    const at = line.attemptedAt === null ? "not sent yet" : formatInstant(line.attemptedAt, options.utc);
+    const at = line.attemptedAt === null ? "no outcome yet" : formatInstant(line.attemptedAt, options.utc);
     const cells = [
       fitToWidth(at, TIME_COLUMNS),
       fitToWidth(sanitize(line.outcome), outcomeColumns),

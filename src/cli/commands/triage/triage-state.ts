@@ -192,10 +192,10 @@ export function shownParts({ parts, filterText }: GroupLevel): readonly (GroupPa
 export function groupName({ values }: CallGroup, dimension: Dimension): string {
   switch (dimension) {
     case "cause":
-      if (values.statusCode == null && values.reason === "not-sent") return "not sent yet";
+      if (values.statusCode == null && values.reason === "not-sent") return "no outcome yet";
       return [values.statusCode ?? "no answer:", values.reason].join(" ");
     case "hour":
-      return values.hour == null ? "not sent yet" : new Date(values.hour).toISOString();
+      return values.hour == null ? "no outcome yet" : new Date(values.hour).toISOString();
     case "from":
       return values.from ?? "no sender";
     case "message":

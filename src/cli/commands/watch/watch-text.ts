@@ -162,7 +162,7 @@ function describeChange(
 }
 
 function describeFailure(call: ShownCall, palette: RenderOptions["palette"]): ScreenText {
-  const code = call.statusCode ?? (isUnsent(call) ? "not sent yet" : "no answer");
+  const code = call.statusCode ?? (isUnsent(call) ? "no outcome yet" : "no answer");
   const failed = joinText(["failed", code, call.statusMessage ?? ""].filter(Boolean), " ");
   return text`${palette.bad(failed)}, from ${senderAddress(call.response.from)}, call ${call.id}`;
 }

@@ -11,15 +11,7 @@ import { scanInTurn, takeReadSlot } from "../../requests/read-slots.js";
 import { reserveMemory } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
-import {
-  actOnCalls,
-  boundedFilter,
-  boundedList,
-  type CallAction,
-  type CallSet,
-  countSet,
-  restOf,
-} from "../../use-cases/act-on-calls.js";
+import { actOnCalls, boundedFilter, type CallAction, type CallSet, countSet, restOf } from "../../use-cases/act-on-calls.js";
 import { checkedCallId, findReplay } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS, describeResult } from "../call-actions.js";
 import { maskOutcome } from "../components/call-parts.js";
@@ -204,7 +196,7 @@ function readTypedAction(callback: Callback, query: Query, shownAt: number): Ask
   if (callIds.length > MOST_LISTED) throw new WhcbError("invalid", `At most ${MOST_LISTED} calls can be selected one by one`);
   return {
     action,
-    set: boundedList(callIds, shownAt),
+    set: { callIds },
     shownAt,
     back,
     restOf: null,

@@ -128,8 +128,8 @@ function CopiedId({ what, id }: { what: string; id: string }): VNode {
 function reasonText(call: Call, marker: string | null): string {
   const settledBy = settledText(call, marker);
   if (settledBy !== null) return settledBy;
-  if (call.status === "PENDING") return "not sent yet";
-  return isHeld(call) && call.attemptCount === 0 ? "not sent: it arrived while the endpoint was down" : outcomeText(call);
+  if (call.status === "PENDING") return "no outcome yet";
+  return isHeld(call) && call.attemptCount === 0 ? "no outcome yet: it arrived while the endpoint was down" : outcomeText(call);
 }
 
 /** Says who made it SUCCESS, or FAILED by hand. Returns null if nobody did. */

@@ -34,8 +34,8 @@ test("tells calls without an answer from those that were never sent", () => {
 test("doesn't count calls that wait for their endpoint as failed", () => {
   expect([countFailed(12, 0), countFailed(12, 5), countFailed(1, 1)]).toEqual([
     "12 failed calls",
-    "7 failed calls and 5 not sent yet",
-    "1 call not sent yet",
+    "7 failed calls and 5 without an outcome yet",
+    "1 call without an outcome yet",
   ]);
 });
 

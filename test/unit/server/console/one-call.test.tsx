@@ -69,7 +69,7 @@ describe("a held call", () => {
   it("says since when it is held, and shows neither an attempt nor the text that is stored with it", () => {
     const statusMessage = "Held: endpoint down since 2029-12-31T23:59:00.000Z";
     const text = textOf(aView({ ...HELD, statusMessage }));
-    expect(text).toContain("held not sent: it arrived while the endpoint was down");
+    expect(text).toContain("held no outcome yet: it arrived while the endpoint was down");
     expect(text).toContain("Held at 2030-01-01 09:30:00 UTC Attempts 0");
     expect(text).toContain("2030-01-01 09:30:00 UTC held, as the endpoint was down");
     expect(text).not.toMatch(/last attempt|T23:59/i);

@@ -156,17 +156,17 @@ describe("parseMark", () => {
       settledBy: "user",
       replays: [],
       unlessSettled: true,
-      unlessRetried: false,
     });
     expect(parseMark({ status: "SUCCESS", unlessSettled: true, markedAt: "1970-01-01T00:05:00Z" }, 0)).toMatchObject({
       markedAt: 300_000,
     });
+    const unlessChanged = [{ id: "A", changedDate: "1970-01-01T00:05:00Z" }];
+    expect(parseMark({ status: "SUCCESS", unlessChanged }, 0)).toMatchObject({ unlessChanged: new Map([["A", 300_000]]) });
     expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
       status: "FAILED",
       settledBy: "replay",
       replays: [],
       unlessSettled: false,
-      unlessRetried: false,
     });
   });
 
@@ -182,7 +182,12 @@ describe("parseMark", () => {
     ],
     [{ status: "SUCCESS", unlessFailedSince: "then" }, "invalid", "unlessFailedSince must be a date, with SUCCESS only"],
     [{ status: "FAILED", unlessSettled: true }, "invalid", "unlessSettled must be false with FAILED"],
-    [{ status: "FAILED", unlessRetried: true }, "invalid", "unlessRetried must be false with FAILED"],
+    [
+      { status: "SUCCESS", unlessChanged: [{ id: "A", changedDate: "then" }] },
+      "invalid",
+      "unlessChanged.0.changedDate must be a date",
+    ],
+    [{ status: "SUCCESS", unlessChanged: [{ id: "A" }] }, "invalid", "unlessChanged.0.changedDate is required"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
     expect(() => parseMark(value, 0)).toThrow(expect.objectContaining({ code, message }));

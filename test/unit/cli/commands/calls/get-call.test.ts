@@ -75,7 +75,7 @@ describe("a held call", () => {
     const responseMessage = { ...held.response.responseMessage, date: "" };
     const call = { ...held, response: { ...held.response, responseMessage } };
     const shown = String(renderDetails({ call, ...NOT_DOWN, attempts: null }, OPTIONS));
-    expect(shown).toMatch(/\nLast attempt .*not sent yet: Held: endpoint down since 2026-11-24 11:30:00Z\n/);
+    expect(shown).toMatch(/\nLast attempt .*no outcome yet: Held: endpoint down since 2026-11-24 11:30:00Z\n/);
     expect(shown).toMatch(/\nResponse +reply by SMS\n/);
   });
 });
@@ -94,7 +94,7 @@ describe("the reason for a call's state", () => {
       { status: "SUCCESS", settledBy: "user", statusMessage: "Erased: the sender's data was removed" },
       "It was marked SUCCESS; nothing more is sent.",
     ],
-    ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
+    ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt to end."],
     ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
     [
       "replayed",
@@ -125,7 +125,7 @@ describe("the reason for a call's state", () => {
     [
       "held",
       { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
-      "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it at 2026-11-24 12:01:00Z (in 1m).",
+      "It is held: it arrived while the endpoint was down, and no attempt of it has ended. The service sends it at 2026-11-24 12:01:00Z (in 1m).",
     ],
   ] as const)("%s", (_, changes, sentence) => {
     const facts = { call: aListedCall(changes), ...NOT_DOWN };
@@ -147,7 +147,7 @@ describe("the reason for a call's state", () => {
     const down = aListedCallback({ downSince: NOW });
     const facts = { ...NOT_DOWN, call: aListedCall({ status: "PENDING" }), callback: down };
     expect(explainCall(facts, OPTIONS)).toEqual([
-      "It is waiting for its first attempt.",
+      "It is waiting for its first attempt to end.",
       "The service is checking the endpoint, which has been failing since 2026-11-24 12:00:00Z.",
     ]);
   });

@@ -56,7 +56,7 @@ describe("status", () => {
       demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         its e-mail was sent at 2026-11-24 10:00:05Z
-        24993 failed calls and 7 not sent yet (503: 19990, no answer: 3; of the newest 20000)
+        24993 failed calls and 7 without an outcome yet (503: 19990, no answer: 3; of the newest 20000)
         by hour, last 24: ····················▁▁▁█  now
         20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
         next: whcb calls list demo --failed
@@ -137,7 +137,7 @@ describe("status", () => {
   test("says nothing about retries that only whcb serve can know", () => {
     const elsewhere = { ...FAILING, failed: 20_000, isAtLeast: true, retried: null, outages: null };
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain(
-      "  at least 19993 failed calls and 7 not sent yet (503: 19990, no answer: 3; of the newest 20000)\n",
+      "  at least 19993 failed calls and 7 without an outcome yet (503: 19990, no answer: 3; of the newest 20000)\n",
     );
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain("  retries are on\n");
     const unknown = { ...elsewhere, callback: aListedCallback({ retriesEnabled: null }) };
@@ -163,7 +163,7 @@ describe("status", () => {
         .split("\n")
         .slice(1, -2);
     };
-    const shown = "  300 calls wait for their first attempt, the oldest since 2026-11-24 11:59:59Z";
+    const shown = "  300 calls wait for their first attempt to end, the oldest since 2026-11-24 11:59:59Z";
     expect(waiting(1_000)).toEqual([]);
     expect(waiting(1_000, { pause: { by: "ada", until: null } })).toEqual([
       "  paused by ada until it is resumed: what is accepted waits, and nothing is sent",

@@ -76,7 +76,7 @@ describe("the screen of triage", () => {
   it("doesn't say of held calls that there was no answer", () => {
     const held = { ...group, values: { statusCode: null, reason: "not-sent" } };
     const counted = { groups: [held], calls: 12, otherCalls: 0, readAt: NOW };
-    expect(frame(newState({ ...GROUPS, counted } as Level))).toMatch(/> +12 {2}not sent yet +last/);
+    expect(frame(newState({ ...GROUPS, counted } as Level))).toMatch(/> +12 {2}no outcome yet +last/);
   });
 
   it("shows a group by what else its calls have in common", () => {
