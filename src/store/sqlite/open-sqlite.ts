@@ -133,8 +133,6 @@ const ALONE_TIMEOUT_MS = 1_000;
 function claimLock(database: Database.Database, inode: bigint, path: string): void {
   // SQLite's own header has room for 32 bits.
   const mark = Number(BigInt.asIntN(32, inode));
-  // Another program's database isn't written.
-  versionOf(database, path);
   if (database.pragma("user_version", { simple: true }) === mark) return;
   try {
     database.pragma(`busy_timeout = ${ALONE_TIMEOUT_MS}`);
@@ -170,11 +168,12 @@ const CHECKPOINT_PAGES = 4_000;
 /** A negative number means KiB. A larger cache drains a backlog no faster. */
 const CACHE_SIZE = -16_384;
 
-/** Throws SQLite's errors. */
+/** Throws SQLite's errors, and `config` for another program's database, which isn't changed. */
 export function connect(path: string): Database.Database {
   if (path !== ":memory:") createPrivate(path);
   const database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   try {
+    versionOf(database, path);
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.pragma("foreign_keys = ON");
