@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { createFolder } from "../../platform/files/durable-folders.js";
 import { removeLocked } from "../../platform/files/remove-locked.js";
-import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js";
+import { type FileLock, isLocked, isLockedBeside, lockFile, lockPath } from "./lock-database.js";
 
 /** Returns what stands for the port of this URL in a data folder. */
 export function portPath(dataDirectory: string, url: string): string {
@@ -65,7 +65,7 @@ export async function isServedHere(served: string): Promise<boolean> {
 /** Returns whether another `serve` has the database, or may have it. */
 export async function isServedElsewhere(path: string): Promise<boolean> {
   if (await isServedHere(path)) return false;
-  return isLocked(lockPath(path)).catch(() => true);
+  return isLockedBeside(path);
 }
 
 /** Throws if the network namespace is unknown. Where the system has none, the host's name counts. */
