@@ -84,6 +84,14 @@ function requireNoStranger(path: string, { uid }: Stats, writers: number): void 
   });
 }
 
+/** Returns whether this user made the file. Root works for the owner of a folder, too. */
+export function isMadeByUser(path: string): boolean {
+  const uid = process.getuid?.();
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (uid === undefined || file === undefined) return uid === undefined;
+  return file.uid === uid || (uid === 0 && file.uid === statSync(dirname(path)).uid);
+}
+
 /** Takes the rights of others from a file of this user, unless they may exchange it meanwhile for a link to another one. */
 export function makePrivate(path: string): void {
   const file = lstatSync(path);

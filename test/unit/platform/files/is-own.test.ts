@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { makePrivate, requireNoStrangers } from "../../../../src/platform/files/is-own.js";
+import { isMadeByUser, makePrivate, requireNoStrangers } from "../../../../src/platform/files/is-own.js";
 import { IS_WINDOWS } from "../../../support/system.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 
@@ -51,6 +51,15 @@ describe.runIf(isRoot)("a file of another user", () => {
     for (const name of ["link", "theirs", "theirs/file"]) lchownSync(join(folder, name), STRANGER, STRANGER);
     expect(() => requireNoStrangers(join(folder, "link"), { isShared: true })).toThrow("link belongs to another user");
     requireNoStrangers(join(folder, "theirs", "file"));
+  });
+
+  test("isn't made by this user, but root works for a folder's owner, too", () => {
+    const { folder, file } = aFile(0o755);
+    expect([isMadeByUser(file), isMadeByUser(join(folder, "missing"))]).toEqual([true, false]);
+    chownSync(file, OWNER, OWNER);
+    expect(isMadeByUser(file)).toBe(false);
+    chownSync(folder, OWNER, OWNER);
+    expect(isMadeByUser(file)).toBe(true);
   });
 });
 
