@@ -36,7 +36,7 @@ const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
 
 /** A stranger plants them in it. */
-const TEAM_PLANTED = ["wal.db-wal", "lock.db-serve.lock", "new-lock.db-serve.lock-wal", "groups.db-wal"];
+const TEAM_PLANTED = ["wal.db-wal", "lock.db-serve.lock", "new-lock.db-serve.lock-wal", "groups.db-wal", "other-groups.db-wal"];
 
 /** Its folder is a stranger's link, which he has made after the notifier was opened. */
 const lateLink = createEmlNotifier({ directory: join(shared, "mail-link") });
@@ -71,9 +71,9 @@ beforeAll(async () => {
   for (const end of ["theirs.db.key", "theirs.db", "new.db.key", "new.db"]) chmodSync(join(team, end), 0o660);
   writeFileSync(join(team, "planted"), `${"A".repeat(43)}=\n`);
   chmodSync(join(team, "planted"), 0o666);
-  for (const name of ["wal.db", "lock.db", "groups.db"])
+  for (const name of ["wal.db", "lock.db", "groups.db", "other-groups.db"])
     await (await openStore({ url: join(team, name), clock: systemClock, secretKey })).close();
-  chmodSync(join(team, "groups.db"), 0o660);
+  for (const name of ["groups.db", "other-groups.db"]) chmodSync(join(team, name), 0o660);
   for (const name of TEAM_PLANTED) writeFileSync(join(team, name), "", { mode: 0o666 });
   symlinkSync(join(folder, "elsewhere.db"), join(team, "link.db"));
   symlinkSync(join(team, "groups.db"), join(team, "groups-link.db"));
@@ -89,6 +89,7 @@ beforeAll(async () => {
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
   for (const end of [...TEAM_PLANTED, "link.db", "groups-link.db", "mail", "own-mail/outage-01.eml"])
     lchownSync(join(team, end), STRANGER, NOBODY);
+  chownSync(join(team, "other-groups.db"), NOBODY, STRANGER);
   for (const end of ["wal.db", "lock.db", "groups.db", "own-mail"]) chownSync(join(team, end), NOBODY, NOBODY);
   for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "new.db.key", "new.db", "planted"])
     chownSync(join(team, end), STRANGER, NOBODY);
@@ -123,6 +124,7 @@ it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db", "folder/new.db"]
 
 it.runIf(isRoot).each([
   ["a log beside our own database", "wal.db", "wal.db-wal"],
+  ["a log beside our own database, which is another group's", "other-groups.db", "other-groups.db-wal"],
   ["a lock beside our own database", "lock.db", "lock.db-serve.lock"],
   ["a log of the lock", "new-lock.db", "new-lock.db-serve.lock-wal"],
   ["a link that leads elsewhere", "link.db", "link.db"],

@@ -54,9 +54,10 @@ export function requireNoStrangersBeside(path: string, isShared: boolean): void 
   for (const end of SIDE_FILES) requireNoStrangers(`${target}${end}`, { isShared });
 }
 
-/** Returns whether the database's group may write to it, so its members may do so beside it, too. */
+/** Returns whether its folder's group may write to the database, so it may be trusted with what is beside it. */
 export function isSharedDatabase(path: string): boolean {
-  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o020) !== 0;
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file !== undefined && (file.mode & 0o020) !== 0 && file.gid === statSync(dirname(realpathSync(path))).gid;
 }
 
 /** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */
