@@ -94,8 +94,8 @@ export function isMadeByUser(path: string): boolean {
 
 /** Takes the rights of others from a file of this user, unless they may exchange it meanwhile for a link to another one. */
 export function makePrivate(path: string): void {
-  const file = lstatSync(path);
-  if (!file.isFile() || file.uid !== process.getuid?.() || (file.mode & 0o077) === 0) return;
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (!file?.isFile() || file.uid !== process.getuid?.() || (file.mode & 0o077) === 0) return;
   if (isExchangeable(statSync(dirname(path)))) return;
   try {
     chmodSync(path, 0o600);

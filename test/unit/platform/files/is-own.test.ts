@@ -86,6 +86,6 @@ test.runIf(isRoot)("in another user's folder a file keeps its mode, as the folde
 test.skipIf(IS_WINDOWS)("what a link leads to keeps its mode", () => {
   const { folder, file } = aFile(0o700, 0o664);
   symlinkSync(file, join(folder, "link"));
-  makePrivate(join(folder, "link"));
+  for (const name of ["link", "missing"]) makePrivate(join(folder, name));
   expect(statSync(file).mode & 0o777).toBe(0o664);
 });
