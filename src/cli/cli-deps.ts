@@ -214,6 +214,8 @@ export interface StartReport {
   readonly url: string;
   /** It is null without an API, or if the file can't be locked. */
   readonly portLock: PortLock | null;
+  /** Why the file can't be locked. */
+  readonly portFailure: string | null;
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */

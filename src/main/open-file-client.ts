@@ -10,7 +10,7 @@ import { systemUser } from "../runs/run-deps.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
-import { isLocked, lockPath } from "../store/sqlite/lock-database.js";
+import { isLockedBeside } from "../store/sqlite/lock-database.js";
 import { movedCheck } from "../store/sqlite/watch-file.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
@@ -29,7 +29,7 @@ export async function openFileClient(
   const random = systemRandom;
   const store = await openStore({
     ...{ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true },
-    isSent: () => isLocked(lockPath(path)).catch(() => true),
+    isSent: () => isLockedBeside(path),
   });
   const findMoved = movedCheck(path, "List its calls again: what was changed before is in the other file.");
   const deliverer = createDeliverer({ clock, timers: systemTimers, egressProxy });

@@ -3,6 +3,7 @@ import type { HttpTarget, PortLock } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
+import { isMadeByUser } from "../platform/files/is-own.js";
 import { findHolder, hasOpen } from "../platform/files/open-file.js";
 import { isLoopbackHost } from "../platform/loopback.js";
 import { systemRandom } from "../platform/random.js";
@@ -32,8 +33,9 @@ async function mayAsk({ localAddress, remoteAddress = "" }: Socket, lock: PortLo
   return lock.addresses.some(isServes) && isHeld(lock);
 }
 
-/** A process of the same network must hold it. Looking at the one that is known takes least; `serve` may have started again since. */
+/** A process of the same network and user must hold it. Looking at the one that is known takes least; `serve` may have started again since. */
 async function isHeld({ path, pid }: PortLock): Promise<boolean> {
+  if (!isMadeByUser(path)) return false;
   if (hasOpen(pid, path) === true) return true;
   const holder = findHolder(path);
   const isHolders = holder === null ? null : hasOpen(holder, path);

@@ -12,6 +12,7 @@ import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
 import { joinNodes, type NodeSurroundings } from "../dispatcher/node-membership.js";
+import { errorMessage } from "../domain/errors.js";
 import type { OutageUrl } from "../domain/outage.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
@@ -166,7 +167,12 @@ async function start(
   // The locks end before the port is free: no command takes the next program there for the service.
   teardown.addStep(() => settleAll(...places.map((held) => held.release()), closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
-  const heldPort = hasApi ? await holdPort(options.dataDirectory, url) : null;
+  let portFailure: string | null = null;
+  const leaveUnlocked = (error: unknown): null => {
+    portFailure = errorMessage(error);
+    return null;
+  };
+  const heldPort = hasApi ? await holdPort(options.dataDirectory, url).catch(leaveUnlocked) : null;
   places = [...(heldPort === null ? [] : [heldPort]), ...(addressRule.kind === "any" ? await holdPlaces(options, url) : [])];
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
@@ -182,7 +188,7 @@ async function start(
   hasStarted = true;
   const addresses = [app.server, ...others].flatMap((server) => addressOf(server)?.address ?? []);
   const portLock = heldPort && { path: heldPort.path, pid: process.pid, port: heldPort.port, addresses };
-  const report = { url, portLock, metricsUrl, settings, waiting, mailDirectory: mails, users, sentBefore };
+  const report = { url, portLock, portFailure, metricsUrl, settings, waiting, mailDirectory: mails, users, sentBefore };
   return { ...report, databaseId: store.databaseId, clearTextHost: store.nodes?.clearTextHost ?? null };
 }
 

@@ -13,7 +13,7 @@ export interface EmlNotifierOptions {
   readonly from?: string;
 }
 
-/** Throws `config` if a stranger made the folder, or a link that leads to it, where everybody may write. */
+/** Throws `config` if a stranger made the folder, or a link that leads to it, where others may write. */
 export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   requireNoStrangers(options.directory);
   const from = options.from ?? DEFAULT_SENDER;
@@ -68,6 +68,7 @@ export async function eraseMailFiles(
   for (const name of await readdir(directory).catch(() => [])) {
     if (!MAIL_FILE.test(name)) continue;
     const path = join(directory, name);
+    requireNoStrangers(path);
     const mail = known.get(name);
     if (!changing.has(name) && !isAbout(textOf(await readFile(path, "latin1")))) continue;
     changed += 1;

@@ -1,13 +1,13 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
-import { lstatSync } from "node:fs";
 import { link, open, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { WhcbError } from "../domain/errors.js";
 import { flushFolder } from "../platform/files/durable-folders.js";
+import { requireNoStrangers } from "../platform/files/is-own.js";
 import type { Db } from "./schema.js";
 import { readSetting } from "./settings-store.js";
 import { transact } from "./sql/transactions.js";
-import { requireOwnKey } from "./sqlite/open-database.js";
+import { isSharedDatabase } from "./sqlite/open-database.js";
 
 /** A key may be created while nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
@@ -33,11 +33,11 @@ export function secretKeyPath(dbPath: string): string {
 /** Gives concurrent processes the same key. Throws `config` for a missing or unusable file. */
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
-  // A new database may be another user's for a moment, by its name. No key of his decrypts what is stored in an old one.
-  const databaseOwner = mayCreate ? undefined : lstatSync(dbPath, { throwIfNoEntry: false })?.uid;
   try {
-    requireOwnKey(path, databaseOwner);
-    const key = (await readKey(path, databaseOwner)) ?? (mayCreate ? await createKey(path) : null);
+    // A new database may be another user's for a moment, by its name. No key of his decrypts what is stored in an old one.
+    const isShared = !mayCreate && isSharedDatabase(dbPath);
+    requireNoStrangers(path, { isShared });
+    const key = (await readKey(path, isShared)) ?? (mayCreate ? await createKey(path) : null);
     if (key === null) {
       throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
         hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
@@ -55,10 +55,10 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
   }
 }
 
-async function readKey(path: string, alsoAllowed?: number): Promise<Uint8Array | null> {
+async function readKey(path: string, isShared = false): Promise<Uint8Array | null> {
   await using file = await open(path).catch(nullWhen("ENOENT"));
   if (file === null) return null;
-  requireOwnKey(path, alsoAllowed, await file.stat());
+  requireNoStrangers(path, { isShared, opened: await file.stat() });
   const text = await file.readFile("utf8");
   const key = Buffer.from(text.trim(), "base64");
   if (key.length !== SECRET_KEY_BYTES) {

@@ -1,9 +1,12 @@
 /** While `serve` isn't running, any user of the machine can listen at its port. */
 import { once } from "node:events";
+import { chmodSync, chownSync } from "node:fs";
 import { createServer, isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { interfaceAddresses } from "../../src/platform/loopback.js";
+import { lockFile } from "../../src/store/sqlite/lock-database.js";
+import { storedProfile } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -63,6 +66,30 @@ it.each([
   await home.whcb(["__complete", "zsh", "status", ":"], { env: { WHCB_COMPLETION_TIMEOUT: "25s" } });
   expect(neighbour.seen()).toEqual({ received: "", connections: 4 });
 });
+
+// Only root can give a file away, and looks into every process.
+it.runIf(process.getuid?.() === 0).each([0o1777, 0o3775])(
+  "another user who locks the port's file and takes the port gets nothing, and a start says that the file is locked (%o)",
+  async (mode) => {
+    const served = await home.serve();
+    const { path } = storedProfile(home).portLock;
+    await served.stop();
+    chmodSync(home.paths.data, mode);
+    const lock = await lockFile(path);
+    chownSync(path, 12_345, 12_345);
+    const neighbour = await takePort(served.url);
+    await neighbour.isListening();
+    expect(await home.whcb(["status"])).toMatchObject({ code: 5, stderr: expect.stringContaining(MESSAGE) });
+    expect(neighbour.seen().received).toBe("");
+    await neighbour.leave();
+    const again = await home.serve(["--port", new URL(served.url).port]);
+    expect((await again.stop()).stderr).toContain(
+      `warning: ${path} belongs to another user, and others may write to its folder: a program that takes the port while the service is stopped gets the credentials that commands send there\n`,
+    );
+    expect(storedProfile(home).portLock).toBeUndefined();
+    await lock?.release();
+  },
+);
 
 describe("credentials of the environment", () => {
   const env = { WHCB_USERNAME: "ada", WHCB_PASSWORD: "a-long-password", WHCB_API_KEY: "a-long-api-key" };

@@ -78,6 +78,18 @@ describe("db backup", () => {
     expect(await backUp("--force", home.path("empty"))).toMatchObject({ code: 0 });
   });
 
+  it.each([
+    ["-journal", "", 0],
+    ["-journal", "pages", 2],
+    ["-wal", "", 2],
+  ])("replaces a backup with a %s of %j beside it: exit %i", async (end, content, code) => {
+    const file = home.path(`with${end}${content}`);
+    writeFileSync(file, "");
+    writeFileSync(`${file}${end}`, content);
+    const ended = await backUp("--force", file);
+    expect([ended.code, ended.stderr.includes(`there is ${file}${end}\n`)]).toEqual([code, code !== 0]);
+  });
+
   it("leaves nothing of a file that can't be written", async () => {
     mkdirSync(home.path("backups"));
     const args = ["db", "backup", "--db", home.path("x.db"), home.path("backups", "copy.db")];

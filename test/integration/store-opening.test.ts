@@ -122,9 +122,11 @@ describe("opening a database", () => {
     const foreign = new Database(file);
     foreign.exec("CREATE TABLE songs (title TEXT)");
     foreign.close();
-    await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is another program's database` });
-    const tables = new Database(file).prepare("SELECT name FROM sqlite_schema").all();
-    expect(tables).toEqual([{ name: "songs" }]);
+    const bytes = readFileSync(file);
+    const refused = { code: "config", message: `${file} is another program's database` };
+    for (const opened of [open(file), open(file, { mustExist: true }), lockDatabase(file)])
+      await expect(opened).rejects.toMatchObject(refused);
+    expect(readFileSync(file)).toEqual(bytes);
   });
 
   it("isn't migrated by a command while an older whcb serves it", async () => {

@@ -21,7 +21,7 @@ import { createEmlNotifier, eraseMailFiles, removeMailFiles } from "../../src/no
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { secretKeySource } from "../../src/store/secret-key.js";
-import { openSqlite } from "../../src/store/sqlite/open-sqlite.js";
+import { lockDatabase, openSqlite } from "../../src/store/sqlite/open-sqlite.js";
 import { aMail } from "../support/mail/mails.js";
 
 const NOBODY = 65_534;
@@ -34,6 +34,9 @@ const isRoot = process.getuid?.() === 0;
 const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
 /** A group may write to it, which is that of `nobody`. */
 const team = mkdtempSync(join(tmpdir(), "whcb-team-"));
+
+/** A stranger plants them in it. */
+const TEAM_PLANTED = ["wal.db-wal", "lock.db-serve.lock", "new-lock.db-serve.lock-wal", "groups.db-wal", "other-groups.db-wal"];
 
 /** Its folder is a stranger's link, which he has made after the notifier was opened. */
 const lateLink = createEmlNotifier({ directory: join(shared, "mail-link") });
@@ -68,9 +71,26 @@ beforeAll(async () => {
   for (const end of ["theirs.db.key", "theirs.db", "new.db.key", "new.db"]) chmodSync(join(team, end), 0o660);
   writeFileSync(join(team, "planted"), `${"A".repeat(43)}=\n`);
   chmodSync(join(team, "planted"), 0o666);
+  for (const name of ["wal.db", "lock.db", "groups.db", "other-groups.db"])
+    await (await openStore({ url: join(team, name), clock: systemClock, secretKey })).close();
+  for (const name of ["groups.db", "other-groups.db"]) chmodSync(join(team, name), 0o660);
+  for (const name of TEAM_PLANTED) writeFileSync(join(team, name), "", { mode: 0o666 });
+  symlinkSync(join(folder, "elsewhere.db"), join(team, "link.db"));
+  symlinkSync(join(team, "groups.db"), join(team, "groups-link.db"));
+  for (const name of ["mail", "own-mail"]) mkdirSync(join(team, name));
+  for (const [name, mode] of [
+    ["mail", 0o777],
+    ["own-mail", 0o770],
+  ] as const)
+    chmodSync(join(team, name), mode);
+  for (const name of ["mail", "own-mail"]) writeFileSync(join(team, name, "outage-01.eml"), "");
   if (!isRoot) return;
   chownSync(team, NOBODY, NOBODY);
   chownSync(join(team, "own.db.key"), NOBODY, NOBODY);
+  for (const end of [...TEAM_PLANTED, "link.db", "groups-link.db", "mail", "own-mail/outage-01.eml"])
+    lchownSync(join(team, end), STRANGER, NOBODY);
+  chownSync(join(team, "other-groups.db"), NOBODY, STRANGER);
+  for (const end of ["wal.db", "lock.db", "groups.db", "own-mail"]) chownSync(join(team, end), NOBODY, NOBODY);
   for (const end of ["key.db.key", "theirs.db.key", "theirs.db", "new.db.key", "new.db", "planted"])
     chownSync(join(team, end), STRANGER, NOBODY);
   chownSync(shared, NOBODY, NOBODY);
@@ -101,6 +121,41 @@ it.each(["wal.db", "key.db", "own.db", "planted.db", "link.db", "folder/new.db"]
     else await (await opened).close();
   },
 );
+
+it.runIf(isRoot).each([
+  ["a log beside our own database", "wal.db", "wal.db-wal"],
+  ["a log beside our own database, which is another group's", "other-groups.db", "other-groups.db-wal"],
+  ["a lock beside our own database", "lock.db", "lock.db-serve.lock"],
+  ["a log of the lock", "new-lock.db", "new-lock.db-serve.lock-wal"],
+  ["a link that leads elsewhere", "link.db", "link.db"],
+  ["a link that leads to the group's database", "groups-link.db", "groups-link.db"],
+])("serves no database with %s, of a stranger, where a group may write, and makes nothing", async (_, name, planted) => {
+  const before = [...readdirSync(folder), ...readdirSync(team)];
+  await expect(lockDatabase(join(team, name))).rejects.toMatchObject({
+    code: "config",
+    message: `${join(team, planted)} belongs to another user, and others may write to its folder`,
+  });
+  expect([...readdirSync(folder), ...readdirSync(team)]).toEqual(before);
+});
+
+it("opens no log of a stranger where a group may write, unless the database is the group's", async () => {
+  const opened = openStore({ url: join(team, "wal.db"), clock: systemClock, secretKey });
+  const refused = { code: "config", message: expect.stringContaining("wal.db-wal belongs to another user") };
+  if (isRoot) await expect(opened).rejects.toMatchObject(refused);
+  else await (await opened).close();
+  await (await openStore({ url: join(team, "groups.db"), clock: systemClock, secretKey })).close();
+});
+
+it.runIf(isRoot)("erases no e-mails in a stranger's folder where a group may write, and reads none of his", async () => {
+  const erasure = { mails: [], erasedMails: [], isAbout: () => true, dryRun: true };
+  for (const [directory, planted] of [
+    ["mail", "mail"],
+    ["own-mail", "own-mail/outage-01.eml"],
+  ] as const)
+    await expect(eraseMailFiles(join(team, directory), erasure)).rejects.toMatchObject({
+      message: `${join(team, planted)} belongs to another user, and others may write to its folder`,
+    });
+});
 
 it.runIf(isRoot).each(["mail-folder", "mail-link"])(
   "neither writes nor changes nor removes an e-mail in a stranger's folder, or behind his link, where everybody may write: %s",

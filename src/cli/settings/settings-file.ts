@@ -1,10 +1,9 @@
 /** Settings are in config.json, with mode 0600. */
-import { readFileSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { createFolder, flushFolder } from "../../platform/files/durable-folders.js";
-import { requireNoStrangers } from "../../platform/files/is-own.js";
+import { makePrivate, requireNoStrangers } from "../../platform/files/is-own.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { FileLock } from "../../runs/run-deps.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
@@ -115,7 +114,7 @@ export async function changeSettings(deps: CliDeps, change: (settings: Settings)
         ...(changed.serve === null ? {} : { serve: changed.serve }),
       };
       // An existing file keeps its mode through the rename.
-      await chmod(settingsPath(configDirectory), 0o600);
+      makePrivate(realpathSync(settingsPath(configDirectory)));
       await flushFolder(configDirectory);
     } catch (error) {
       throw unwritableError(configDirectory, error);

@@ -1,9 +1,9 @@
-import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
+import { chmodSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 
 export const EVERYBODY_WRITES = 0o002;
-export const OTHERS_WRITE = 0o022;
+const OTHERS_WRITE = 0o022;
 /** In such a folder, only its owner and root rename or remove what is another's. */
 const STICKY = 0o1000;
 
@@ -26,49 +26,82 @@ export function requireOwnFolder(folder: string): string {
   if (!isOwn(lstatSync(path))) throw notOwn(path);
   for (let at = path; at !== dirname(at); ) {
     at = dirname(at);
-    const { uid, mode } = lstatSync(at);
-    const isWritable = (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0;
-    if (isWritable || (uid !== 0 && uid !== process.getuid())) throw notOwn(at);
+    if (isExchangeable(lstatSync(at))) throw notOwn(at);
   }
   return path;
+}
+
+/** Returns whether another user may give a name in this folder to another file. */
+function isExchangeable({ uid, mode }: Stats): boolean {
+  const isWritable = (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0;
+  return isWritable || (uid !== 0 && uid !== process.getuid?.());
 }
 
 /** The system follows no more of them on one path. */
 const MAX_LINKS = 40;
 
-/** Throws `config` if a stranger made the file, or a folder or link on the way to it, in a folder where everybody may write. */
-export function requireNoStrangers(path: string): void {
+interface Made {
+  /** A group works with the file on purpose, so its members are no strangers, but for their links. */
+  readonly isShared?: boolean;
+  /** The name may be another file's meanwhile than of what was opened. */
+  readonly opened?: Stats;
+}
+
+/**
+ * Throws `config` if a stranger made the file, or a link on the way to it, in a folder where others may write, or made a folder on the way
+ * where everybody may. A stranger is neither this user nor root nor the owner of the folder, who can exchange every file in it.
+ */
+export function requireNoStrangers(path: string, { isShared = false, opened }: Made = {}): void {
   if (process.getuid === undefined) return;
+  const fileWriters = writersOf(isShared);
   const left = (isAbsolute(path) ? path : `${process.cwd()}/${path}`).split("/");
   let at = "/";
   for (let links = 0; left.length > 0 && links <= MAX_LINKS; ) {
     at = join(at, left.shift() ?? "");
     const file = lstatSync(at, { throwIfNoEntry: false });
-    if (file === undefined) return;
-    requireNoStranger(at, EVERYBODY_WRITES, undefined, file);
-    if (!file.isSymbolicLink()) continue;
+    if (file === undefined) break;
+    const isLink = file.isSymbolicLink();
+    requireNoStranger(at, file, isLink ? OTHERS_WRITE : left.length === 0 ? fileWriters : EVERYBODY_WRITES);
+    if (!isLink) continue;
     const target = readlinkSync(at);
     left.unshift(...target.split("/"));
     at = isAbsolute(target) ? "/" : dirname(at);
     links++;
   }
+  if (opened !== undefined) requireNoStranger(at, opened, fileWriters);
 }
 
-/**
- * `writeBits` are those of who might have made the file. Neither root nor the user `alsoAllowed` is a stranger. `file` is what was opened, as
- * the name may be another file's meanwhile.
- */
-export function requireNoStranger(
-  path: string,
-  writeBits: number,
-  alsoAllowed?: number,
-  file: Stats | undefined = lstatSync(path, { throwIfNoEntry: false }),
-): void {
-  if (file === undefined || (statSync(dirname(path)).mode & writeBits) === 0) return;
-  if ([0, process.getuid?.(), alsoAllowed].includes(file.uid)) return;
+/** Returns the rights in a folder by which a stranger may have made a file. */
+export function writersOf(isShared: boolean): number {
+  return isShared ? EVERYBODY_WRITES : OTHERS_WRITE;
+}
+
+function requireNoStranger(path: string, { uid }: Stats, writers: number): void {
+  const folder = statSync(dirname(path));
+  if ((folder.mode & writers) === 0 || [0, process.getuid?.(), folder.uid].includes(uid)) return;
   throw new WhcbError("config", `${path} belongs to another user, and others may write to its folder`, {
     hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown), or close the folder to others (chmod go-w).",
   });
+}
+
+/** Returns whether this user made the file. Root works for the owner of a folder, too. */
+export function isMadeByUser(path: string): boolean {
+  const uid = process.getuid?.();
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (uid === undefined || file === undefined) return uid === undefined;
+  return file.uid === uid || (uid === 0 && file.uid === statSync(dirname(path)).uid);
+}
+
+/** Takes the rights of others from a file of this user, unless they may exchange it meanwhile for a link to another one. */
+export function makePrivate(path: string): void {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (!file?.isFile() || file.uid !== process.getuid?.() || (file.mode & 0o077) === 0) return;
+  if (isExchangeable(statSync(dirname(path)))) return;
+  try {
+    chmodSync(path, 0o600);
+  } catch {
+    // Its file system has no modes.
+  }
 }
 
 function notOwn(folder: string): Error {

@@ -11,7 +11,7 @@ export async function removeLocked(path: string, release: () => Promise<void>): 
   if (process.platform === "win32") removeIfAllowed(path);
 }
 
-function removeIfAllowed(path: string): void {
+export function removeIfAllowed(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {

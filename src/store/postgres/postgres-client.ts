@@ -155,7 +155,8 @@ export function clearTextHost(url: string): string | null {
 function isClosedFolder(host: string): boolean {
   if (!host.startsWith("/")) return false;
   try {
-    requireNoStrangers(host);
+    // The server's group may write to its folder.
+    requireNoStrangers(host, { isShared: true });
     return (statSync(host).mode & EVERYBODY_WRITES) === 0;
   } catch {
     return false;

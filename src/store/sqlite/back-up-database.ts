@@ -113,7 +113,10 @@ function requireFreeName(file: string, path: string, overwrite: boolean): void {
     const hint = "name another file, or move that one away: --force replaces only a database";
     throw new WhcbError("usage", `${file} isn't a SQLite database`, { hint });
   }
-  const side = [`${file}-wal`, `${file}-journal`].find(existsSync);
+  // An empty journal is nothing to apply.
+  const side = [`${file}-wal`, `${file}-journal`].find(
+    (path) => existsSync(path) && (path.endsWith("-wal") || statSync(path).size > 0),
+  );
   if (side === undefined) return;
   throw new WhcbError("usage", `${file} is a database in use, or one that wasn't closed: there is ${side}`, {
     hint: "name another file: SQLite would apply that one to the backup",

@@ -1,10 +1,10 @@
 /** The locks are those of the operating system, on side files (docs/dispatcher.md, Ownership). They end with their process. */
-import { chmodSync, existsSync, lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
-import { requireNoStrangers } from "../../platform/files/is-own.js";
-import { createPrivate, openDatabase } from "./open-database.js";
+import { makePrivate } from "../../platform/files/is-own.js";
+import { createPrivate, isSharedDatabase, openDatabase, requireNoStrangersBeside } from "./open-database.js";
 import { isBusy } from "./sqlite-error.js";
 
 export interface FileLock {
@@ -16,7 +16,10 @@ export interface FileLock {
 /** Throws `config` if another process has the database's lock file locked, or if that file can't be created. */
 export function lockBeside(path: string): FileLock {
   try {
-    return openLocked(lockPath(path));
+    const isShared = isSharedDatabase(path);
+    // The lock is beside what a link leads to.
+    requireNoStrangersBeside(path, isShared);
+    return openLocked(lockPath(path), { isShared });
   } catch (error) {
     throw lockError(error, path);
   }
@@ -37,10 +40,10 @@ export async function lockFile(path: string): Promise<FileLock | null> {
 }
 
 /** Returns whether another process has the file locked. It keeps out nobody who looks at the same time. Throws SQLite's errors. */
-export async function isLocked(path: string): Promise<boolean> {
+export async function isLocked(path: string, isShared = false): Promise<boolean> {
   if (!existsSync(path)) return false;
   try {
-    await openLocked(path, { begin: "BEGIN; SELECT 1 FROM sqlite_schema", timeout: 0 }).release();
+    await openLocked(path, { isShared, begin: "BEGIN; SELECT 1 FROM sqlite_schema", timeout: 0 }).release();
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
@@ -48,12 +51,17 @@ export async function isLocked(path: string): Promise<boolean> {
   }
 }
 
+/** Returns whether a process serves the database, or may serve it. */
+export async function isLockedBeside(path: string): Promise<boolean> {
+  return isLocked(lockPath(path), isSharedDatabase(path)).catch(() => true);
+}
+
 /** A process that only looks whether the file is locked waits so long. */
 const LOOK_WAIT_MS = 50;
 
 /** Locks the file by an open transaction, which is exclusive by default. Throws `config` for what a stranger may have made. */
-function openLocked(path: string, { begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS } = {}): FileLock {
-  requireNoStrangers(path);
+function openLocked(path: string, { isShared = false, begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS } = {}): FileLock {
+  requireNoStrangersBeside(path, isShared);
   for (;;) {
     const inode = keepPrivate(path);
     let file: Database.Database | undefined;
@@ -79,12 +87,7 @@ function keepPrivate(path: string): bigint | null {
   if (!file.isFile() || file.nlink > 1n) {
     throw new WhcbError("config", `${path} is a link, or not a file`, { hint: "Remove it: whcb creates it." });
   }
-  if (Number(file.uid) !== process.getuid?.() || (file.mode & 0o077n) === 0n) return file.ino;
-  try {
-    chmodSync(path, 0o600);
-  } catch {
-    // Its file system has no modes.
-  }
+  makePrivate(path);
   return file.ino;
 }
 

@@ -1,16 +1,17 @@
-import { accessSync, constants, existsSync, lstatSync, realpathSync, rmSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
-import { EVERYBODY_WRITES, requireNoStranger, requireNoStrangers } from "../../platform/files/is-own.js";
+import { requireNoStrangers, writersOf } from "../../platform/files/is-own.js";
+import { removeIfAllowed } from "../../platform/files/remove-locked.js";
 import type { Db, Schema } from "../schema.js";
 import { lockBeside } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
-import { createPrivate, openDatabase } from "./open-database.js";
+import { createPrivate, isSharedDatabase, openDatabase, requireNoStrangersBeside, SIDE_FILES } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -111,7 +112,7 @@ export async function lockDatabase(path: string, { mustExist = false } = {}): Pr
     claimLock(database, lock.inode, path);
   } catch (error) {
     database?.close();
-    if (isNew) for (const end of ["", ...SIDE_FILES]) rmSync(`${path}${end}`, { force: true });
+    if (isNew) for (const end of ["", ...SIDE_FILES]) removeIfAllowed(`${path}${end}`);
     await lock.release();
     throw openError(error, path);
   }
@@ -133,8 +134,6 @@ const ALONE_TIMEOUT_MS = 1_000;
 function claimLock(database: Database.Database, inode: bigint, path: string): void {
   // SQLite's own header has room for 32 bits.
   const mark = Number(BigInt.asIntN(32, inode));
-  // Another program's database isn't written.
-  versionOf(database, path);
   if (database.pragma("user_version", { simple: true }) === mark) return;
   try {
     database.pragma(`busy_timeout = ${ALONE_TIMEOUT_MS}`);
@@ -170,11 +169,15 @@ const CHECKPOINT_PAGES = 4_000;
 /** A negative number means KiB. A larger cache drains a backlog no faster. */
 const CACHE_SIZE = -16_384;
 
-/** Throws SQLite's errors. */
+/** Throws SQLite's errors, and `config` for another program's database, which isn't changed. */
 export function connect(path: string): Database.Database {
-  if (path !== ":memory:") createPrivate(path);
+  if (path !== ":memory:") {
+    createPrivate(path);
+    checkPath(path, false);
+  }
   const database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   try {
+    versionOf(database, path);
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.pragma("foreign_keys = ON");
@@ -197,7 +200,8 @@ function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw pathError(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
-  for (const end of ["", ...SIDE_FILES]) requireNoStrangers(`${path}${end}`);
+  const isShared = isSharedDatabase(path);
+  requireNoStrangersBeside(path, isShared);
   if (!existsSync(path)) {
     if (mustExist) throw pathError(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
     if (!isWritable(folder))
@@ -218,24 +222,22 @@ function checkPath(path: string, mustExist: boolean): void {
       `${path} can't be read and written`,
       "Make the file and its folder writable for this user, or name another file.",
     );
-  makeSideFiles(path, file);
+  makeSideFiles(path, file, isShared);
 }
-
-const SIDE_FILES = ["-journal", "-wal", "-shm"];
 
 /**
  * SQLite opens what has these names later, and a stranger could put a file of his there meanwhile. A sticky folder keeps ours. A file that
  * exists isn't opened, as closing it would end this process's locks on it.
  */
-function makeSideFiles(path: string, { uid }: Stats): void {
+function makeSideFiles(path: string, { uid }: Stats, isShared: boolean): void {
   const target = realpathSync(path);
-  if (uid !== process.getuid?.() || (statSync(dirname(target)).mode & EVERYBODY_WRITES) === 0) return;
+  if (uid !== process.getuid?.() || (statSync(dirname(target)).mode & writersOf(isShared)) === 0) return;
   for (const file of SIDE_FILES.map((end) => `${target}${end}`)) {
     createPrivate(file);
     const made = lstatSync(file, { throwIfNoEntry: false });
     if (made === undefined)
       throw new WhcbError("unavailable", `${file} was removed while it was looked at`, { hint: "Try again." });
-    requireNoStranger(file, EVERYBODY_WRITES, undefined, made);
+    requireNoStrangers(file, { isShared, opened: made });
   }
 }
 

@@ -7,9 +7,11 @@ import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { WhcbError } from "../../domain/errors.js";
 import { createFolder } from "../../platform/files/durable-folders.js";
+import { isMadeByUser } from "../../platform/files/is-own.js";
 import { removeLocked } from "../../platform/files/remove-locked.js";
-import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js";
+import { type FileLock, isLocked, isLockedBeside, lockFile, lockPath } from "./lock-database.js";
 
 /** Returns what stands for the port of this URL in a data folder. */
 export function portPath(dataDirectory: string, url: string): string {
@@ -27,16 +29,14 @@ export interface HeldPort extends HeldPlace {
   readonly port: number;
 }
 
-/** Locks a file for the host and port of this URL, whatever the address rule. Returns null if it can't be locked. */
-export async function holdPort(dataDirectory: string, url: string): Promise<HeldPort | null> {
+/** Locks a file for the host and port of this URL, whatever the address rule. Throws if it can't be locked, or is another user's. */
+export async function holdPort(dataDirectory: string, url: string): Promise<HeldPort> {
   const path = `${portPath(dataDirectory, url)}-${new URL(url).hostname.replace(/[^\w.]/g, "-")}-api.lock`;
-  try {
-    await createFolder(dataDirectory);
-    const lock = await lockFile(path);
-    return lock && { path, port: portOf(url), release: () => removeLocked(path, lock.release) };
-  } catch {
-    return null;
-  }
+  await createFolder(dataDirectory);
+  const lock = await lockFile(path);
+  if (lock !== null && isMadeByUser(path)) return { path, port: portOf(url), release: () => removeLocked(path, lock.release) };
+  await lock?.release();
+  throw new WhcbError("unavailable", `${path} ${lock === null ? "is locked by another process" : "belongs to another user"}`);
 }
 
 /** `served` is a database, or a `portPath`. Where it can't be locked, commands don't find it. */
@@ -53,10 +53,11 @@ export async function holdPlace(served: string): Promise<HeldPlace> {
   }
 }
 
-/** Returns whether a `serve` on loopback of this network namespace has it. */
+/** Returns whether a `serve` of this user, on loopback of this network namespace, has it. */
 export async function isServedHere(served: string): Promise<boolean> {
   try {
-    return await isLocked(placePath(served));
+    const path = placePath(served);
+    return isMadeByUser(path) && (await isLocked(path));
   } catch {
     return false;
   }
@@ -65,7 +66,7 @@ export async function isServedHere(served: string): Promise<boolean> {
 /** Returns whether another `serve` has the database, or may have it. */
 export async function isServedElsewhere(path: string): Promise<boolean> {
   if (await isServedHere(path)) return false;
-  return isLocked(lockPath(path)).catch(() => true);
+  return isLockedBeside(path);
 }
 
 /** Throws if the network namespace is unknown. Where the system has none, the host's name counts. */

@@ -106,6 +106,10 @@ async function announceApi(
     // A container's settings folder may be read-only.
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
+  if (service.portFailure !== null) {
+    const danger = "a program that takes the port while the service is stopped gets the credentials that commands send there";
+    screen.info(`warning: ${service.portFailure}: ${danger}`);
+  }
   for (const line of describeUsers(service.users, chosen.credentials)) screen.info(line);
   if (trustedProxies.length === 0) warnOfClearText(invocation, "http:", host);
 }

@@ -261,6 +261,23 @@ describe("settings where everybody may write", () => {
     await expect(readSettings(join(own, "config"))).rejects.toThrow(`${join(folder, expected)} belongs to another user`);
   });
 
+  test.runIf(isRoot)("a stranger's link where a group may write is refused, and what it leads to isn't changed", async () => {
+    const { world, file } = settingsOf("{}");
+    const [link, folder] = [join(world.paths.data, "config.json"), world.paths.data];
+    mkdirSync(folder);
+    symlinkSync(file, link);
+    chmodSync(folder, 0o3770);
+    const linked = { ...world, paths: { ...world.paths, config: folder } };
+    expect(await storeSettings(linked, (settings) => ({ ...settings, current: "own" }))).toMatchObject({ current: "own" });
+    lchownSync(link, 12_345, 12_345);
+    const text = readFileSync(file, "utf8");
+    await expect(storeSettings(linked, (settings) => ({ ...settings, current: "theirs" }))).rejects.toMatchObject({
+      code: "config",
+      message: `${link} belongs to another user, and others may write to its folder`,
+    });
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
   test.runIf(isRoot)("through more links than the system follows are refused", async () => {
     const folder = newTemporaryFolder("whcb-strangers-");
     symlinkSync(join(folder, "config"), join(folder, "config"));

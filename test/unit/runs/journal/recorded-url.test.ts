@@ -71,16 +71,19 @@ describe("a URL in a journal", () => {
   });
 
   // Only root can give a file away.
-  it.runIf(process.getuid?.() === 0)("isn't hashed by the key of a stranger where everybody may write", async () => {
-    const recorded = await record(HIDDEN);
-    chmodSync(folder, 0o1777);
-    expect(await record(HIDDEN)).toEqual(recorded);
-    const key = join(folder, "runs.key");
-    chownSync(key, 12_345, 12_345);
-    const message = `the key of the journals can't be used: ${key} belongs to another user, and others may write to its folder`;
-    for (const use of [record(HIDDEN), isSame(HIDDEN, recorded)])
-      await expect(use).rejects.toMatchObject({ code: "unavailable", message });
-  });
+  it.runIf(process.getuid?.() === 0).each([0o1777, 0o3770])(
+    "isn't hashed by the key of a stranger where others may write (%o)",
+    async (mode) => {
+      const recorded = await record(HIDDEN);
+      chmodSync(folder, mode);
+      expect(await record(HIDDEN)).toEqual(recorded);
+      const key = join(folder, "runs.key");
+      chownSync(key, 12_345, 12_345);
+      const message = `the key of the journals can't be used: ${key} belongs to another user, and others may write to its folder`;
+      for (const use of [record(HIDDEN), isSame(HIDDEN, recorded)])
+        await expect(use).rejects.toMatchObject({ code: "unavailable", message });
+    },
+  );
 
   it("isn't recorded if the key can't be used", async () => {
     mkdirSync(join(folder, "runs.key"));

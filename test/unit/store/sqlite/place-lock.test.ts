@@ -19,19 +19,18 @@ test("a place is held until it is released, and then no file of it is left", asy
 test("the lock of a port is taken once and leaves no file", async () => {
   const folder = newTemporaryFolder("whcb-place-");
   const port = await holdPort(`${folder}/data`, "http://127.0.0.1:80/");
-  if (port === null) throw new Error("The port can't be locked.");
-  expect(await holdPort(`${folder}/data`, "http://127.0.0.1:80/")).toBeNull();
   const { path } = port;
+  const again = holdPort(`${folder}/data`, "http://127.0.0.1:80/");
+  await expect(again).rejects.toMatchObject({ message: `${path} is locked by another process` });
   expect(await isLocked(path)).toBe(true);
   await port.release();
   expect([await isLocked(path), readdirSync(dirname(path))]).toEqual([false, []]);
   writeFileSync(path, "");
-  expect(await holdPort(path, "http://127.0.0.1:80/")).toBeNull();
+  await expect(holdPort(path, "http://127.0.0.1:80/")).rejects.toThrow("EEXIST");
 });
 
 test("a process has a port's lock open while it holds it", async () => {
   const port = await holdPort(newTemporaryFolder("whcb-place-"), "http://127.0.0.1:80/");
-  if (port === null) throw new Error("The port can't be locked.");
   expect([hasOpen(process.pid, port.path), hasOpen(process.ppid, port.path)]).toEqual([true, false]);
   expect([basename(port.path), findHolder(port.path)]).toEqual(["port-80-127.0.0.1-api.lock", process.pid]);
   await port.release();
@@ -49,6 +48,18 @@ test("a lock in a folder that a stranger made where everybody may write isn't be
   const isRoot = process.getuid?.() === 0;
   if (isRoot) chownSync(join(folder, "data"), 12_345, 12_345);
   expect(await isServedHere(path)).toBe(!isRoot);
+  await place.release();
+});
+
+// Only root can give a file away.
+test.runIf(process.getuid?.() === 0)("a lock that a stranger made isn't believed", async () => {
+  const folder = newTemporaryFolder("whcb-place-");
+  const served = portPath(folder, "http://127.0.0.1:80/");
+  const place = await holdPlace(served);
+  const [name = ""] = readdirSync(folder);
+  expect(await isServedHere(served)).toBe(true);
+  chownSync(join(folder, name), 12_345, 12_345);
+  expect(await isServedHere(served)).toBe(false);
   await place.release();
 });
 

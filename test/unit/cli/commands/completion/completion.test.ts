@@ -145,14 +145,17 @@ describe("what is looked up", () => {
   });
 
   // Only root can give a file away.
-  test.runIf(process.getuid?.() === 0)("isn't taken from a stranger's file where everybody may write", async () => {
-    const { world } = aService();
-    await offered(world, ["status", ""]);
-    chmodSync(world.paths.data, 0o1777);
-    expect(await offered(world, ["status", "Rep"])).toEqual(["Replies CRM"]);
-    chownSync(join(world.paths.data, "completion-cache.json"), 12_345, 12_345);
-    expect(await offered(world, ["status", "Rep"])).toEqual([]);
-  });
+  test.runIf(process.getuid?.() === 0).each([0o1777, 0o3770])(
+    "isn't taken from a stranger's file where others may write (%o)",
+    async (mode) => {
+      const { world } = aService();
+      await offered(world, ["status", ""]);
+      chmodSync(world.paths.data, mode);
+      expect(await offered(world, ["status", "Rep"])).toEqual(["Replies CRM"]);
+      chownSync(join(world.paths.data, "completion-cache.json"), 12_345, 12_345);
+      expect(await offered(world, ["status", "Rep"])).toEqual([]);
+    },
+  );
 
   test("is left out if it fails, and if it takes too long", async () => {
     const failing = aService({ listCallbacks: () => Promise.reject(new Error("boom")) });

@@ -18,6 +18,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       metricsUrl: null,
       url: "http://127.0.0.1:1",
       portLock: null,
+      portFailure: null,
       settings: DEFAULT_SERVICE_SETTINGS,
       waiting: { pending: 0, failed: 0, retried: 0 },
       mailDirectory: "",

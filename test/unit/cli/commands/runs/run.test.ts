@@ -24,17 +24,20 @@ beforeEach(() => {
 });
 
 // Only root can give a folder away.
-test.runIf(process.getuid?.() === 0)("journals in a stranger's folder aren't read where everybody may write", async () => {
-  chmodSync(world.paths.data, 0o1777);
-  expect(await runCli(world, ["runs", "list"])).toMatchObject({ code: 0 });
-  const folder = join(world.paths.data, "runs");
-  chownSync(folder, 12_345, 12_345);
-  expect(await runCli(world, ["runs", "list"])).toEqual({
-    code: 4,
-    stdout: "",
-    stderr: expect.stringContaining(`error: ${folder} belongs to another user, and others may write to its folder\n`),
-  });
-});
+test.runIf(process.getuid?.() === 0).each([0o1777, 0o3770])(
+  "journals in a stranger's folder aren't read where others may write (%o)",
+  async (mode) => {
+    chmodSync(world.paths.data, mode);
+    expect(await runCli(world, ["runs", "list"])).toMatchObject({ code: 0 });
+    const folder = join(world.paths.data, "runs");
+    chownSync(folder, 12_345, 12_345);
+    expect(await runCli(world, ["runs", "list"])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringContaining(`error: ${folder} belongs to another user, and others may write to its folder\n`),
+    });
+  },
+);
 
 const prune = (...flags: readonly string[]) => runCli(world, ["runs", "prune", "-o", "ids", ...flags]);
 const stored = () =>

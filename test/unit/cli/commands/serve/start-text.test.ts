@@ -11,6 +11,7 @@ const SERVICE: Start[0] = {
   mailDirectory: "/data/mail",
   url: "http://127.0.0.1:8787",
   portLock: null,
+  portFailure: null,
   metricsUrl: null,
   users: { removed: [], own: "same" },
   databaseId: null,
