@@ -11,7 +11,7 @@ import {
   settingsToJson,
 } from "../wire/json/callback-json.js";
 import { type JsonObject, objectOf, textOf } from "../wire/json/json-value.js";
-import { KeptLength, readWholeList } from "./list-walker.js";
+import { KeptMemory, readWholeList } from "./list-walker.js";
 import type { ApiRequest, ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -43,7 +43,7 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
   /** Items that lack a setting are read by id. */
   async function getAllCallbacks(): Promise<readonly ListedCallback[]> {
     const all: ListedCallback[] = [];
-    const kept = new KeptLength();
+    const kept = new KeptMemory();
     for (const listed of await listCallbacks()) {
       all.push(kept.keep(lacksSettings(listed) ? await getById(listed.id) : listed));
     }

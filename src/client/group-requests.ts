@@ -6,7 +6,7 @@ import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
 import { callQuery, type ListCalls, requireAnswers } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import { KeptLength, nextPath } from "./list-walker.js";
+import { KeptMemory, nextPath } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -61,7 +61,7 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
 
   async function* followParts(firstPath: string, first: ReadGroups, by: readonly GroupKey[]): AsyncGenerator<GroupPart> {
     const seen = new Set([firstPath]);
-    const kept = new KeptLength();
+    const kept = new KeptMemory();
     for (let part: ReadGroups | null = first; ; ) {
       yield { groups: part.groups, leftOut: 0, total: part.total, retried: part.retried };
       if (part.next === null) return;

@@ -1,6 +1,7 @@
 /** Follows the path and query of `rel=next`, on the same service. */
 import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
+import { isObject } from "../wire/json/json-value.js";
 import type { ListPage } from "../wire/json/list-json.js";
 
 /** So many pages in a row may have no new item, as rows that arrive meanwhile move the others. */
@@ -10,32 +11,43 @@ const MAX_ITEMS = 1_000_000;
 /** A list may grow by so much while it is read. */
 const MAX_GROWTH = 10_000;
 const MAX_LINK_LENGTH = 8_192;
-/** So many characters are 4 million ids of 32 digits. */
-const MAX_KEPT_LENGTH = 256 * 1024 * 1024;
-/** An item takes this beside its text. */
-const ITEM_LENGTH = 32;
+/** So many bytes are 4 million ids of 32 digits. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
+/** A text takes up to this beside its characters. */
+const VALUE_BYTES = 32;
+/** V8 takes this for `{}`, which has room for members. */
+const OBJECT_BYTES = 64;
 
-/** `KeptLength` limits how much of a list is kept in memory. */
-export class KeptLength {
+/** `KeptMemory` limits how much of a list is kept in memory. */
+export class KeptMemory {
   #items = 0;
-  #length = 0;
+  #bytes = 0;
 
-  /** Throws `unavailable` once all items take too much. */
-  add(itemLength: number): void {
-    this.#items += 1;
-    this.#length += itemLength + ITEM_LENGTH;
-    if (this.#length <= MAX_KEPT_LENGTH) return;
-    throw new WhcbError(
-      "unavailable",
-      `the list doesn't end: more than ${MAX_KEPT_LENGTH} characters after ${this.#items} items`,
-    );
+  /** Takes the length of the text that is kept of an item. Throws `unavailable` once all items take too much. */
+  add(textLength: number): void {
+    this.#addBytes(Math.max(OBJECT_BYTES, VALUE_BYTES + textLength));
   }
 
   /** Returns the item, which is kept whole. Throws as `add`. */
   keep<Item extends object>(item: Item): Item {
-    this.add(JSON.stringify(item).length);
+    this.#addBytes(memoryOf(item));
     return item;
   }
+
+  #addBytes(bytes: number): void {
+    this.#items += 1;
+    this.#bytes += bytes;
+    if (this.#bytes <= MAX_KEPT_BYTES) return;
+    throw new WhcbError("unavailable", `the list doesn't end: more than ${MAX_KEPT_BYTES} bytes after ${this.#items} items`);
+  }
+}
+
+/** Returns about how many bytes V8 takes for the value and all in it: half of them, where each object has a name that no other has. */
+export function memoryOf(value: unknown): number {
+  if (typeof value === "string") return VALUE_BYTES + value.length;
+  if (Array.isArray(value)) return value.reduce((sum, member) => sum + memoryOf(member), OBJECT_BYTES);
+  if (!isObject(value)) return VALUE_BYTES;
+  return Object.keys(value).reduce((sum, name) => sum + memoryOf(name) + memoryOf(value[name]), OBJECT_BYTES);
 }
 
 interface Listed {
@@ -45,7 +57,7 @@ interface Listed {
 /** Returns all items of a list. Throws as `walkList`, and if they are too long together. */
 export async function readWholeList<Item extends Listed>(...list: Parameters<typeof walkList<Item>>): Promise<readonly Item[]> {
   const all: Item[] = [];
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   for await (const { items } of walkList(...list)) {
     // A page may have more items than a call may have arguments.
     for (const item of items) all.push(kept.keep(item));
@@ -63,7 +75,7 @@ export async function* walkList<Item extends Listed>(
 ): AsyncGenerator<{ readonly items: readonly Item[]; readonly total: number | null }> {
   const seenIds = new Set<string>();
   const seenPaths = new Set<string>();
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   let stalePages = 0;
   let announced: number | null = null;
   for (let path: string | null = firstPath; path !== null; ) {

@@ -15,7 +15,7 @@ import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { idQuery, type ListCalls } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import { KeptLength } from "./list-walker.js";
+import { KeptMemory, memoryOf } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -88,7 +88,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     const keys = new Set(callIds.map(idKey));
     const open = new Set(callIds);
     const listed = new Map<string, ListedCall>();
-    const kept = new KeptLength();
+    const kept = new KeptMemory();
     // PENDING calls come first, so that none is missed that is attempted meanwhile.
     const filters: readonly CallFilter[] = capabilities.has("pending-lists") ? [{ status: "PENDING" }, {}] : [{}];
     for (const filter of filters) {
@@ -110,7 +110,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     if (capabilities.lacks("call-paths") || rest.length >= MAX_SINGLE_REQUESTS)
       return findByListing(callbackId, [first, ...rest]);
     const found = new Map<string, ListedCall>();
-    const kept = new KeptLength();
+    const kept = new KeptMemory();
     for (const callId of [first, ...rest]) {
       const answer = await request(callbackId, callId);
       if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
@@ -215,12 +215,12 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   return { findCalls, findStates, findCallIds, findCallPlaces, getCall, listAttempts };
 }
 
-/** A call with a message of the usual length is shorter. */
-const LONG_CALL_LENGTH = 4_096;
+/** A call with a message of the usual length takes less. */
+const LONG_CALL_BYTES = 8_192;
 
 /** A user may name a million calls, so a service that makes them long is what counts. All of a call's texts are in what was received. */
-function keepCall(call: ListedCall, kept: KeptLength): ListedCall {
-  kept.add(Math.max(0, JSON.stringify(call.raw).length - LONG_CALL_LENGTH));
+function keepCall(call: ListedCall, kept: KeptMemory): ListedCall {
+  kept.add(Math.max(0, memoryOf(call.raw) - LONG_CALL_BYTES));
   return call;
 }
 

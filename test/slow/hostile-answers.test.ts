@@ -134,6 +134,7 @@ describe("a large error", () => {
 
 describe("a list that doesn't end", () => {
   const long = "x".repeat(1_000_000);
+  const wide = "x".repeat(50_000);
 
   /** Answers any list with pages of items; by default as if there were millions more. */
   function listOf(item: (number: number) => object, perPage = 20, total = 99_999_999): Answer {
@@ -149,6 +150,17 @@ describe("a list that doesn't end", () => {
 
   it("of callbacks with long members is an error before it fills the memory", async () => {
     const answer = listOf((number) => ({ id: `C${number}`, name: `n${number}`, more: long }));
+    const { code, stderr } = await whcb(["callbacks", "list"], answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
+  it.each([
+    ["objects", (_: number) => ({})],
+    ["lists", (_: number) => [[[[[]]]]]],
+    ["short texts", (number: number) => number.toString(36)],
+  ])("of callbacks with a thousand %s is an error too", async (_, value) => {
+    const more = (number: number) => Array.from({ length: 1_000 }, (_, index) => value(number * 1_000 + index));
+    const answer = listOf((number) => ({ id: `C${number}`, more: more(number) }), 100);
     const { code, stderr } = await whcb(["callbacks", "list"], answer, LISTING_HEAP_MIB);
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
@@ -174,13 +186,30 @@ describe("a list that doesn't end", () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
+  it.each([
+    ["outages", ["status"], { startedAt: new Date(0).toISOString() }],
+    ["calls", ["calls", "follow"], { callback: { attemptedDate: new Date().toISOString() } }],
+  ])("of %s of many callbacks is an error of whcb %j", async (name, argv, item) => {
+    const callbacks = listOf((number) => ({ ...demo, id: `C${number}`, name: `n${number}` }), 40, 40);
+    const items = listOf((number) => ({ id: `${number}${wide}`, ...item }), 400, 400);
+    const answer: Answer = (path, response) => {
+      const [, id, rest] = /^.callbacks.(C\d+)(.*)$/.exec(path) ?? [];
+      response.setHeader("x-max-limit", "500");
+      if (path.includes(name)) items(path, response);
+      else if (rest?.includes("calls")) response.end('{"status":"No records found"}');
+      else if (id !== undefined) response.end(JSON.stringify({ ...demo, id }));
+      else callbacks(path, response);
+    };
+    const { code, stderr } = await whcb(argv, answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
   it("of calls with long ids is one too", async () => {
     const answer = demoWith(listOf((number) => ({ id: `${number}${long}`, status: "FAILED" })));
     const { code, stderr } = await whcb(["mark-success", "demo", "--failed", "--dry-run"], answer, LISTING_HEAP_MIB);
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
-  const wide = "x".repeat(50_000);
   const attemptedDate = new Date().toISOString();
   const attempted = { status: "SUCCESS", callback: { id: demo.id, attemptedDate, statusCode: "200" } };
   const attempts = [{ number: 1, attemptedDate, durationMs: 1, statusCode: 200, body: wide }];

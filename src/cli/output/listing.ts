@@ -1,5 +1,5 @@
 /** Rows are written as they arrive; only a table needs all first. */
-import { KeptLength } from "../../client/list-walker.js";
+import { KeptMemory } from "../../client/list-walker.js";
 import { isOneId } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -124,7 +124,7 @@ function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listi
 /** Throws `unavailable` if the cells take too much memory. */
 function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
   const all: (readonly string[])[] = [];
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   return {
     async add(rows) {
       const { tableCells } = await import("./table.js");

@@ -1,6 +1,6 @@
 import type { ListCallsQuery } from "../../client/call-requests.js";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
-import { KeptLength } from "../../client/list-walker.js";
+import { KeptMemory } from "../../client/list-walker.js";
 import { type CallStatus, idKey, isGeneratedId } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -19,7 +19,7 @@ export type CallSelector = { readonly callIds: readonly string[] } | { readonly 
 export async function callbacksOf({ callbacks }: CallScope, client: Client): Promise<readonly ListedCallback[]> {
   if (callbacks === null) return client.getAllCallbacks();
   const found: ListedCallback[] = [];
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   for (const idOrName of new Set(callbacks)) found.push(kept.keep(await client.getCallback(idOrName)));
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
 }
@@ -30,7 +30,7 @@ export async function findAllById(
   client: Client,
 ): Promise<readonly ListedCallback[]> {
   const found: ListedCallback[] = [];
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   for (const { id } of callbacks) {
     const callback = await findById(id, client);
     if (callback !== null) found.push(kept.keep(callback));
@@ -80,7 +80,7 @@ export async function listMatchingCalls(
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {
   const ids = new Set<string>();
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   for (let pass = 1; ; pass++) {
     const known = ids.size;
     let expected: number | null = null;

@@ -172,6 +172,9 @@ export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
   };
 }
 
+/** An empty set of its own would take 200 bytes for each call. */
+const NOT_DOUBTFUL: ReadonlySet<string> = new Set();
+
 /** The platform writes international numbers without a plus sign. */
 function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone: ParsePhone): ReadSenders {
   const doubtful = new Set<string>();
@@ -196,7 +199,7 @@ function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone:
     email: addresses(textsOf("email")),
     mri: addresses(textsOf("mri")),
   };
-  return { senders, doubtful };
+  return { senders, doubtful: doubtful.size === 0 ? NOT_DOUBTFUL : doubtful };
 }
 
 /** No other value has a line feed. */

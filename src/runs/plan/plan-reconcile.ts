@@ -1,7 +1,7 @@
 /** The plan goes by what the receiver has (docs/cli.md, Reconcile). */
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
-import { KeptLength } from "../../client/list-walker.js";
+import { KeptMemory } from "../../client/list-walker.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -157,13 +157,12 @@ async function listCalls(
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
   const zones = new Set<boolean | null>();
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   const keep = (call: ListedCall): ComparableCall => {
     const { messageId, from, given, responseMessage } = call.response;
     zones.add(saysZone(responseMessage.date));
     // The texts count as they are listed: what is cut from one keeps all of it in memory.
-    const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()];
-    kept.add(texts.reduce((sum, text) => sum + text.length, 0));
+    kept.keep([call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()]);
     return comparableCall(call, options);
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {

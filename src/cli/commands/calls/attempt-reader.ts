@@ -1,6 +1,6 @@
 /** Reads the attempts of a callback that a service has recorded since the last reading, each once. */
 import type { Client, ListedAttempt, ListedCall, ListedCallback } from "../../../client/client.js";
-import { KeptLength } from "../../../client/list-walker.js";
+import type { KeptMemory } from "../../../client/list-walker.js";
 
 export interface FollowedAttempt {
   readonly callback: ListedCallback;
@@ -44,18 +44,19 @@ export class AttemptReader {
     this.#windowEachMs = windowEachMs;
   }
 
-  /** Remembers what the newest calls have already, which isn't shown. */
-  async begin(nowMs: number): Promise<void> {
-    await this.#findNewest(1);
+  /** Remembers what the newest calls have already, which isn't shown. Throws as `read`. */
+  async begin(nowMs: number, kept: KeptMemory): Promise<void> {
+    await this.#findNewest(1, kept);
     // If only clients have sent the newest calls, older ones have the service's clock.
-    if (this.#newestAt === null) await this.#findNewest(Number.POSITIVE_INFINITY);
+    if (this.#newestAt === null) await this.#findNewest(Number.POSITIVE_INFINITY, kept);
     this.#windowFrom = (this.#newestAt ?? Number.NEGATIVE_INFINITY) - WINDOW_MS;
-    if (this.#newestAt !== null) await this.read(nowMs, () => undefined);
+    if (this.#newestAt !== null) await this.read(nowMs, kept, () => undefined);
   }
 
-  async #findNewest(limit: number): Promise<void> {
+  async #findNewest(limit: number, kept: KeptMemory): Promise<void> {
     for await (const { calls } of this.#client.listCalls(this.callback.id, { filter: {}, limit, withAttempts: true })) {
       for (const call of calls) {
+        kept.add(call.id.length);
         this.#known.set(call.id, knownOf(call));
         this.#newestAt = latest(this.#newestAt, newestOf(call));
       }
@@ -63,13 +64,15 @@ export class AttemptReader {
     }
   }
 
-  /** Returns them by their beginning, and calls `onAnswer` after each request. If it throws, the next reading returns them all. */
-  async read(nowMs: number, onAnswer: () => void): Promise<readonly FollowedAttempt[]> {
+  /**
+   * Returns them by their beginning, and calls `onAnswer` after each request. If it throws, the next reading returns them all. Throws
+   * `unavailable` if what is kept takes too much with what `kept` has of other callbacks.
+   */
+  async read(nowMs: number, kept: KeptMemory, onAnswer: () => void): Promise<readonly FollowedAttempt[]> {
     const isWindow = this.#windowReadAtMs === null || nowMs - this.#windowReadAtMs >= this.#windowEachMs;
     const since = this.#newestAt === null ? null : isWindow ? this.#windowFrom : this.#newestAt - END_MS;
     const fresh: FollowedAttempt[] = [];
     const known = new Map<string, Known>();
-    const kept = new KeptLength();
     for (const id of this.#known.keys()) kept.add(id.length);
     let newestAt = this.#newestAt;
     const query = { filter: since === null ? {} : { since }, withAttempts: true };
@@ -78,7 +81,7 @@ export class AttemptReader {
       for (const call of calls) {
         for (const attempt of this.#freshOf(call)) {
           const { callId, statusMessage, details } = attempt;
-          kept.add(JSON.stringify([callId, statusMessage, details]).length);
+          kept.keep([callId, statusMessage, details]);
           fresh.push(attempt);
         }
         known.set(call.id, knownOf(call));

@@ -1,4 +1,5 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
+import { KeptMemory } from "../../../client/list-walker.js";
 import { errorMessage, isWhcbError, type WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
@@ -52,7 +53,8 @@ class Follow {
     const { deps, screen } = this.#invocation;
     const { signal } = this.#ending;
     const callbacks = callback === null ? await this.#client.listCallbacks() : [callback];
-    for (const each of callbacks) await this.#readerOf(each).begin(this.#nowMs());
+    const kept = new KeptMemory();
+    for (const each of callbacks) await this.#readerOf(each).begin(this.#nowMs(), kept);
     this.#callbacksReadAtMs = this.#nowMs();
     screen.info(`following ${callback === null ? "all callbacks" : callback.name}; Ctrl-C ends`);
     using _interrupt = onInterrupt(deps.io, () => this.#ending.abort());
@@ -78,8 +80,9 @@ class Follow {
       this.#isReading = true;
       try {
         if (findsNew && this.#nowMs() - this.#callbacksReadAtMs >= NEW_CALLBACKS_EACH_MS) await this.#findCallbacks();
+        const kept = new KeptMemory();
         for (const reader of [...this.#readers.values()]) {
-          const attempts = await this.#readOne(reader, findsNew);
+          const attempts = await this.#readOne(reader, kept, findsNew);
           this.#isReading = false;
           await this.#write(attempts);
           this.#isReading = true;
@@ -94,9 +97,9 @@ class Follow {
     }
   }
 
-  async #readOne(reader: AttemptReader, mayBeDeleted: boolean): Promise<readonly FollowedAttempt[]> {
+  async #readOne(reader: AttemptReader, kept: KeptMemory, mayBeDeleted: boolean): Promise<readonly FollowedAttempt[]> {
     try {
-      return await reader.read(this.#nowMs(), () => this.#noteAnswer());
+      return await reader.read(this.#nowMs(), kept, () => this.#noteAnswer());
     } catch (error) {
       if (!mayBeDeleted || !isWhcbError(error, "not-found")) throw error;
       this.#readers.delete(reader.callback.id);

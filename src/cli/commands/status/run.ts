@@ -1,4 +1,5 @@
 import type { ListedCallback } from "../../../client/client.js";
+import { KeptMemory } from "../../../client/list-walker.js";
 import { UNANSWERED_MS } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
@@ -35,7 +36,8 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
   const { screen } = invocation;
   const { client } = session;
   const progress = await openProgress(invocation, "reading calls");
-  const states = [];
+  const states: CallbackState[] = [];
+  const kept = new KeptMemory();
   try {
     const named = await findNamedCallback(invocation, session);
     await showService(invocation, session);
@@ -46,7 +48,7 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
         const read = readText(`failed calls of ${callback.name}`, figures.looked, total);
         progress.show(codes === "" ? read : `${read} (${codes})`);
       };
-      states.push(await readCallbackState(client, callback, screen.renderOptions.now, show));
+      states.push(kept.keep(await readCallbackState(client, callback, screen.renderOptions.now, show)));
     }
   } finally {
     progress.clear();

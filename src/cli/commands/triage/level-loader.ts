@@ -2,7 +2,7 @@
 
 import type { CallPage } from "../../../client/call-requests.js";
 import type { Client, ListedCall } from "../../../client/client.js";
-import { KeptLength } from "../../../client/list-walker.js";
+import { KeptMemory } from "../../../client/list-walker.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { CallGroups, type GroupKey } from "../../../domain/call-groups.js";
 import { isWhcbError } from "../../../domain/errors.js";
@@ -182,7 +182,7 @@ export class LevelLoader {
 /** Throws `unavailable` if they take too much memory. */
 function withLines(lines: ReadonlyMap<string, CallLine>, calls: readonly ListedCall[]): ReadonlyMap<string, CallLine> {
   const all = [...lines, ...calls.map((call) => [call.id, lineOf(call)] as const)];
-  const kept = new KeptLength();
+  const kept = new KeptMemory();
   return new Map(all.slice(-MOST_LINES).map((line) => kept.keep(line)));
 }
 

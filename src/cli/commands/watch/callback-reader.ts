@@ -1,6 +1,6 @@
 /** Reads what a service says about a callback now, in a few requests. */
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
-import type { KeptLength } from "../../../client/list-walker.js";
+import type { KeptMemory } from "../../../client/list-walker.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 
 /** `ShownCall` is as much of a failed call as is shown. */
@@ -50,7 +50,7 @@ export class CallbackReader {
    * Takes the open outages of all callbacks, and calls `onAnswer` after each request. Throws `unavailable` if what is kept takes too much
    * with what `kept` has of other callbacks.
    */
-  async read(outages: readonly ListedOutage[], kept: KeptLength, onAnswer: () => void): Promise<CallbackReading> {
+  async read(outages: readonly ListedOutage[], kept: KeptMemory, onAnswer: () => void): Promise<CallbackReading> {
     const { id } = this.#callback;
     const outage = outages.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null;
     const count = async (filter: CallFilter): Promise<number | null> => {
@@ -76,7 +76,7 @@ export class CallbackReader {
     };
   }
 
-  async #readFailures(kept: KeptLength): Promise<FailureReading> {
+  async #readFailures(kept: KeptMemory): Promise<FailureReading> {
     const isFirst = this.#newestAt === null;
     const alreadyKnown = this.#known.size;
     for (const attempt of this.#known) kept.add(attempt.length);
@@ -100,7 +100,7 @@ export class CallbackReader {
   }
 
   /** Leaves out later ones, which are in the next reading. */
-  async #countMore(since: number, newestAt: number, listed: number, kept: KeptLength): Promise<number> {
+  async #countMore(since: number, newestAt: number, listed: number, kept: KeptMemory): Promise<number> {
     const { total } = await this.#list({ status: "FAILED", since, until: newestAt + 1 }, 1, kept);
     return Math.max(0, (total ?? listed) - listed);
   }
@@ -108,7 +108,7 @@ export class CallbackReader {
   async #list(
     filter: CallFilter,
     limit: number,
-    kept: KeptLength,
+    kept: KeptMemory,
   ): Promise<{ calls: readonly ShownCall[]; total: number | null }> {
     const calls: ShownCall[] = [];
     let total: number | null = null;

@@ -1,5 +1,5 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
-import { KeptLength } from "../../../client/list-walker.js";
+import { KeptMemory } from "../../../client/list-walker.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
@@ -83,7 +83,7 @@ class Watch {
   async read(): Promise<void> {
     const outages = (await this.#client.listOutages()) ?? [];
     this.#noteAnswer();
-    const kept = new KeptLength();
+    const kept = new KeptMemory();
     for (const [index, reader] of this.#readers.entries()) {
       if (this.#ending.signal.aborted) return;
       const reading = await reader.read(outages, kept, () => this.#noteAnswer());

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AttemptReader } from "../../../../../src/cli/commands/calls/attempt-reader.js";
 import type { ListCallsQuery } from "../../../../../src/client/call-requests.js";
 import type { ListedAttempt, ListedCall } from "../../../../../src/client/client.js";
+import { KeptMemory } from "../../../../../src/client/list-walker.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
@@ -61,7 +62,7 @@ class Service {
 }
 
 const shown = async (reader: AttemptReader, nowMs = 0) =>
-  (await reader.read(nowMs, () => undefined)).map(({ callId, details }) => `${callId}${details?.number ?? ""}`);
+  (await reader.read(nowMs, new KeptMemory(), () => undefined)).map(({ callId, details }) => `${callId}${details?.number ?? ""}`);
 
 describe("following attempts", () => {
   it("shows each new attempt once, by its beginning, and nothing from before the start", async () => {
@@ -69,7 +70,7 @@ describe("following attempts", () => {
     service.attempt("old", NOON - 90_000_000);
     for (const id of ["A", "B", "C"]) service.attempt(id, NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     expect(await shown(reader)).toEqual([]);
     service.attempt("D", NOON + 3);
     service.attempt("B", NOON + 1);
@@ -84,7 +85,7 @@ describe("following attempts", () => {
   it("shows attempts of a callback that had none", async () => {
     const service = new Service();
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     expect(await shown(reader)).toEqual([]);
     service.attempt("A", NOON);
     expect(await shown(reader)).toEqual(["A1"]);
@@ -95,7 +96,7 @@ describe("following attempts", () => {
     const service = new Service();
     service.attempt("A", NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     for (let second = 1; second <= 65; second += 1) {
       service.attempt(`fast ${second}`, NOON + second * SECOND);
       expect(await shown(reader, second * SECOND)).toEqual([`fast ${second}1`]);
@@ -109,7 +110,7 @@ describe("following attempts", () => {
     const service = new Service();
     service.attempt("A", NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     for (let minute = 1; minute <= 10; minute += 1) {
       service.attempt("A", NOON + minute * 300 * SECOND, { cause: "retry" });
       service.attempt(`B${minute}`, NOON + minute * 300 * SECOND + 1);
@@ -121,7 +122,7 @@ describe("following attempts", () => {
     const service = new Service();
     service.attempt("A", NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     service.attempt("A", NOON + 3_600 * SECOND, { sentFrom: "ada@laptop", cause: "replay" });
     expect(await shown(reader)).toEqual(["A2"]);
     service.attempt("B", NOON + 10);
@@ -133,7 +134,7 @@ describe("following attempts", () => {
     const service = new Service();
     service.attempt("A", NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     for (const id of ["B", "C", "D", "E"]) service.attempt(id, NOON + 1);
     service.failsAtPage = service.pages + 2;
     await expect(shown(reader)).rejects.toThrow("down");
@@ -148,7 +149,7 @@ describe("following attempts", () => {
       aListedCall({ id: `call ${at}`, attemptedAt: NOON + at * 60 * SECOND }),
     );
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     const before = service.pages;
     service.calls = service.calls.map((call) =>
       call.id === "call 3" ? { ...call, attemptedAt: NOON + 100 * 60 * SECOND } : call,
@@ -163,7 +164,7 @@ describe("following attempts", () => {
     for (const id of ["A", "B", "C"]) service.attempt(id, NOON - 90_000_000);
     service.attempt("held", NOON, { sentFrom: "ada@laptop", cause: "replay" });
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     expect(await shown(reader)).toEqual([]);
     service.attempt("A", NOON + 1);
     expect(await shown(reader)).toEqual(["A2"]);
@@ -173,7 +174,7 @@ describe("following attempts", () => {
     const service = new Service();
     service.attempt("A", NOON);
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     const [call] = service.calls;
     const [attempt] = call?.attempts ?? [];
     if (call === undefined || attempt === undefined) throw new Error("it has one");
@@ -185,7 +186,7 @@ describe("following attempts", () => {
   it("ends with an error where a service lists ever new calls with long ids", async () => {
     const service = new Service();
     const reader = service.reader();
-    await reader.begin(0);
+    await reader.begin(0, new KeptMemory());
     const readings = [1, 2, 3, 4].map((number) => async () => {
       service.attempt(`${number}${"x".repeat(80_000_000)}`, NOON + number);
       return (await shown(reader)).length;

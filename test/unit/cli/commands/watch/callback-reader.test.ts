@@ -3,7 +3,7 @@ import { CallbackReader, type CallbackReading } from "../../../../../src/cli/com
 import type { CallPage, ListCallsQuery } from "../../../../../src/client/call-requests.js";
 import { Capabilities } from "../../../../../src/client/capabilities.js";
 import type { Client, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
-import { KeptLength } from "../../../../../src/client/list-walker.js";
+import { KeptMemory } from "../../../../../src/client/list-walker.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
@@ -30,7 +30,7 @@ function reader(calls: ListedCall[], { isOurs = true, ignoresFilters = false, be
 }
 
 const failed = (id: string, at: number) => aListedCall({ id, attemptedAt: at });
-const read = (from: CallbackReader) => from.read([], new KeptLength(), () => undefined);
+const read = (from: CallbackReader) => from.read([], new KeptMemory(), () => undefined);
 
 describe("a reading", () => {
   it("has the failures since the one before, each once, newest first", async () => {
@@ -119,7 +119,7 @@ describe("a reading", () => {
       isOurs: false,
       ignoresFilters: true,
     });
-    expect(await one.read([], new KeptLength(), () => undefined)).toMatchObject({
+    expect(await one.read([], new KeptMemory(), () => undefined)).toMatchObject({
       pending: null,
       failed: null,
       succeeded: null,
@@ -132,13 +132,13 @@ describe("a reading", () => {
     const open = aListedOutage({ id: "OPEN" });
     const { reader: one } = reader([]);
     const others = [aListedOutage({ endedAt: AT }), aListedOutage({ callbackId: "ANOTHER" })];
-    expect((await one.read([...others, open], new KeptLength(), () => undefined)).outage).toBe(open);
-    expect((await one.read(others, new KeptLength(), () => undefined)).outage).toBeNull();
+    expect((await one.read([...others, open], new KeptMemory(), () => undefined)).outage).toBe(open);
+    expect((await one.read(others, new KeptMemory(), () => undefined)).outage).toBeNull();
   });
 
   it("says since when the endpoint is down, as far as the service lists outages", async () => {
     const downSince = async (outages: readonly ListedOutage[], isOurs = true) =>
-      (await reader([], { isOurs }).reader.read(outages, new KeptLength(), () => undefined)).callback.downSince;
+      (await reader([], { isOurs }).reader.read(outages, new KeptMemory(), () => undefined)).callback.downSince;
     expect([await downSince([]), await downSince([aListedOutage()]), await downSince([], false)]).toEqual([AT, AT, null]);
   });
 });
