@@ -26,6 +26,10 @@ const UNTRUSTED = explainMisconfigured(
   "The certificate of the database's server isn't trusted",
   "Name the file with its authority's certificate in the database's URL: sslrootcert=FILE",
 );
+const NO_TLS = explainUnavailable(
+  "What answers as the database fails at the beginning of TLS",
+  "Check the host and port of its URL, and that the server runs.",
+);
 const CERTIFICATE_FILE = explainMisconfigured(
   "A certificate file that the database's URL names can't be read",
   "Check sslrootcert, sslcert and sslkey in the URL.",
@@ -87,6 +91,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
   CERT_HAS_EXPIRED: explainMisconfigured("The certificate of the database's server has expired", "Renew it."),
   ERR_OSSL_PEM_NO_START_LINE: CERTIFICATE_FILE,
+  EPROTO: NO_TLS,
   ECONNRESET: LOST,
   EPIPE: LOST,
 };
@@ -106,6 +111,7 @@ const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
     /^The server does not support SSL/,
     explainMisconfigured("The database's server doesn't support TLS", "Take sslmode out of its URL, or set TLS up."),
   ],
+  [/^There was an error establishing an SSL connection/, NO_TLS],
   [
     /^SASL: .*password/,
     explainMisconfigured("The database asks for a password", "Give it in WHCB_DB, or in the file that PGPASSFILE names."),

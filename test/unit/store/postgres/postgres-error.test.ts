@@ -17,6 +17,7 @@ const PASSWORD = "not the password";
 let database: TestDatabase;
 let store: Store;
 let deaf: Server;
+let notTls: Server;
 
 beforeAll(async () => {
   database = await createDatabase("errors");
@@ -24,10 +25,18 @@ beforeAll(async () => {
   await database.query("CREATE ROLE reader LOGIN PASSWORD 'reader'");
   deaf = createServer((socket) => socket.end());
   await new Promise<void>((resolve) => deaf.listen(0, "127.0.0.1", resolve));
+  let connections = 0;
+  notTls = createServer((socket) => {
+    socket.on("error", () => undefined);
+    const answer = connections++ === 0 ? "E" : "S";
+    socket.once("data", () => socket.write(answer, () => setTimeout(() => socket.write("not TLS"), 20)));
+  });
+  await new Promise<void>((resolve) => notTls.listen(0, "127.0.0.1", resolve));
 });
 
 afterAll(async () => {
   deaf.close();
+  notTls.close();
   await database.query("DROP ROLE reader");
 });
 
@@ -77,6 +86,18 @@ describe("a PostgreSQL database that can't be opened", () => {
       () => other({ port: portOf(deaf) }),
       "unavailable",
       "The connection to the database was lost",
+    ],
+    [
+      "a server that can't begin TLS",
+      () => `postgres://me:${PASSWORD}@127.0.0.1:${portOf(notTls)}/y?sslmode=require`,
+      "unavailable",
+      "What answers as the database fails at the beginning of TLS",
+    ],
+    [
+      "a server that begins something else",
+      () => `postgres://me:${PASSWORD}@127.0.0.1:${portOf(notTls)}/y?sslmode=require`,
+      "unavailable",
+      "What answers as the database fails at the beginning of TLS",
     ],
     ["an invalid URL", () => `postgres://me:${PASSWORD}@:x/y`, "config", "The database's URL is invalid"],
   ])("%s", async (_name, url, code, message) => {
