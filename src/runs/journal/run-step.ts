@@ -113,7 +113,7 @@ export interface RunPurpose {
   readonly listedAt?: number;
   /** Only a run of mark-success has it, where the service says its clock exactly: `listedAt` by that clock. */
   readonly serviceListedAt?: number;
-  /** Only an undo has it: the run of mark-success that it undoes. */
+  /** Only an undo has it: the run of mark-success, or the reconcile, that it undoes. */
   readonly undoes?: UndoneRun;
 }
 

@@ -194,9 +194,9 @@ export class Marker {
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
-      const unlessSettled = from === "left" && status === "SUCCESS";
+      const unlessSettled = status === "SUCCESS";
       // Such calls were chosen by their last answer, or shown with it.
-      const unlessRetried = unlessSettled && unlessFailedSince !== null;
+      const unlessRetried = unlessSettled && from === "left" && unlessFailedSince !== null;
       return {
         isWanted,
         unlessSettled,
