@@ -183,3 +183,21 @@ it("takes back of a reconcile what its list had, but for what has arrived or was
     await outage.close();
   }
 });
+
+it("leaves a call that was marked in a pause FAILED, which says that it was never sent", async () => {
+  const outage = await replayOutage(home, 0);
+  try {
+    await works(home, ["callbacks", "pause", "demo"]);
+    await works(home, ["trigger", "demo"]);
+    const [waiting = ""] = await idsOf(home, ["calls", "list", "demo", "--pending"]);
+    await works(home, ["mark-success", "demo", waiting, "--yes"]);
+    await works(home, ["undo", (await idsOf(home, ["runs", "list"]))[0] ?? "", "--yes"]);
+    await works(home, ["callbacks", "resume", "demo"]);
+    expect(await works(home, ["calls", "get", "demo", waiting])).toMatch(
+      /\n\nIt was marked FAILED.*\.\nIt hasn't been sent yet\.\nRetries are off for this callback: the service won't send it by itself\.\n/,
+    );
+    expect(outage.received()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
