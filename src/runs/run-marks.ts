@@ -2,14 +2,15 @@ import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
+import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
 import { checkService, requireMarkedHere } from "./check-service.js";
-import { callKey, undoneBy } from "./journal/other-runs.js";
+import { callKey, canBeUndone, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -117,17 +118,15 @@ export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<re
 }
 
 /**
- * The calls that a run of mark-success has marked become FAILED again, if they are still as it left them. Throws `usage` for another kind
- * and for a run that was undone, `config` for another service, and as `readRun`.
+ * The calls that a run of mark-success has marked, or a reconcile by its list, become FAILED again, if they are still as it left them. Throws
+ * `usage` for another kind, for a run that was undone, and for one that has yet to mark what arrived, `config` for another service, and as
+ * `readRun`.
  */
 export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
   const run = await readRun(deps, wanted);
-  if (run.kind !== "mark-success") {
+  if (run.kind !== "mark-success" && run.kind !== "reconcile") {
     const show = { command: commandLine({ command: "runs show", operands: [run.runId] }), when: "to see what it has marked" };
-    const message = `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`;
-    const seen =
-      run.kind === "reconcile" ? ": those in the state seen weren't sent, and mark-failed with their ids takes them back" : "";
-    throw new WhcbError("usage", message, advise`${show} lists its calls${seen}`);
+    throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: ${ONLY_UNDONE}`, advise`${show} lists its calls`);
   }
   await checkService(run, deps.client, deps.profile);
   requireMarkedHere(run, deps.client);
@@ -138,7 +137,11 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     return undoneBy(other) === run.runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
   });
   if (undo !== undefined) throw alreadyUndone(run, undo);
-  const marked = run.calls.filter(({ isMarked }) => isMarked);
+  const isUnfinished = run.state === "unfinished" || run.state === "running";
+  // A reconcile that only has calls to send, or to mark as accepted, goes on.
+  const toDiscard = isUnfinished && (run.kind === "mark-success" || run.seenToMark > 0) ? run : null;
+  if (toDiscard?.kind === "reconcile") requireArrivedMarked(toDiscard);
+  const marked = run.calls.filter(canBeUndone);
   const undone = [...marked, ...run.maybeMarked];
   // Another service's list may be older than the run's marks, and to mark FAILED what is FAILED changes nothing.
   const mayBeSuccess = deps.client.capabilities.has("exact-lists") ? [] : marked;
@@ -166,9 +169,22 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       waiting: found.waiting + waiting,
     };
   }
-  const isUnfinished = run.state === "unfinished" || run.state === "running";
-  return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
+  return { ...markPlan(found, marking, deps), toDiscard, markedBy };
 }
+
+/** Throws `usage` for a reconcile that is to be discarded, and hasn't marked calls that it sent. */
+function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): void {
+  const arrived = counts.toMark - seenToMark;
+  if (arrived === 0) return;
+  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark what has arrived" };
+  throw new WhcbError(
+    "usage",
+    `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: an undo would discard it, and a replay send them again`,
+    advise`${resume} marks what has arrived; undo the run afterwards`,
+  );
+}
+
+export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   const isFinished = undo.state === "finished";

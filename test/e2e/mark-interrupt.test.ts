@@ -125,6 +125,50 @@ describe("Ctrl-C", () => {
     expect([withStatus("SUCCESS"), endpoint.received.length]).toEqual([CALLS, 10]);
   });
 
+  it("in a reconcile with a wrong list: what it has marked is taken back, and nothing is sent twice", async () => {
+    const ids = calls.slice(10).map(({ id }) => `${id}\n`);
+    writeFileSync(home.path("seen.txt"), ids.join(""));
+    const { stdout, resume } = await interruptInMark(2, ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"]);
+    const [, , run = "", ...flags] = resume;
+    const [undo, discard] = [`whcb undo ${run} ${flags.join(" ")}`, `whcb runs discard ${run} ${flags.join(" ")}`];
+    expect(stdout).toContain(`\n\nundo, if your list was wrong: ${undo}\n`);
+    expect(await whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({
+      code: 8,
+      stderr: expect.stringContaining(
+        `; if it was wrong, \`${undo}\` takes back what the run has marked (200 calls), and \`${discard}\` leaves that SUCCESS\n`,
+      ),
+    });
+    expect(await whcb(["runs", "discard", run, ...flags])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`\nmarked SUCCESS: 200 calls, which stay so; \`${undo}\` takes them back\n`),
+    });
+    expect(await whcb(["undo", "--dry-run"])).toMatchObject({
+      stdout: expect.stringMatching(
+        /^200 calls of demo -> FAILED.*\nthe run is discarded: it won't mark the 140 calls left, nor send the 10 others\n/,
+      ),
+    });
+    await works(home, ["undo", run, "--yes"], { env });
+    expect(await whcb(["undo"])).toMatchObject({ stderr: expect.stringContaining("no run to undo") });
+    await works(home, ["replay", "demo", "--failed", "--yes"], { env });
+    expect([withStatus("SUCCESS"), new Set(endpoint.received).size, endpoint.received.length]).toEqual([CALLS, CALLS, CALLS]);
+  });
+
+  it("in a reconcile that is discarded: what it has marked is said, and can be taken back afterwards", async () => {
+    writeFileSync(home.path("seen.txt"), calls.map(({ id }) => `${id}\n`).join(""));
+    const { resume } = await interruptInMark(2, ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"]);
+    const [, , run = "", ...flags] = resume;
+    const undo = `undo ${run} ${flags.join(" ")}`;
+    expect(await whcb(["runs", "discard", run, ...flags, "--yes"])).toMatchObject({
+      code: 0,
+      stderr: `run ${run} is discarded; its calls stay as they are; it has marked 200 calls SUCCESS: \`whcb ${undo}\` takes them back\n`,
+    });
+    await works(home, [...undo.split(" "), "--yes"], { env });
+    expect(withStatus("FAILED")).toBe(CALLS);
+    expect(await whcb(["runs", "discard", run, ...flags, "--yes"])).toMatchObject({
+      stderr: `run ${run} is discarded; its calls stay as they are\n`,
+    });
+  });
+
   it.each([6, 300])("ends a pause of %d s, which the run has announced, and what was accepted isn't marked", async (seconds) => {
     calls.splice(1);
     pauseSeconds = seconds;

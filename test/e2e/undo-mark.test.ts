@@ -1,5 +1,6 @@
 /** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -154,5 +155,49 @@ it("is marked FAILED where the platform still lists as FAILED what the run has m
     expect(marks.flatMap((body) => JSON.parse(body).status ?? [])).toEqual(["SUCCESS", "FAILED"]);
   } finally {
     await platform.close();
+  }
+});
+
+it("takes back of a reconcile what its list had, but for what has arrived or was marked since", async () => {
+  const outage = await replayOutage(home, 5);
+  try {
+    const [missing = "", again = "", sent = "", delivered = "", accepted = ""] = outage.callIds;
+    const list = home.path("seen.txt");
+    writeFileSync(list, ["callid", missing, again, sent, delivered].map((line) => `${line}\n`).join(""));
+    const reconciled = await works(home, ["reconcile", "demo", "--seen", list, "--yes"]);
+    const [, run = ""] = /\n\nundo, if your list was wrong: whcb undo (\S+)\n$/.exec(reconciled) ?? [];
+    await works(home, ["mark-failed", "demo", again, sent, "--yes"]);
+    await works(home, ["mark-success", "demo", again, "--yes"]);
+    await works(home, ["replay", "demo", sent, "--yes"]);
+    await works(home, ["mark-failed", "demo", delivered, "--yes"]);
+    await works(home, ["replay", "demo", delivered, "--via", "service", "--yes"]);
+    expect(await works(home, ["undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
+    expect(await outage.failedIds()).toEqual([missing]);
+    expect(await home.whcb(["undo", run, "--yes"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`error: run ${run} was undone by run `),
+    });
+    await works(home, ["replay", "demo", "--failed", "--yes"]);
+    expect(outage.received()).toEqual([accepted, sent, delivered, missing]);
+  } finally {
+    await outage.close();
+  }
+});
+
+it("leaves a call that was marked in a pause FAILED, which says that it was never sent", async () => {
+  const outage = await replayOutage(home, 0);
+  try {
+    await works(home, ["callbacks", "pause", "demo"]);
+    await works(home, ["trigger", "demo"]);
+    const [waiting = ""] = await idsOf(home, ["calls", "list", "demo", "--pending"]);
+    await works(home, ["mark-success", "demo", waiting, "--yes"]);
+    await works(home, ["undo", (await idsOf(home, ["runs", "list"]))[0] ?? "", "--yes"]);
+    await works(home, ["callbacks", "resume", "demo"]);
+    expect(await works(home, ["calls", "get", "demo", waiting])).toMatch(
+      /\n\nIt was marked FAILED.*\.\nNo attempt of it has ended\.\nRetries are off for this callback: the service won't send it by itself\.\n/,
+    );
+    expect(outage.received()).toEqual([]);
+  } finally {
+    await outage.close();
   }
 });

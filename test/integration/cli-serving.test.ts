@@ -304,6 +304,19 @@ describe("listen", () => {
     expect(await answer).toBe("cut");
   });
 
+  test.each([
+    [[], true],
+    [["--fail-first", "1", "--hang"], true],
+    [["--status", "200", "-o", "ndjson"], true],
+    [["--status", "503"], false],
+    [["--status", "204"], false],
+    [["--hang"], false],
+  ])("%j says first whether its answers make calls SUCCESS: %s", async (flags, isSaid) => {
+    const { stderr } = await (await machine.listen(flags)).stop();
+    const note = "note: what gets a 200 counts as delivered; `whcb listen --port 0 --status 503` keeps calls FAILED\n";
+    expect(stderr.replace(/^Listening .*\n/m, "")).toBe(isSaid ? note : "");
+  });
+
   test("exits 5 if its port is taken", async () => {
     const { url } = await machine.listen();
     expect(await machine.whcb(["listen", "--port", new URL(url).port])).toMatchObject({

@@ -9,11 +9,14 @@ import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { latestRunToUndo } from "../../src/runs/latest-marks.js";
+import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
 import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { clientOver, injectTransport, RUN_SERVICES } from "../support/client/client-services.js";
@@ -580,6 +583,32 @@ it("an undo leaves what another run has marked later, whatever the service was c
   await again.leave();
 });
 
+it("an undo of a reconcile that would discard what has arrived, and isn't marked, names the run that marks it", async () => {
+  const endpoint = await countingEndpoint(() => ({ status: 200 }));
+  const calls = platformCalls(2);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const { client } = desk.deps;
+  const seen = readSeenList(calls[0]?.id ?? "", "UTC");
+  const callback = await client.getCallback("demo");
+  const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, desk.deps);
+  let marks = 0;
+  const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError(++marks === 1 ? "invalid" : "unavailable", "no"));
+  const { header } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, { ...desk.deps, client: { ...client, markCalls } });
+  await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({
+    message: `run ${header.runId} hasn't marked 1 call that arrived: an undo would discard it, and a replay send them again`,
+    hint: `\`whcb replay --resume ${header.runId}\` marks what has arrived; undo the run afterwards`,
+  });
+  await resumeRun(header.runId, { resendUnknown: false }, desk.deps);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect([endpoint.received.length, calls.map(({ status }) => status)]).toEqual([1, ["FAILED", "SUCCESS"]]);
+  await desk.leave();
+  await endpoint.close();
+});
+
 /** This mark is executed, and its answer is lost. */
 function loseMark(number: number, client: Client): Client {
   let marks = 0;
@@ -615,8 +644,35 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
       const found = await opened.client.findCalls(callbackId, opened.callIds);
       return found.filter(({ status }) => status === "SUCCESS").map(({ id }) => id);
     };
-    return { ...opened, desk, callbackId, plan, successIds };
+    const planList = async (callIds: readonly string[]) => {
+      const [callback, seen] = [await opened.client.getCallback("demo"), readSeenList(callIds.join("\n"), "UTC")];
+      return planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, desk.deps);
+    };
+    return { ...opened, desk, callbackId, plan, planList, successIds };
   }
+
+  it("or of a reconcile whose answer was lost is undone with what that had", async () => {
+    const { desk, planList, callIds, client, successIds } = await scene(130);
+    const plan = await planList(callIds);
+    const { header, counts } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, { ...desk.deps, client: loseMark(2, client) });
+    expect([counts.marked, (await successIds()).length]).toEqual([100, 130]);
+    const undo = await planUndo(header.runId, desk.deps);
+    await discardUndone(undo, desk.deps);
+    await runMarks(undo, {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
+  it("leaves in its undo what a reconcile has marked since, until that is undone, too", async () => {
+    const { desk, plan, planList, callIds, callbackId, client, successIds } = await scene(2);
+    const { header } = await runMarks(await plan(), {}, desk.deps);
+    await client.markCalls(callbackId, callIds, "FAILED");
+    const list = await runReconcile(await planList(callIds), DEFAULT_REPLAY_OPTIONS, desk.deps);
+    const undo = await planUndo(header.runId, desk.deps);
+    expect([undo.calls, Array.from(undo.markedBy, ([run, calls]) => [run.runId, calls])]).toEqual([0, [[list.header.runId, 2]]]);
+    await runMarks(undo, {}, desk.deps);
+    await runMarks(await planUndo(list.header.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
 
   it("undoes nothing that another run marked while it asked its question", async () => {
     const { desk, plan, callIds, successIds } = await scene(3);
@@ -637,6 +693,18 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
       const { counts, error } = await runMarks(asking, {}, desk.deps);
       expect({ error, counts }).toMatchObject({ error: null, counts: { marked: 2, skipped: { settled: 1 }, toMark: 0 } });
       await runMarks(await planUndo(asking.runId, desk.deps), {}, desk.deps);
+      expect(await successIds()).toEqual(callIds.slice(0, 1));
+    });
+
+  if (isOurs)
+    it("or a reconcile leaves what somebody has marked while it asked its question", async () => {
+      const { desk, planList, client, callbackId, callIds, successIds } = await scene(3);
+      const asking = await planList(callIds);
+      await client.markCalls(callbackId, callIds.slice(0, 1), "SUCCESS");
+      await desk.deps.clock.sleepUntil(desk.deps.clock.now() + 300);
+      const summary = await runReconcile(asking, DEFAULT_REPLAY_OPTIONS, desk.deps);
+      expect(balanceOf(summary)).toMatchObject({ failed: 3, seen: 2, settledMeanwhile: 1, missing: 0 });
+      await runMarks(await planUndo(summary.header.runId, desk.deps), {}, desk.deps);
       expect(await successIds()).toEqual(callIds.slice(0, 1));
     });
 
@@ -812,19 +880,24 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
     expect(await successIds()).toEqual([]);
   });
 
-  it("that is resumed marks what a run had marked that was undone since; then its own undo takes it back", async () => {
-    const { desk, plan, callIds, client, successIds } = await scene(3);
-    const first = await plan(callIds.slice(0, 2));
-    const second = await plan(callIds.slice(1));
-    await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
-    await runMarks(first, {}, desk.deps);
-    await runMarks(await planUndo(first.runId, desk.deps), {}, desk.deps);
-    expect(await successIds()).toEqual(callIds.slice(1, 2));
-    const { counts } = await resumeRun(second.runId, { resendUnknown: false }, desk.deps);
-    expect(counts).toMatchObject({ marked: 2, toMark: 0 });
-    await runMarks(await planUndo(second.runId, desk.deps), {}, desk.deps);
-    expect(await successIds()).toEqual([]);
-  });
+  it.each(["run", "reconcile"])(
+    "that is resumed marks what a %s had marked that was undone since; then its own undo takes it back",
+    async (kind) => {
+      const { desk, plan, planList, callIds, client, successIds } = await scene(3);
+      const [firstIds, second] = [callIds.slice(0, 2), await plan(callIds.slice(1))];
+      const first = await (kind === "run" ? plan(firstIds) : planList(firstIds));
+      await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
+      const { header } = await ("seen" in first
+        ? runReconcile({ ...first, replay: { ...first.replay, calls: 0, groups: [] } }, DEFAULT_REPLAY_OPTIONS, desk.deps)
+        : runMarks(first, {}, desk.deps));
+      await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+      expect(await successIds()).toEqual(callIds.slice(1, 2));
+      const { counts } = await resumeRun(second.runId, { resendUnknown: false }, desk.deps);
+      expect(counts).toMatchObject({ marked: 2, toMark: 0 });
+      await runMarks(await planUndo(second.runId, desk.deps), {}, desk.deps);
+      expect(await successIds()).toEqual([]);
+    },
+  );
 
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);

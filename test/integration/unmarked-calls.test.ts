@@ -311,6 +311,16 @@ it("a later list counts instead of an earlier one, whose run then marks nothing 
   expect([failed(), calls.map(({ id }) => received(id)).slice(0, 1)]).toEqual([0, [0]]);
 });
 
+it("a later list that was undone doesn't count", async () => {
+  const right = await unmarkedReconcile(0, 1, 2, 3);
+  endpointStatus = 503;
+  await reconcile(0, 1);
+  endpointStatus = 200;
+  expect(await whcb(["undo", await latestRun(), "--yes"])).toMatchObject({ code: 0 });
+  expect(await whcb(["replay", "--resume", right])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
+  expect(calls.slice(0, 4).map(({ id }) => received(id))).toEqual([0, 0, 0, 0]);
+});
+
 it("a later list that leaves every call ambiguous counts, too", async () => {
   const wrong = await unmarkedReconcile(0, 1, 2, 3);
   const ids = [...new Set(calls.map(({ fields }) => fields.messageId))].join("\n");

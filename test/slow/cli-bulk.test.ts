@@ -829,7 +829,7 @@ describe("mark-failed --undo", () => {
     const replayed = runIdIn(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));
     expect(await machine.whcb(["mark-failed", "--undo", replayed, "--yes"])).toMatchObject({
       code: 2,
-      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\nhint: \`whcb runs show ${replayed}\` lists its calls\n`,
+      stderr: `error: run ${replayed} is a replay: only what mark-success, or a reconcile's list, has marked can be undone\nhint: \`whcb runs show ${replayed}\` lists its calls\n`,
     });
     expect(await machine.whcb(["mark-failed", "demo", "--success", "--undo", replayed, "--yes"])).toMatchObject({ code: 2 });
     expect(await machine.whcb(["mark-failed", "--undo", "NONE", "--yes"])).toMatchObject({ code: 3 });
@@ -927,16 +927,19 @@ describe("undo without a run", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
-  test("goes past no reconcile that has marked what a list had: it can't be undone", async () => {
+  test("takes back what the list of a reconcile had, then asks about the run before", async () => {
     await anOutage(2);
     const [right = "", wrong = ""] = await machine.ids("demo", "--failed");
     await machine.works(["mark-success", "demo", right, "--yes"]);
     await machine.works(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: `${wrong}\n` });
     const [run] = await runIds();
-    const { code, stderr } = await answered("y\n");
-    expect([code, stderr]).toEqual([2, expect.stringContaining(`error: run ${run} is a reconcile: only what mark-success`)]);
-    expect(await machine.whcb(["undo", "--yes"])).toMatchObject({ code: 2, stderr });
-    expect(await machine.ids("demo", "--failed")).toEqual([]);
+    expect(await machine.whcb(["undo", "--yes"])).toMatchObject({
+      code: 2,
+      stderr: `error: --yes needs the run to undo\nhint: of the latest one: \`whcb undo ${run} --yes\`\n`,
+    });
+    expect((await answered("y\n")).stderr).toMatch(`the latest run to undo is ${run}: the reconcile of `);
+    expect(await machine.ids("demo", "--failed")).toEqual([wrong]);
+    expect((await answered("n\n")).stderr).toContain(": the mark-success of ");
   });
 
   test("goes past no mark-failed: it has another command", async () => {
@@ -949,7 +952,7 @@ describe("undo without a run", () => {
     expect([code, stderr.split("\n").slice(1)]).toEqual([
       2,
       [
-        `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
+        `error: run ${run} is a mark-failed: only what mark-success, or a reconcile's list, has marked can be undone`,
         expect.stringMatching(
           `^hint: if your receiver has the calls, .whcb runs show ${run} -o ids \\| whcb mark-success [0-9A-F]{16} - --yes --service \\S+\\d. marks them SUCCESS again$`,
         ),

@@ -58,7 +58,11 @@ export const SECTIONS: readonly Section[] = [
         "mark calls FAILED again, so that they can be replayed",
         async () => (await import("./mark/command.js")).MARK_FAILED,
       ),
-      entry("undo", "take back what a run of mark-success has marked", async () => (await import("./mark/command.js")).UNDO),
+      entry(
+        "undo",
+        "take back what a run of mark-success or reconcile has marked",
+        async () => (await import("./mark/command.js")).UNDO,
+      ),
       entry(
         "reconcile",
         "mark the calls that your system already has, replay the rest, and print the balance",

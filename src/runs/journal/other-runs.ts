@@ -7,6 +7,7 @@ import type { RunDeps, RunFolder } from "../run-deps.js";
 import { placeOf } from "../run-options.js";
 import { isRecorded } from "./recorded-url.js";
 import { hasArrived } from "./run-counts.js";
+import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import {
   listRuns,
@@ -25,6 +26,8 @@ interface Unmarked {
   readonly as: "accepted" | "seen";
   /** The run was made with another database, whose callback had the same URL. */
   readonly isOfOther: boolean;
+  /** The run has marked so many calls, which an undo of it takes back. */
+  readonly undoable: number;
 }
 
 export interface UnmarkedRun extends Unmarked {
@@ -58,7 +61,9 @@ export class ArrivedCalls {
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
       const { header } = state;
       const isOfOther = compareDatabase(header, deps.client) === "other";
-      const runs = { accepted: { header, as: "accepted", isOfOther }, seen: { header, as: "seen", isOfOther } } as const;
+      const undoable = [...state.entries()].filter(canBeUndone).length;
+      const run = { header, isOfOther, undoable };
+      const runs = { accepted: { ...run, as: "accepted" }, seen: { ...run, as: "seen" } } as const;
       const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
       hasNewerList ??= await readNewerListCheck(deps);
@@ -158,8 +163,8 @@ interface Mark {
 }
 
 /**
- * Reads the marks of the wanted runs of this data folder, and those that may have been executed. Those of a run whose undo was asked for don't
- * count, nor do those on another database. The service's name isn't compared, as it may be written in several ways. Journals that can't be read
+ * Reads the marks of the wanted runs of this data folder, and those that may have been executed. What the undo of a run takes back doesn't count
+ * once that was asked for, nor do marks on another database. The service's name isn't compared, as it may be written in several ways. Journals that can't be read
  * are left out, or throw `malformed` if they may be of a run that `mustRead` names. Without `keyOf`, equal ids are the same call.
  */
 export async function readMarks(
@@ -175,12 +180,14 @@ export async function readMarks(
       : await listWantedRuns(deps, (header) => isOfThis(header) && mustRead(header));
   const undone = new Set(runs.map(undoneBy));
   for (const overview of runs) {
-    const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
-    if (!mayHaveMarked || undone.has(overview.runId) || !isWanted(overview)) continue;
+    const mayHaveMarked = overview.counts.marked > 0 || (overview.kind !== "replay" && overview.state !== "finished");
+    const isUndone = undone.has(overview.runId);
+    if (!mayHaveMarked || !isWanted(overview)) continue;
     const run = await readRun(deps, overview.runId);
-    const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isMaybe: false }));
-    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
-    for (const { callbackId, id, at, isMaybe } of [...marked, ...maybe]) {
+    const marked = run.calls.filter((call) => call.isMarked && !(isUndone && canBeUndone(call)));
+    const certain = marked.map((call) => ({ ...call, isMaybe: false }));
+    const maybe = isUndone ? [] : run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
+    for (const { callbackId, id, at, isMaybe } of [...certain, ...maybe]) {
       const key = keyOf(callbackId, id);
       marks.set(key, [...(marks.get(key) ?? []), { at, isMaybe, run }]);
     }
@@ -209,6 +216,11 @@ export function undoneBy({ undoes, state }: RunOverview): string | null {
   return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
+/** An undo leaves what the run had sent, and the endpoint has accepted. */
+export function canBeUndone({ isMarked, state }: RunCall): boolean {
+  return isMarked && state !== "accepted";
+}
+
 /** The calls of such a run may be sent again, whatever is known of them. After an undo they are what they were before. */
 export function isMarkFailed({ kind, undoes }: RunHeader): boolean {
   return kind === "mark-failed" && undoes === undefined;
@@ -219,13 +231,13 @@ export function callKey(callbackId: string, id: string): string {
 }
 
 /**
- * Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A discarded run has none, nor
- * has one of another database.
+ * Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A run that was discarded
+ * or undone has none, nor has one of another database.
  */
 export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const lists = (await listRuns(deps)).filter(
-    (run) => run.kind === "reconcile" && run.state !== "discarded" && compareDatabase(run, deps.client) !== "other",
-  );
+  const runs = (await listRuns(deps)).filter((run) => run.state !== "discarded" && compareDatabase(run, deps.client) !== "other");
+  const undone = new Set(runs.map(undoneBy));
+  const lists = runs.filter(({ kind, runId }) => kind === "reconcile" && !undone.has(runId));
   return (callbackId, run) =>
     lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
 }

@@ -79,14 +79,13 @@ export class RunState {
   }
 
   /**
-   * The last request of a run of marks may have marked these: a process was killed, or the service failed, and no mark has been answered
-   * since.
+   * The last request for marks that aren't of sent calls may have marked these: a process was killed, or the service failed, and no mark has
+   * been answered since.
    */
   get maybeMarked(): readonly RunCall[] {
-    if (this.header.options !== null || (this.#openSession === null && !this.#isRequestOpen)) return [];
-    return this.calls()
-      .filter(({ state }) => state === "left")
-      .slice(0, MAX_IDS_PER_REQUEST);
+    if (this.#openSession === null && !this.#isRequestOpen) return [];
+    const toMark = [...this.#entries.values()].filter(({ do: action, needsMark }) => action === "mark" && needsMark);
+    return toMark.slice(0, MAX_IDS_PER_REQUEST);
   }
 
   /** Discarding it is no work of the run. */

@@ -118,7 +118,7 @@ export interface RunPurpose {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
-  /** Only an undo has it: the run of mark-success that it undoes. */
+  /** Only an undo has it: the run of mark-success, or the reconcile, that it undoes. */
   readonly undoes?: UndoneRun;
 }
 

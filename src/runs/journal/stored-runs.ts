@@ -20,7 +20,7 @@ export interface RunOverview extends RunHeader {
 export interface RunRecord extends RunOverview {
   /** A request of it may be executed later, as a process was killed or the service failed. */
   readonly hasLateRequest: boolean;
-  /** A run of marks may have marked these with its last request. */
+  /** A run of marks, or a reconcile, may have marked these with its last request. */
   readonly maybeMarked: readonly RunCall[];
   /** So many of the calls to mark are only known from a list. */
   readonly seenToMark: number;

@@ -193,11 +193,10 @@ export class Marker {
     const since = unlessFailedSince !== null && { unlessFailedSince };
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
-      // An undo must not take back what this run didn't change.
-      const unlessSettled = from === "left" && status === "SUCCESS";
       return {
         isWanted,
-        unlessSettled,
+        // An undo must not take back what this run didn't change.
+        unlessSettled: status === "SUCCESS",
         unlessChanged: callIds.flatMap((id) => {
           const changedAt = listedChanges?.get(id);
           return changedAt === undefined ? [] : [{ id, changedDate: toIsoDate(changedAt) }];

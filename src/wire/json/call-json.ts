@@ -86,7 +86,7 @@ export interface ListedCall {
   readonly raw: JsonObject;
 }
 
-/** Such a call is FAILED without an attempt: it arrived while its endpoint was down. */
+/** Such a call is FAILED without an attempt: it was held, as its endpoint was down, or marked before its first attempt. */
 export function isUnsent({ status, attemptCount }: Pick<ListedCall, "status" | "attemptCount">): boolean {
   return status === "FAILED" && attemptCount === 0;
 }

@@ -252,21 +252,21 @@ function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions):
 function explainFailed({ call, callback }: CallFacts, options: TimeOptions): readonly string[] {
   const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
   const reason = call.settledBy === "user" ? [`It was marked FAILED${byUser(call)}.`] : [];
-  if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down, and no attempt of it has ended.");
+  const again = isUnsent(call) ? "" : " again";
+  if (call.statusMessage?.startsWith("Held: ") && isUnsent(call)) {
+    const held = call.nextAttemptAt === null ? "was held" : "is held";
+    reason.push(`It ${held}: it arrived while the endpoint was down, and no attempt of it has ended.`);
+  } else if (isUnsent(call)) reason.push("No attempt of it has ended.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, and retries it until ${at(call.retryUntil)}`;
     const sendsAt = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
     const when = callback.pause?.until === null ? `once ${callback.name} is resumed` : sendsAt;
-    return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} ${when}${until}.`];
+    return [...reason, `The service sends it${again} ${when}${until}.`];
   }
-  if (call.retryUntil !== null && call.retryUntil <= options.now) {
-    reason.push(`Its retry window ended at ${at(call.retryUntil)}: the service won't send it again by itself.`);
-  } else if (!callback.retriesEnabled) {
-    reason.push("Retries are off for this callback: the service won't send it again by itself.");
-  } else {
-    reason.push("No retry is scheduled: the service won't send it again by itself.");
-  }
-  return reason;
+  const off = callback.retriesEnabled ? "No retry is scheduled" : "Retries are off for this callback";
+  const hasEnded = call.retryUntil !== null && call.retryUntil <= options.now;
+  const why = hasEnded ? `Its retry window ended at ${at(call.retryUntil)}` : off;
+  return [...reason, `${why}: the service won't send it${again} by itself.`];
 }
 
 function explainUnreported({ call, callback }: CallFacts): readonly string[] {

@@ -28,7 +28,8 @@ const FLAGS = {
 export type ListenFlags = typeof FLAGS;
 
 export const LISTEN = command({
-  details: "A GET, which is how a service checks a new callback, is always answered with 200 immediately.",
+  details:
+    "A GET, which is how a service checks a new callback, is always answered with 200 immediately.\nWhat is answered with 200 counts as delivered: at the address of a real callback, --status 503 keeps its calls FAILED.",
   flags: FLAGS,
   examples: [
     ["whcb listen", "accept everything"],

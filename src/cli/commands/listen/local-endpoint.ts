@@ -203,6 +203,13 @@ export type LocalAnswer =
   | { readonly kind: "status"; readonly status: number; readonly delayMs: number }
   | { readonly kind: "hang" };
 
+/** Tells whether a POST may be answered with 200, once all failures are over. */
+export function mayAccept(behaviour: Behaviour): boolean {
+  const recovered = { ...behaviour, flaky: behaviour.flaky && 0 };
+  const last = answerTo(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, recovered);
+  return last.kind === "status" && isAcceptedStatus(last.status);
+}
+
 /** The same seed gives the same failures. `number` is 1 for the first POST; `elapsedMs` counts from the endpoint's opening. */
 export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): LocalAnswer {
   const { status, failFirst, failForMs, flaky, delayMs } = behaviour;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
+import { commandLine } from "../../../domain/command-line.js";
 import { maskQuery } from "../../../domain/mask.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { isObject } from "../../../wire/json/json-value.js";
@@ -11,7 +12,7 @@ import type { RenderOptions } from "../../output/screen.js";
 import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import type { ListenFlags } from "./command.js";
-import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
+import { type Behaviour, mayAccept, openEndpoint, type Received } from "./local-endpoint.js";
 
 export async function run({ deps, values, screen }: Invocation<ListenFlags>): Promise<void> {
   const ending = new AbortController();
@@ -24,9 +25,14 @@ export async function run({ deps, values, screen }: Invocation<ListenFlags>): Pr
       : renderReceived(received, repeat, screen.renderOptions);
     await screen.out(line).catch((error: unknown) => ending.abort(error));
   };
-  const endpoint = await openEndpoint({ port: values.port, behaviour: readBehaviour(values), clock: deps.clock }, print);
+  const behaviour = readBehaviour(values);
+  const endpoint = await openEndpoint({ port: values.port, behaviour, clock: deps.clock }, print);
   using _interrupts = onFirstInterrupt(deps.io, () => ending.abort());
   try {
+    if (mayAccept(behaviour)) {
+      const failing = commandLine({ command: "listen", flags: ["--port", String(values.port), "--status", "503"] });
+      screen.info(`note: what gets a 200 counts as delivered; \`${failing}\` keeps calls FAILED`);
+    }
     // In JSON modes stdout holds only JSON.
     if (isJson) screen.info(`Listening on ${endpoint.url}`);
     else await screen.out(text`Listening on ${endpoint.url}\n`);

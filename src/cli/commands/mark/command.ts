@@ -14,7 +14,11 @@ const DETAILS =
   "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request;\nthose that have the status already are left out.\nOn a terminal it asks first; a script needs --yes.";
 
 const UNDO_FLAG = {
-  ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
+  ...value(
+    "--undo <run>",
+    "the calls that this run of mark-success, or the list of this reconcile, has marked (an id of `whcb runs list`)",
+    String,
+  ),
   conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), ALL_CALLBACKS, FILE],
 };
 
@@ -70,7 +74,7 @@ export const UNDO = command({
     ],
   ],
   details:
-    "Marks FAILED again exactly the calls that a run of mark-success has marked, except those that the endpoint has accepted or another run has\nmarked since; an unfinished run is discarded, so that it marks no more. It is the same as `whcb mark-failed --undo <run>`. What a replay\nhas sent can't be taken back.\nOn a terminal it asks first; a script needs the run and --yes.",
+    "Marks FAILED again exactly the calls that a run of mark-success, or a reconcile by its list, has marked, except those that the endpoint has\naccepted or another run has marked since; a run that has more of them to mark is discarded. It is the same as\n`whcb mark-failed --undo <run>`. What a replay or a reconcile has sent can't be taken back.\nOn a terminal it asks first; a script needs the run and --yes.",
   flags: FLAGS.undo,
   examples: [
     ["whcb undo --dry-run", "show what the latest run marked, and do nothing"],

@@ -12,6 +12,7 @@ import {
   discardUndone,
   type MarkGroup,
   type MarkPlan,
+  ONLY_UNDONE,
   planMarks,
   planUndo,
   runMarks,
@@ -75,8 +76,8 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
 
   /** Resolves to false if there was nothing to undo. */
   function undoLatest({ runId, kind, startedAt, counts }: RunOverview, session: Session): Promise<boolean> {
-    // Which run is the latest may have changed since a script was written. Another kind can't be undone, which undoRun says.
-    if (values.yes && kind === "mark-success") {
+    // Which run is the latest may have changed since a script was written. A mark-failed can't be undone, which undoRun says.
+    if (values.yes && kind !== "mark-failed") {
       const command = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
       throw new WhcbError("usage", "--yes needs the run to undo", advise`of the latest one: ${{ command, when: "" }}`);
     }
@@ -129,7 +130,7 @@ async function undoRun(
   if (instead !== null) {
     await session.client.verify();
     requireMarkedHere(run, session.client);
-    const message = `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`;
+    const message = `run ${run.runId} is a mark-failed: ${ONLY_UNDONE}`;
     const again = { command: instead, when: "if your receiver has the calls" };
     throw new WhcbError("usage", message, advise`if your receiver has the calls, ${again} marks them SUCCESS again`);
   }
@@ -277,7 +278,7 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
-    const hint = kind === "mark-success" ? `; if that was wrong, too: ${undo}` : "";
+    const hint = kind === "replay" ? "" : `; if that was wrong, too: ${undo}`;
     // It was killed, or the service failed, before its mark was answered.
     const has = counts.marked === 0 ? "may have" : "has";
     return `${count(calls, "call")} left out: run ${runId} ${has} marked ${calls === 1 ? "it" : "them"} since${hint}`;
@@ -289,9 +290,14 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
       : []),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
     ...byRuns,
-    ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
+    ...(toDiscard === null ? [] : [describeDiscard(toDiscard)]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
   ];
+}
+
+function describeDiscard({ kind, counts }: RunOverview): string {
+  const others = kind === "reconcile" && counts.left > 0 ? `, nor send the ${count(counts.left, "other")}` : "";
+  return `the run is discarded: it won't mark the ${count(counts.toMark, "call")} left${others}`;
 }
 
 async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<void> {

@@ -3,6 +3,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
+import { canBeUndone, undoneBy } from "../../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../../runs/journal/run-counts.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -21,7 +22,7 @@ import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { isReadBack, type ListingStyle, openListing, requireReadBack } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
-import { resumeCommand } from "../../output/run/next-step.js";
+import { commandOnRun, resumeCommand } from "../../output/run/next-step.js";
 import { countLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -42,19 +43,24 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const folder = runFolder(deps);
   const run = await readRun(folder, args.operand(0));
   const { toMark } = run.counts;
+  // Only such a run isn't a profile's.
+  const options =
+    run.profile === run.service ? { ...screen.renderOptions, serviceFlags: ["--service", run.service] } : screen.renderOptions;
+  const undo = `\`${commandOnRun("undo", run, options)}\``;
+  const isUndone = (await listRuns(folder)).some((other) => undoneBy(other) === run.runId);
+  const undoable = run.kind === "mark-failed" || isUndone ? 0 : run.calls.filter(canBeUndone).length;
   if (run.options !== null && run.state !== "discarded" && toMark > 0) {
     const { seenToMark } = run;
     const accepted = toMark - seenToMark;
     const sent = isSentElsewhere(run) ? "to the callback's own URL" : "a second time";
     const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived${placeOf(run.options)}; the next replay sends ${itOrThem(accepted)} ${sent}`;
     const seen = `not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}`;
-    // Only such a run isn't a profile's.
-    const options =
-      run.profile === run.service ? { ...screen.renderOptions, serviceFlags: ["--service", run.service] } : screen.renderOptions;
+    const marked = `marked SUCCESS: ${count(undoable, "call")}, which ${undoable === 1 ? "stays" : "stay"} so; ${undo} takes ${itOrThem(undoable)} back`;
     const instead = `\`${resumeCommand(run, options)}\` marks ${itOrThem(toMark)}`;
     const lines = [
       ...(accepted > 0 ? [arrived] : []),
       ...(seenToMark > 0 ? [seen] : []),
+      ...(undoable > 0 ? [marked] : []),
       instead,
       "Discard the run all the same?",
     ];
@@ -65,7 +71,9 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const mayMark = run.hasLateRequest && (run.maybeMarked.length > 0 || run.seenToMark > 0);
   const asTheyAre = mayMark ? ", but its last request may be executed within the next minute" : "";
   const calls = isCancelled ? "the service sends no more of its calls" : `its calls stay as they are${asTheyAre}`;
-  screen.info(`run ${runId} is discarded; ${calls}`);
+  const marked =
+    undoable === 0 ? "" : `; it has marked ${count(undoable, "call")} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
+  screen.info(`run ${runId} is discarded; ${calls}${marked}`);
 }
 
 function itOrThem(calls: number): string {

@@ -1,5 +1,6 @@
 /** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
 import { type CommandWords, callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
+import { count } from "../../../domain/count.js";
 import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
 import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
@@ -60,7 +61,7 @@ export function undoCommand(
 ): string | null {
   const { kind, runId, callbacks, service } = header;
   if (counts.marked === 0) return null;
-  if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
+  if (kind === "mark-success" || (kind === "reconcile" && counts.seen > 0)) return commandLine(undoWords(runId, serviceFlags));
   if (kind !== "mark-failed") return null;
   const [first, ...others] = callbacks;
   const isOfOne = first !== undefined && others.length === 0;
@@ -77,7 +78,7 @@ export function undoCommand(
   return `${ids} | ${commandLine({ command: "mark-success", operands, flags })}`;
 }
 
-/** Undoes a run of mark-success. */
+/** Undoes a run of mark-success, or a reconcile. */
 export function undoWords(runId: string, serviceFlags: readonly string[]): CommandWords {
   return { command: "undo", operands: [runId], flags: serviceFlags };
 }
@@ -155,11 +156,17 @@ export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOpti
   const what = [...new Set(whats)].join(" and ");
   const discards = unmarked
     .filter(({ as }) => as === "seen")
-    .map((run) => ({ command: commandOnRun("runs discard", run.header, options), when: "if it was wrong" }));
+    .map(({ header, isOfOther, undoable }) => {
+      const discard = { command: commandOnRun("runs discard", header, options), when: "if it was wrong" };
+      if (isOfOther || undoable === 0) return advise`; ${discard} if it was wrong`;
+      const undo = { ...discard, command: commandOnRun("undo", header, options) };
+      const marked = `what the run has marked (${count(undoable, "call")})`;
+      return advise`; if it was wrong, ${undo} takes back ${marked}, and ${discard} leaves that SUCCESS`;
+    });
   return joinAdvice([
     ...commands.map((command, index) => advise`${index === 0 ? "" : " and "}${{ command, when: `to mark ${what}` }}`),
     { hint: ` ${commands.length === 1 ? "marks" : "mark"} ${what}` },
-    ...discards.map((discard) => advise`; ${discard} ${discard.when}`),
+    ...discards,
   ]);
 }
 

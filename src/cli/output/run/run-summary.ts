@@ -73,6 +73,14 @@ const DONE_TEXT: Readonly<Record<RunKind, string>> = {
   "mark-failed": "marked FAILED",
 };
 
+const UNDO_IF: Readonly<Record<RunKind, string>> = {
+  replay: "",
+  reconcile: ", if your list was wrong",
+  "mark-success": "",
+  // What it has marked may be sent again, and rejected, before it is undone.
+  "mark-failed": ", if your receiver has the calls",
+};
+
 export function renderSummary(summary: RunSummary, options: RenderOptions): ScreenText {
   return text`${joinText(summaryLines(summary, options), "\n")}\n`;
 }
@@ -96,8 +104,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
-    // What a mark-failed has marked may be sent again, and rejected, before it is undone.
-    ...(undo === null ? [] : ["", `undo${header.kind === "mark-failed" ? ", if your receiver has the calls" : ""}: ${undo}`]),
+    ...(undo === null ? [] : ["", `undo${UNDO_IF[header.kind]}: ${undo}`]),
     ...(next === null ? [] : ["", `next${next.when && `, ${next.when}`}: ${next.command}`]),
     ...(variable === null ? [] : [`  (${variable}: the whole URL of --to, as the journal doesn't have its secrets)`]),
     ...(isServiceSending(summary)

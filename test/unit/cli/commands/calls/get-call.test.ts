@@ -127,6 +127,16 @@ describe("the reason for a call's state", () => {
       { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
       "It is held: it arrived while the endpoint was down, and no attempt of it has ended. The service sends it at 2026-11-24 12:01:00Z (in 1m).",
     ],
+    [
+      "held, and marked FAILED",
+      { attemptCount: 0, statusMessage: "Held: endpoint down", settledBy: "user" },
+      "It was marked FAILED. It was held: it arrived while the endpoint was down, and no attempt of it has ended. No retry is scheduled: the service won't send it by itself.",
+    ],
+    [
+      "marked FAILED before its first attempt",
+      { attemptCount: 0, statusMessage: null, settledBy: "user" },
+      "It was marked FAILED. No attempt of it has ended. No retry is scheduled: the service won't send it by itself.",
+    ],
   ] as const)("%s", (_, changes, sentence) => {
     const facts = { call: aListedCall(changes), ...NOT_DOWN };
     expect(explainCall(facts, OPTIONS).join(" ")).toBe(sentence);
