@@ -267,7 +267,8 @@ test("the error names every such column of the list, and the flag for those that
     "error: the list has columns that aren't compared: level=30 on line 1, req.method=POST on line 1, res.etag=x on line 1; " +
       "columns that aren't compared differ between lines: req.id=r1 on line 1, r2 on line 2, note=␛x on line 2, (missing) on others; " +
       "res.statuscode=503 on line 2 may say that the line wasn't received\n" +
-      "hint: give only the lines that were received; for columns that don't say whether a line was received: --ignore level,req.method,res.etag; " +
+      "hint: give only the lines that were received; for columns that don't say whether a line was received: --ignore req.method,res.etag; " +
+      "--ignore level only if what it says doesn't mean that a line wasn't received; " +
       "--ignore NAME for one that differs, if none of its values means that its line wasn't received; " +
       "for what a call has too: --map content=NAME (names: messageid, callid, webhookid, from, mobile, email, mri, voice, name, acknowledged, undeliverable, content); nothing was done\n",
   );

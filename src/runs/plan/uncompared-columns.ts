@@ -23,6 +23,7 @@ import {
 import {
   DISTINCT_KINDS,
   isArrivalDate,
+  mayTellOfRefusal,
   mentionsRefusal,
   readArrival,
   saysReceived,
@@ -202,6 +203,8 @@ export class UncomparedColumns {
     const refusals = columns.filter((column) => column.mentionsRefusal);
     const others = columns.filter((column) => !column.mentionsRefusal && !this.#differs(column));
     const different = columns.filter((column) => !column.mentionsRefusal && this.#differs(column));
+    const telling = others.filter(({ name, values }) => [...values.values()].some(({ value }) => mayTellOfRefusal(name, value)));
+    const plain = others.filter((column) => !telling.includes(column));
     const message = [
       ...(others.length === 0 ? [] : [`the list has columns that aren't compared: ${showColumns(others, 1)}`]),
       ...(different.length === 0
@@ -211,11 +214,14 @@ export class UncomparedColumns {
     ];
     const hint = [
       ...(refusals.length === 0 ? [] : ["give only the lines that were received"]),
-      ...(others.length === 0
+      ...(plain.length === 0
         ? []
         : [
-            `for columns that don't say whether a line was received: --ignore ${shellQuote(this.#flagFor(others, [...refusals, ...different]))}`,
+            `for columns that don't say whether a line was received: --ignore ${shellQuote(this.#flagFor(plain, [...refusals, ...different, ...telling]))}`,
           ]),
+      ...telling
+        .slice(0, 1)
+        .map(({ name }) => `--ignore ${shellQuote(name)} only if what it says doesn't mean that a line wasn't received`),
       ...(different.length === 0
         ? []
         : ["--ignore NAME for one that differs, if none of its values means that its line wasn't received"]),

@@ -162,8 +162,8 @@ describe("a log of accepted requests is a list of what was received if its other
         res: { statusCode: 200, headers: { "x-powered-by": "Express" } },
         ...{ responseTime: 0, msg: "request completed" },
       },
-      "level,time,pid,hostname,req.method,req.url,req.query,req.headers,req.remoteport,res.headers.xpoweredby,msg",
-      "req,responsetime",
+      "time,pid,hostname,req.method,req.url,req.query,req.headers,req.remoteport,res.headers.xpoweredby",
+      "level,req,responsetime,msg",
     ],
   ])("%s", (_, fields, proposed, others) => {
     const { hint } = thrownBy(line(fields));
@@ -315,6 +315,20 @@ it("names each column once, with its first value, or the first one that may mean
   expect(message.match(/\ba=/g)).toHaveLength(1);
 });
 
+describe("a column that is alike on all lines", () => {
+  it.each([
+    { level: 50, pid: 77, msg: "could not save reply" },
+    { level: 30, pid: 77, msg: "connection pool exhausted" },
+    { pid: 77, topic: "replies.DLT" },
+    { pid: 77, queue: "webhooks-parked" },
+    { pid: 77, why: "duplicate entry" },
+    { pid: 77, log: { line: "giving up" } },
+  ])("isn't proposed to be ignored if it may tell of a refusal: %j", (fields) => {
+    const { hint } = thrownBy(line(fields) + line(fields));
+    expect(/--ignore ([^;]*);/.exec(hint ?? "")?.[1]).toBe("pid");
+  });
+});
+
 describe("a column that can say yes of one line and no of another", () => {
   const ids = ["f47ac10b-58cc-4372-a567-0e02b2c3d479", "0193a1b2-c3d4-7e5f-8091-a2b3c4d5e6f7"] as const;
   const logged = (index: 0 | 1, msg?: string) =>
@@ -333,7 +347,7 @@ describe("a column that can say yes of one line and no of another", () => {
         "log.v=1 on line 1; columns that aren't compared differ between lines: log.msg=stored reply on line 1, gave up: database is locked on line 2",
     );
     expect(hint).toMatch(
-      /^for columns that don't say whether a line was received: --ignore level,at,trace,pid,log\.v; --ignore NAME for one that differs, if none of its values means that its line wasn't received; /,
+      /^for columns that don't say whether a line was received: --ignore at,trace,pid,log\.v; --ignore level only if what it says doesn't mean that a line wasn't received; --ignore NAME for one that differs, if none of its values means that its line wasn't received; /,
     );
   });
 
@@ -342,7 +356,7 @@ describe("a column that can say yes of one line and no of another", () => {
     expect(message).toMatch(
       /; columns that aren't compared differ between lines: log\.msg=gave up on line 1, \(missing\) on others, log\.v=/,
     );
-    expect(hint).toContain("--ignore level,at,trace,pid; ");
+    expect(hint).toContain("--ignore at,trace,pid; ");
   });
 
   it("has more values than are shown", () => {
@@ -364,7 +378,7 @@ it("shows no secrets of URLs and headers, and the beginning of a long value", ()
   const { message, hint } = thrownBy(line({ "res.note (1)": note, headers }));
   expect(message).not.toMatch(/secret|c2VjcmV0|x{40}/);
   expect(message).toContain("headers.authorization=**** on line 1");
-  expect(hint).toContain("--ignore 'res.note(1),headers'; ");
+  expect(hint).toContain("--ignore headers; --ignore 'res.note(1)' only if ");
 });
 
 describe("an ignored column", () => {
