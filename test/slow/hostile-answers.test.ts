@@ -165,7 +165,13 @@ describe("a list that doesn't end", () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
-  const demo = { id: "9837E6D82347EB5D", name: "demo", url: "http://127.0.0.1:9/", auth: { type: "httpheader" } };
+  const demo = {
+    id: "9837E6D82347EB5D",
+    name: "demo",
+    url: "http://127.0.0.1:9/",
+    contentType: "json",
+    auth: { type: "httpheader" },
+  };
 
   /** Answers with its calls, beside one callback. */
   function demoWith(calls: Answer): Answer {
@@ -189,6 +195,8 @@ describe("a list that doesn't end", () => {
   it.each([
     ["outages", ["status"], { startedAt: new Date(0).toISOString() }],
     ["calls", ["calls", "follow"], { callback: { attemptedDate: new Date().toISOString() } }],
+    ["calls", ["mark-success", "--failed", "--dry-run"], {}],
+    ["calls", ["replay", "--failed", "--dry-run"], {}],
   ])("of %s of many callbacks is an error of whcb %j", async (name, argv, item) => {
     const callbacks = listOf((number) => ({ ...demo, id: `C${number}`, name: `n${number}` }), 40, 40);
     const items = listOf((number) => ({ id: `${number}${wide}`, ...item }), 400, 400);

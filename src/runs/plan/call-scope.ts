@@ -72,15 +72,15 @@ interface Listing {
   readonly onEvent?: RunListener;
 }
 
-/** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
+/** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. `kept` counts the ids. */
 export async function listMatchingCalls(
   client: Client,
   { callbackId, onlyIfFiltered = false, ...query }: MatchingCallsQuery,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
+  kept = new KeptMemory(),
 ): Promise<UnusableCalls> {
   const ids = new Set<string>();
-  const kept = new KeptMemory();
   for (let pass = 1; ; pass++) {
     const known = ids.size;
     let expected: number | null = null;
@@ -124,9 +124,10 @@ export async function listFilteredCalls<Group extends { readonly callback: Liste
   take: (calls: readonly ListedCall[], group: Group) => Promise<void>,
 ): Promise<UnusableCalls> {
   let sum = NO_UNUSABLE;
+  const kept = new KeptMemory();
   for (const group of groups) {
     const query = { callbackId: group.callback.id, filter };
-    const listed = await listMatchingCalls(client, query, (calls) => take(calls, group), onEvent);
+    const listed = await listMatchingCalls(client, query, (calls) => take(calls, group), onEvent, kept);
     sum = {
       leftOut: sum.leftOut + listed.leftOut,
       withoutId: sum.withoutId + listed.withoutId,
