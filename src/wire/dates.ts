@@ -19,9 +19,12 @@ const TO_ISO_LENGTH = "2026-01-31T12:34:56.789Z".length;
 const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
+/** JavaScript's last instant, and first, less a day: what is calculated from a date must be one, too. */
+const MAX_INSTANT = 8.64e15 - 86_400_000;
+
 /** Reads ISO, dd/MM/yy HH:mm or epoch ms; otherwise returns null. Dates without a zone are in `timezone` (IANA). */
 export function readDate(value: unknown, timezone = "UTC"): number | null {
-  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
+  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= MAX_INSTANT ? value : null;
   if (typeof value !== "string") return null;
   if (value.length === TO_ISO_LENGTH) {
     const at = Date.parse(value);

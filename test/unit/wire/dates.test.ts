@@ -17,12 +17,21 @@ describe("readDate", () => {
     expect(toIsoDate(readDate(value, zone) ?? 0)).toBe(iso);
   });
 
-  it.each(["", "yesterday", "31/02/16 10:00", "10/10/16 25:00", "2016-13-01", "2016-01-09T13:60:00Z", null, {}, 1e300])(
-    "reads %j as null",
-    (value) => {
-      expect(readDate(value)).toBeNull();
-    },
-  );
+  it.each([
+    "",
+    "yesterday",
+    "31/02/16 10:00",
+    "10/10/16 25:00",
+    "2016-13-01",
+    "2016-01-09T13:60:00Z",
+    null,
+    {},
+    1e300,
+    8.64e15,
+    -8.64e15,
+  ])("reads %j as null", (value) => {
+    expect(readDate(value)).toBeNull();
+  });
 });
 
 describe("toPlatformDate", () => {
