@@ -132,9 +132,13 @@ export class Connection {
     return this.#socket?.errored ?? null;
   }
 
-  /** Some of the request isn't on its way yet. Of TLS, it is up to a turn of the event loop late. */
+  /** Some of the request isn't on its way yet. Of TLS, it is some turns of the event loop late. */
   get isSending(): boolean {
     return (this.#socket?.writableLength ?? 0) > 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#socket?.destroyed ?? true;
   }
 
   get isEncrypted(): boolean {

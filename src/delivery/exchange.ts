@@ -1,11 +1,9 @@
-import { STATUS_CODES } from "node:http";
-import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import { type DeliveryResult, isAcceptedStatus } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
-import { longestSpelling, maskSecrets, parseUrl } from "../domain/mask.js";
+import { longestSpelling } from "../domain/mask.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
-import { parseRetryAfter } from "../wire/retry-after.js";
+import { headerValue, KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./answer-result.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
@@ -53,6 +51,9 @@ export interface ExchangeOptions {
 
 class RequestWithheld extends Error {}
 
+/** TLS notices within 3 turns that it has sent a request, and TLS in the TLS of a proxy within 6, by measurement. */
+const MAX_NOTICE_TURNS = 20;
+
 /** One request and its answer. Undici's newer handler methods parse all headers, which takes 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
@@ -73,6 +74,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   /** Why it is sent again; it is null if it isn't. */
   #resendReason: DeliveryFailure | null = null;
   #bodyBytes = 0;
+  /** The connection was closed while the request was being sent. */
+  #isCutOff = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -150,11 +153,14 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       this.body.add(chunk.subarray(0, missing));
     }
     this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes > this.#options.host.maxAnswerBytes) {
-      this.#settleAnswered();
-      this.#abortRequest?.(new DeliveryFailure("too-large", "the rest of the body is dropped"));
-    }
+    if (this.#bodyBytes > this.#options.host.maxAnswerBytes) this.#afterSending(() => this.#dropRest());
     return true;
+  }
+
+  #dropRest(): void {
+    if (this.#isSettled) return;
+    this.#settleAnswered();
+    this.#abortRequest?.(new DeliveryFailure("too-large", "the rest of the body is dropped"));
   }
 
   onComplete(): void {
@@ -165,8 +171,21 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       return;
     }
     // Undici closes the socket after some answers, and what is left to send is forgotten then.
-    if (this.#isEarly && this.#connection?.isEncrypted === true) this.#options.host.afterTurn(() => this.#complete());
-    else this.#complete();
+    this.#afterSending(() => this.#complete());
+  }
+
+  /** Waits until TLS has noticed that the request was sent, or doesn't in `turns` of the event loop. */
+  #afterSending(handler: () => void, turns = MAX_NOTICE_TURNS): void {
+    const connection = this.#connection;
+    if (turns === 0 || this.#isCutOff || !this.#isEarly || connection?.isEncrypted !== true) {
+      handler();
+      return;
+    }
+    this.#options.host.afterTurn(() => {
+      // Undici closes a socket at once if it is the endpoint's last answer there. Later, it is the endpoint that closes it.
+      this.#isCutOff = turns < MAX_NOTICE_TURNS && connection.isClosed;
+      this.#afterSending(handler, turns - 1);
+    });
   }
 
   #complete(): void {
@@ -180,7 +199,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   /** The endpoint has accepted what it can't have. */
   get #isEarly(): boolean {
-    return isAcceptedStatus(this.statusCode) && this.#connection?.isSending === true;
+    return isAcceptedStatus(this.statusCode) && (this.#isCutOff || this.#connection?.isSending === true);
   }
 
   onError(error: Error): void {
@@ -272,73 +291,4 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#options.host.onSettled(this);
     return true;
   }
-}
-
-interface RawAnswer {
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  /** `location` and `retryAfter` are null of an accepted answer, too. Undici keeps far more for all headers than their bytes. */
-  readonly location: string | null;
-  readonly retryAfter: string | null;
-  /** `body` holds more of the answer than is kept. */
-  readonly body: CollectedBytes | null;
-  readonly secrets: readonly string[];
-}
-
-const KEPT_BODY_BYTES = 1024;
-const KEPT_MESSAGE_BYTES = 200;
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-function resultOf(answer: RawAnswer): DeliveryResult {
-  const { statusCode, secrets, body } = answer;
-  const statusMessage = messageOf(answer);
-  if (REDIRECTS.has(statusCode)) {
-    const target = redirectTarget(answer.location);
-    const detail = `${statusCode} ${statusMessage}, not followed${keptText(Buffer.from(target), secrets, KEPT_MESSAGE_BYTES)}`;
-    return { kind: "unreachable", reason: "redirect", detail };
-  }
-  return {
-    kind: "answered",
-    statusCode,
-    statusMessage,
-    ...(body === null ? { body: "" } : keptBody(body.bytes(), secrets)),
-  };
-}
-
-function keptBody(bytes: Buffer, secrets: readonly string[]): { readonly body: string; readonly isCut?: true } {
-  const body = keptText(bytes, secrets, KEPT_BODY_BYTES);
-  return bytes.length > KEPT_BODY_BYTES ? { body, isCut: true } : { body };
-}
-
-/** Returns ms from `now` (epoch ms). */
-function retryAfterOf({ retryAfter }: RawAnswer, now: number): number | null {
-  return retryAfter === null ? null : parseRetryAfter(retryAfter, now);
-}
-
-function messageOf({ statusCode, statusMessage, secrets }: RawAnswer): string {
-  const usual = STATUS_CODES[statusCode] ?? "";
-  return statusMessage === usual ? usual : keptText(Buffer.from(statusMessage), secrets, KEPT_MESSAGE_BYTES) || usual;
-}
-
-/** Leaves out path and query, which may hold a key. */
-function redirectTarget(location: string | null): string {
-  const url = location === null ? null : parseUrl(location);
-  return url === null ? "" : ` (to ${url.protocol}//${url.host})`;
-}
-
-/** Names and values alternate. `name` must be in lower case. */
-function headerValue(headers: readonly Buffer[], name: string): string | null {
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
-      return headers[at + 1]?.toString("latin1") ?? null;
-    }
-  }
-  return null;
-}
-
-/** Masks the text, then cuts it. Drops a character that the limit cuts, and NUL, which PostgreSQL's text can't contain. */
-function keptText(text: Buffer, secrets: readonly string[], limit: number): string {
-  const kept = maskSecrets(text, secrets, limit);
-  const read = text.length < limit ? kept.toString() : new StringDecoder("utf8").write(kept);
-  return read.includes("\u0000") ? read.replaceAll("\u0000", "\ufffd") : read;
 }

@@ -2,9 +2,11 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
-import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
+import { EgressProxy } from "../../src/delivery/egress-proxy.js";
+import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
@@ -109,3 +111,44 @@ test("over http, a 200 that closes the connection isn't an acceptance either", a
   );
   expect((await deliver("x".repeat(LENGTH))).result).toMatchObject({ reason: "protocol" });
 });
+
+/** In a thread of its own, whose event loop turns at other times: an https endpoint, and an https proxy that leads to it. */
+const OTHER_THREAD = `
+  const { createServer } = require("node:https");
+  const { connect } = require("node:net");
+  const { parentPort, workerData: { certificate, length } } = require("node:worker_threads");
+  const answer = (request, response) => request.resume().on("end", () => response.end("y".repeat(length)));
+  const endpoint = createServer(certificate, answer).listen(0, "127.0.0.1", () => {
+    const proxy = createServer(certificate).listen(0, "127.0.0.1", () => {
+      parentPort.postMessage({ port: endpoint.address().port, proxyPort: proxy.address().port });
+    });
+    proxy.on("connect", (_request, socket) => {
+      const target = connect(endpoint.address().port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\\r\\n\\r\\n");
+        target.pipe(socket).pipe(target);
+      });
+      for (const one of [socket, target]) one.on("error", () => undefined);
+    });
+  });
+`;
+
+test.each([
+  { length: 2, isProxied: true },
+  { length: 200_000, isProxied: false },
+  { length: 200_000, isProxied: true },
+])(
+  "over https, a 200 after the whole request is an acceptance: $length bytes, through an https proxy: $isProxied",
+  async (setting) => {
+    const worker = new Worker(OTHER_THREAD, { eval: true, workerData: { certificate: CERTIFICATE, length: setting.length } });
+    const [{ port, proxyPort }] = await once(worker, "message");
+    const options: DelivererOptions = { clock: systemClock, timers: systemTimers, deadlineMs: 20_000, ca: CERTIFICATE.cert };
+    const egressProxy = new EgressProxy({ url: `https://127.0.0.1:${proxyPort}`, noProxy: "" });
+    const deliverer = createDeliverer(setting.isProxied ? { ...options, egressProxy } : options);
+    closing.push(
+      () => worker.terminate(),
+      () => deliverer.close(),
+    );
+    const deliveries = Array.from({ length: 200 }, () => resultOf(deliverer, `https://127.0.0.1:${port}/hook`, "{}"));
+    for (const { result } of await Promise.all(deliveries)) expect(result).toMatchObject({ kind: "answered", statusCode: 200 });
+  },
+);
