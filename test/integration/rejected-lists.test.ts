@@ -373,6 +373,44 @@ test("a line with a call's id, but another content, which may be cut off", async
   expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
 });
 
+test("a line that may be that of another failed reply of the sender, in another form", async () => {
+  const broken = await machine.listen(["--status", "500"]);
+  await machine.works(["callbacks", "create", "--name", "crm", "--url", `${broken.url}/hook`, "--email", "ops@example.com"]);
+  const reply = (id: string, mobile: string, content: string, time: string) => ({
+    ...{ id, messageId: "m9", from: { mobile } },
+    responseMessage: { channel: "SMS", acknowledged: `28/11/26 ${time}`, content },
+  });
+  const replies = [
+    reply("yes-1", "61400000021", "Yes", "10:00"),
+    reply("yes-2", "61400000021", "YES", "10:07"),
+    reply("call-1", "61400000022", "call me please tomorrow", "10:00"),
+    reply("call-2", "61400000022", "call me", "10:07"),
+    reply("ok-1", "61400000023", "ok", "10:00"),
+    reply("ok-2", "61400000023", "ok", "11:00"),
+  ];
+  await machine.works(["trigger", "crm", "--file", "-"], { stdin: replies.map((each) => `${JSON.stringify(each)}\n`).join("") });
+  await machine.settled("crm");
+  const outcomeOf = async (columns: string, row: string, ...flags: readonly string[]) => {
+    const argv = ["reconcile", "crm", "--seen", "-", "--dry-run", "-o", "json", ...flags];
+    const { stdout, stderr } = await machine.whcb(argv, { stdin: `messageid,mobile,${columns}\nm9,${row}\n` });
+    const { seen, ambiguous } = JSON.parse(stdout);
+    return {
+      seen,
+      ambiguous: ambiguous.map(({ id }: { readonly id: string }) => id).sort(),
+      isWarned: stderr.includes(OTHER_REPLY),
+    };
+  };
+  const isOpen = (...ambiguous: readonly string[]) => ({ seen: 0, ambiguous, isWarned: true });
+  expect(await outcomeOf("keyword", "+61400000021,YES", "--map", "content=keyword")).toEqual(isOpen("yes-1", "yes-2"));
+  expect(await outcomeOf("content", "+61400000022,call me")).toEqual(isOpen("call-1", "call-2"));
+  const timed = "content,acknowledged";
+  expect(await outcomeOf(timed, "+61400000023,ok,28/11/26 11:00")).toEqual(isOpen("ok-1", "ok-2"));
+  expect(await outcomeOf(timed, "+61400000021,YES,28/11/26 10:07")).toEqual({ seen: 1, ambiguous: [], isWarned: false });
+});
+
+const OTHER_REPLY =
+  "warning: 1 line that may be another reply's: one of the same sender is in no line; does your system change or cut contents, or is its clock or time zone another one?\n";
+
 test("a line with the id of a call that was never sent", async () => {
   const broken = await machine.listen(["--status", "503"]);
   await machine.rehearse("held", broken.url, 10, ["--retries", "on"]);

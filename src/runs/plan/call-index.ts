@@ -18,15 +18,11 @@ type Filled<Item> = readonly [Item, ...Item[]];
 type Lists<Item> = Map<string, [Item, ...Item[]]>;
 type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
-const [ANY, NO_TIME, NO_CONTENT] = ["any", "no time", "no content"];
+const [ANY, NO_TIME, NO_CONTENT] = ["any value", "no time", "no content"];
 
 /** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
 function timesOf({ line }: WantedCall, call: ComparableCall): Values {
   return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
-}
-
-function contentsOf({ line }: WantedCall, call: ComparableCall): Values {
-  return line.content === null || call.contents.length === 0 ? [ANY] : [line.content, NO_CONTENT];
 }
 
 export class CallIndex {
@@ -42,12 +38,10 @@ export class CallIndex {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
-    const isUndated = call.hasUnreadDate || call.minutes.length === 0;
-    const times = [ANY, ...call.minutes, ...(isUndated ? [NO_TIME] : [])];
-    const contents = call.contents.length === 0 ? [NO_CONTENT] : call.contents;
+    const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
     for (const kind of SENDER_KINDS) {
       const ofSender = [call.messageIds, [kind], call.senders[kind]];
-      for (const key of this.#keys(...ofSender, [...times, ...contents])) append(this.#bySender, key, call);
+      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
       for (const key of this.#keys(...ofSender, times, call.otherContents)) append(this.#byOtherContent, key, call);
     }
   }
@@ -82,7 +76,7 @@ export class CallIndex {
 
   /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [[ANY]], match)];
+    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -90,26 +84,24 @@ export class CallIndex {
     return this.#ofSender(this.#byOtherContent, wanted, [timesOf(wanted, match), [wanted.line.looseContent]], match);
   }
 
-  /**
-   * Returns what tells whether a reply of the sender to the message arrived, which no line has and a line may be of: the list's clock may be
-   * another one, so the content or the time is enough.
-   */
-  unlistedFinder(listed: ReadonlySet<ComparableCall>): (wanted: WantedCall, match: ComparableCall) => boolean {
-    const known = new Map<readonly ComparableCall[], boolean>();
-    const hasUnlisted = (calls: readonly ComparableCall[]): boolean => {
-      const has = known.get(calls) ?? calls.some((call) => call.status === "SUCCESS" && !listed.has(call));
-      known.set(calls, has);
-      return has;
-    };
+  /** Returns what finds, in several lists, replies of the sender to the message that are in no line, of which a line that matches one call may be. */
+  unlistedFinder(
+    listed: ReadonlySet<ComparableCall>,
+  ): (wanted: WantedCall, match: ComparableCall) => readonly (readonly ComparableCall[])[] {
+    const known = new Map<readonly ComparableCall[], UnlistedReplies>();
     return (wanted, match) =>
-      this.#ofSender(this.#bySender, wanted, [[...timesOf(wanted, match), ...contentsOf(wanted, match)]]).some(hasUnlisted);
+      this.#ofSender(this.#bySender, wanted, [], match).flatMap((calls) => {
+        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call)));
+        known.set(calls, replies);
+        return replies.find(wanted, match);
+      });
   }
 
   #ofSender(
     lists: Lists<ComparableCall>,
     { line: { messageId }, senders, anySender }: WantedCall,
     values: readonly Values[],
-    match?: ComparableCall,
+    match: ComparableCall | undefined,
   ): readonly Filled<ComparableCall>[] {
     const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
     return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
@@ -154,6 +146,62 @@ export class CallIndex {
   }
 }
 
+type Outlined = readonly [outline: string, call: ComparableCall];
+
+/** Time zones differ by quarters of an hour, and by little more than a day. */
+const [ZONE_STEP, DAY] = [15, 1_440];
+
+function timeClass(minute: number, days = 0): string {
+  return `${minute % ZONE_STEP} of ${Math.floor(minute / DAY) + days}`;
+}
+
+/** A list may have the replies of a sender in another form: with a changed or cut content, and by a clock of another time zone. */
+class UnlistedReplies {
+  /** Each list is in the order of the outlines. */
+  readonly #byTime: Lists<Outlined> = new Map();
+  readonly #found = new Map<string, readonly ComparableCall[]>();
+  /** Those that arrived have these outlines and minutes. */
+  readonly #arrived = new Map<string | number, [ComparableCall]>();
+
+  constructor(calls: readonly ComparableCall[]) {
+    for (const call of calls) {
+      const times = [ANY, ...call.minutes.map((minute) => timeClass(minute)), ...(isUndated(call) ? [NO_TIME] : [])];
+      const outlines = call.outlines.length === 0 ? [NO_CONTENT] : call.outlines;
+      for (const time of times) for (const outline of outlines) append(this.#byTime, time, [outline, call]);
+      if (call.status !== "SUCCESS") continue;
+      for (const value of [ANY, ...outlines, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])])
+        this.#arrived.set(value, [call]);
+    }
+    for (const outlined of this.#byTime.values()) outlined.sort(([one], [other]) => Number(one > other) - Number(one < other));
+  }
+
+  /** Of one that arrived, the content or the time is enough. */
+  find({ line }: WantedCall, { minutes }: ComparableCall): readonly (readonly ComparableCall[])[] {
+    const minute = minutes.length === 0 ? null : line.minute;
+    const times = minute === null ? [ANY] : [NO_TIME, ...[-1, 0, 1].map((days) => timeClass(minute, days))];
+    const found = times.flatMap((time) => [line.outline ?? "", NO_CONTENT].map((outline) => this.#beginningWith(time, outline)));
+    const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
+    return [...found, ...arrived].filter((calls) => calls.length > 0);
+  }
+
+  #beginningWith(time: string, outline: string): readonly ComparableCall[] {
+    const key = `${time} ${outline}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) return known;
+    const outlined = this.#byTime.get(time) ?? [];
+    let [first, end] = [0, outlined.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if ((outlined[middle]?.[0] ?? "") < outline) first = middle + 1;
+      else end = middle;
+    }
+    while (outlined[end]?.[0].startsWith(outline)) end += 1;
+    const calls = outlined.slice(first, end).map(([, call]) => call);
+    this.#found.set(key, calls);
+    return calls;
+  }
+}
+
 const PER_TURN = 256;
 
 /** The event loop turns now and then: Ctrl-C is answered, and locks are renewed. */
@@ -162,6 +210,10 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
     if (index % PER_TURN === 0) await clock.nextTurn();
     work(item);
   }
+}
+
+function isUndated({ hasUnreadDate, minutes }: ComparableCall): boolean {
+  return hasUnreadDate || minutes.length === 0;
 }
 
 function listOf<Value>(value: Value | undefined): readonly Value[] {

@@ -13,6 +13,7 @@ import {
   looseContentKey,
   messageIdsIn,
   minuteOf,
+  outlineOf,
   type SeenLine,
   textKey,
   valueKey,
@@ -42,6 +43,8 @@ export interface ComparableCall extends ReadSenders {
   readonly contents: readonly string[];
   /** A list may have one of these contents instead, as programs write the call's. */
   readonly otherContents: readonly string[];
+  /** A list may have a content with the beginning of one of these (`outlineOf`). */
+  readonly outlines: readonly string[];
   /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
   /** `namesAlone` is null if the sender has an address, which may not be comparable. */
@@ -89,6 +92,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
     hasUnreadDate: minutes.includes(null),
     contents,
     otherContents: contents.length === 0 ? [] : texts.map(looseContentKey).filter((key) => !contents.includes(key)),
+    outlines: contents.length === 0 ? [] : distinct(texts.map(outlineOf)),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),

@@ -80,7 +80,7 @@ export async function matchSeen(
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   const matched = new Set<readonly ComparableCall[]>();
-  const unnamed: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
+  const unnamed: { readonly line: WantedCall; readonly call: ComparableCall; readonly isClear: boolean }[] = [];
   const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
   const refusing = new Set<string>();
@@ -117,23 +117,27 @@ export async function matchSeen(
       if (near.some(([call]) => differences(each, call).join() === "time")) counts.atOtherTimes += 1;
       else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
-      if (only === undefined || [doubts, unlikeParts, refusals, others].some(({ length }) => length > 0))
-        take([...matches, ...ofMessage, ...others]);
+      const isClear = [doubts, unlikeParts, refusals, others].every(({ length }) => length === 0);
+      if (isToSettle(only) && !isNamed) unnamed.push({ line: each, call: only, isClear });
+      if (only === undefined || !isClear) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
         if (hasOnlyIds || isConfirmed(each, only)) confirmed.add(only);
         uncompared.push(...uncomparedValues(each, only));
-      } else if (isToSettle(only)) unnamed.push({ line: each, call: only });
+      }
     });
   }
-  // The line may be that of a reply which the list has in another form.
-  const hasUnlisted = index.unlistedFinder(new Set([...matched].flat()));
+  const findUnlisted = index.unlistedFinder(new Set([...matched].flat()));
   const seen = new Set(named);
-  await inTurns(unnamed, clock, ({ line, call }) => {
-    const isOpen = hasUnlisted(line, call);
-    (isOpen ? possible : seen).add(call);
-    if (isOpen) counts.unlisted += 1;
-    else uncompared.push(...uncomparedValues(line, call));
+  await inTurns(unnamed, clock, ({ line, call, isClear }) => {
+    const unlisted = findUnlisted(line, call);
+    if (unlisted.length > 0) {
+      take([[call], ...unlisted]);
+      counts.unlisted += 1;
+    } else if (isClear) {
+      seen.add(call);
+      uncompared.push(...uncomparedValues(line, call));
+    }
   });
   return {
     seen: calls.filter((call) => seen.has(call)),

@@ -162,9 +162,10 @@ async function listCalls(
     const { messageId, from, given, responseMessage } = call.response;
     zones.add(saysZone(responseMessage.date));
     // The texts count as they are listed: what is cut from one keeps all of it in memory.
-    const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()];
+    const comparable = comparableCall(call, options);
+    const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat(), ...comparable.outlines];
     kept.add(texts.reduce((sum, text) => sum + text.length, 0));
-    return comparableCall(call, options);
+    return comparable;
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
     for (const call of withoutId) nameless.push(keep({ ...call, id: "" }));
