@@ -422,8 +422,33 @@ test("a line with the id of a call that was never sent", async () => {
   const flags = ["--seen", "-", "--yes", "--dry-run", "-o", "json"];
   const { code, stdout, stderr } = await machine.whcb(["reconcile", "held", ...flags], { stdin: `${unsent}\n${sent}\n` });
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, seen: 1, ambiguous: [{ id: unsent }] });
-  expect(stderr).toContain("warning: 1 line matching a call that was never sent, so your system can't have it from here\n");
+  expect(stderr).toContain(`${NEVER_SENT}\n`);
 });
+
+test("a line of a call whose only attempt found no connection, however it names the call", async () => {
+  const gone = await machine.listen();
+  await machine.works(["callbacks", "create", "--name", "gone", "--url", `${gone.url}/hook`, "--email", "ops@example.com"]);
+  await gone.stop();
+  const reply = { messageId: "m9", from: { mobile: "61400000021" }, responseMessage: { channel: "SMS", content: "Yes" } };
+  await machine.works(["trigger", "gone", "--file", "-"], { stdin: `${JSON.stringify({ id: "yes-1", ...reply })}\n` });
+  await machine.settled("gone");
+  const seenBy = async (list: string) => {
+    const { stdout, stderr } = await machine.whcb(["reconcile", "gone", "--seen", "-", "--dry-run", "-o", "json"], {
+      stdin: list,
+    });
+    const { seen, ambiguous } = JSON.parse(stdout);
+    return { seen, ambiguous: ambiguous.length, stderr: stderr.split("\n").filter((line) => line.includes("never sent")) };
+  };
+  const isOpen = { seen: 0, ambiguous: 1, stderr: [NEVER_SENT] };
+  for (const list of ["yes-1\n", "webhook-id,content\nyes-1,Yes\n", "messageid,mobile,content\nm9,61400000021,Yes\n"])
+    expect(await seenBy(list), list).toEqual(isOpen);
+  await machine.listen(["--port", new URL(gone.url).port, "--status", "503"]);
+  await machine.whcb(["replay", "gone", "--failed", "--yes"]);
+  expect(await seenBy("yes-1\n")).toEqual({ seen: 1, ambiguous: 0, stderr: [] });
+});
+
+const NEVER_SENT =
+  "warning: 1 line matching a call that the service never sent (held, or its one attempt found no connection), so your system can't have it from there; if it has it from an import, or a replay that was killed: `whcb mark-success` with its id";
 
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {
   const list = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id,messageId,from,content"]);

@@ -3,7 +3,7 @@ import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
-import { isUnsent } from "../../wire/json/call-json.js";
+import { hasSentNothing } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
@@ -28,12 +28,15 @@ export interface CompareOptions {
   readonly timezone: string;
   /** The list that is compared has this format. */
   readonly format: SeenFormat;
+  /** A run knows that the call with this id has arrived. */
+  readonly hasArrived?: (id: string) => boolean;
 }
 
 /** A call has the values of all bodies that a receiver may have of it. Empty lists agree with everything. */
 export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
+  /** Nothing of it is known to have been sent. */
   readonly isUnsent: boolean;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
@@ -70,7 +73,7 @@ export type Senders = Readonly<Record<SenderKind, readonly string[]>>;
 export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
-export function comparableCall(call: ListedCall, { parsePhone, timezone, format }: CompareOptions): ComparableCall {
+export function comparableCall(call: ListedCall, { parsePhone, timezone, format, hasArrived }: CompareOptions): ComparableCall {
   const { id, status, response } = call;
   const fields = new Map<string, Set<string>>();
   for (const body of bodiesOf(response))
@@ -85,7 +88,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   return {
     id,
     status,
-    isUnsent: isUnsent(call),
+    isUnsent: hasSentNothing(call) && hasArrived?.(id) !== true,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),

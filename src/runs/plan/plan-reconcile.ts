@@ -71,7 +71,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     // Few calls are PENDING, as a rule: one more request reads them.
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
-    const options = { parsePhone: phones.parse, timezone, format: seen.format };
+    const hasArrived = (id: string): boolean => arrived.has(callback.id, id);
+    const options = { parsePhone: phones.parse, timezone, format: seen.format, hasArrived };
     const hasNone = total === 0 && !callback.waitingCalls;
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.

@@ -22,6 +22,7 @@ const options = {
 
 interface CallFacts {
   readonly isErased?: boolean;
+  readonly isUnsent?: boolean;
   readonly status?: CallStatus;
   readonly messageId?: string;
   readonly from?: Partial<Sender>;
@@ -49,7 +50,11 @@ async function matchList(calls: Readonly<Record<string, CallFacts>>, seen: strin
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id: "X", status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
-    return comparableCall({ ...readCallOf(raw), id, response: call.response, ...erased }, { ...compared, format: list.format });
+    const unsent = facts.isUnsent ? { attemptCount: 0 } : {};
+    return comparableCall(
+      { ...readCallOf(raw), id, response: call.response, ...erased, ...unsent },
+      { ...compared, format: list.format },
+    );
   });
   return matchSeen(list.lines, comparable, compared);
 }
@@ -439,6 +444,14 @@ describe("a line that matches one call", () => {
         expect(await match(both("Yes", { date, content: "No" }), row("Yes", DATE))).toEqual(isSeen);
       },
     );
+
+    it("isn't meant if it was never sent, and is if the call was never sent that the line matches", async () => {
+      const calls = both("YES", { content: "Yes" });
+      expect(await match({ ...calls, B: { ...calls.B, isUnsent: true } }, row("YES"))).toEqual(isSeen);
+      const reached = { ...calls, A: { ...calls.A, isUnsent: true } };
+      expect(await match(reached, row("YES"))).toEqual(isOpen);
+      expect(await matchList(reached, row("YES"))).toMatchObject({ unsent: 1, unlisted: 1 });
+    });
 
     it.each(["24/11/26 09:31", "24/11/26 08:37", "27/11/26 09:30"])("doesn't leave a time open if it is of %s", async (date) => {
       expect(await match(both("Yes", { date }), row("Yes", DATE))).toEqual(isSeen);
