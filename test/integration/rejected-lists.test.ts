@@ -447,6 +447,16 @@ test("a line of a call whose only attempt found no connection, however it names 
   expect(await seenBy("yes-1\n")).toEqual({ seen: 1, ambiguous: 0, stderr: [] });
 });
 
+test("but a log of requests with their headers and bodies is one of what was received", async () => {
+  const lines = ["order-17", "order-18"].map((id) => ({
+    headers: { "webhook-id": id },
+    body: { messageid: `m-${id}`, from: { mobile: "61491570100" }, responseMessage: { content: id } },
+  }));
+  const list = lines.map((each) => `${JSON.stringify(each)}\n`).join("");
+  expect(await reconcile(list, "--yes")).toMatchObject({ code: 0 });
+  expect([await failed(), received()]).toEqual([[], 1]);
+});
+
 const NEVER_SENT =
   "warning: 1 line matching a call that the service never sent (held, or its one attempt found no connection), so your system can't have it from there; if it has it from an import, or a replay that was killed: `whcb mark-success` with its id";
 
