@@ -81,6 +81,18 @@ export function mayHaveBeenTaken(statusCode: number | null, reason: string | nul
   return isAcceptedStatus(statusCode) || GATEWAY_STATUSES.has(statusCode);
 }
 
+const WITHOUT_CONNECTION: ReadonlySet<string> = new Set<UnreachableReason>([
+  "connect-timeout",
+  "refused",
+  "dns",
+  "address-refused",
+]);
+
+/** Whether nothing was sent. The code is null if there was no answer. */
+export function hadNoConnection(statusCode: number | null, reason: string | null): boolean {
+  return statusCode === null && WITHOUT_CONNECTION.has(reason ?? "");
+}
+
 export function isAccepted(result: DeliveryResult): boolean {
   return result.kind === "answered" && isAcceptedStatus(result.statusCode);
 }

@@ -374,6 +374,44 @@ test("a line with a call's id, but another content, which may be cut off", async
   expect(stderr).toContain("warning: lines nearly matching a failed call, but with another content: it may be cut off");
 });
 
+test("a line that may be that of another failed reply of the sender, in another form", async () => {
+  const broken = await machine.listen(["--status", "500"]);
+  await machine.works(["callbacks", "create", "--name", "crm", "--url", `${broken.url}/hook`, "--email", "ops@example.com"]);
+  const reply = (id: string, mobile: string, content: string, time: string) => ({
+    ...{ id, messageId: "m9", from: { mobile } },
+    responseMessage: { channel: "SMS", acknowledged: `28/11/26 ${time}`, content },
+  });
+  const replies = [
+    reply("yes-1", "61400000021", "Yes", "10:00"),
+    reply("yes-2", "61400000021", "YES", "10:07"),
+    reply("call-1", "61400000022", "call me please tomorrow", "10:00"),
+    reply("call-2", "61400000022", "call me", "10:07"),
+    reply("ok-1", "61400000023", "ok", "10:00"),
+    reply("ok-2", "61400000023", "ok", "11:00"),
+  ];
+  await machine.works(["trigger", "crm", "--file", "-"], { stdin: replies.map((each) => `${JSON.stringify(each)}\n`).join("") });
+  await machine.settled("crm");
+  const outcomeOf = async (columns: string, row: string, ...flags: readonly string[]) => {
+    const argv = ["reconcile", "crm", "--seen", "-", "--dry-run", "-o", "json", ...flags];
+    const { stdout, stderr } = await machine.whcb(argv, { stdin: `messageid,mobile,${columns}\nm9,${row}\n` });
+    const { seen, ambiguous } = JSON.parse(stdout);
+    return {
+      seen,
+      ambiguous: ambiguous.map(({ id }: { readonly id: string }) => id).sort(),
+      isWarned: stderr.includes(OTHER_REPLY),
+    };
+  };
+  const isOpen = (...ambiguous: readonly string[]) => ({ seen: 0, ambiguous, isWarned: true });
+  expect(await outcomeOf("keyword", "+61400000021,YES", "--map", "content=keyword")).toEqual(isOpen("yes-1", "yes-2"));
+  expect(await outcomeOf("content", "+61400000022,call me")).toEqual(isOpen("call-1", "call-2"));
+  const timed = "content,acknowledged";
+  expect(await outcomeOf(timed, "+61400000023,ok,28/11/26 11:00")).toEqual(isOpen("ok-1", "ok-2"));
+  expect(await outcomeOf(timed, "+61400000021,YES,28/11/26 10:07")).toEqual({ seen: 1, ambiguous: [], isWarned: false });
+});
+
+const OTHER_REPLY =
+  "warning: 1 line that may be another reply's: one of the same sender is in no line; does your system change or cut contents, or is its clock or time zone another one?\n";
+
 test("a line with the id of a call that was never sent", async () => {
   const broken = await machine.listen(["--status", "503"]);
   await machine.rehearse("held", broken.url, 10, ["--retries", "on"]);
@@ -385,10 +423,43 @@ test("a line with the id of a call that was never sent", async () => {
   const flags = ["--seen", "-", "--yes", "--dry-run", "-o", "json"];
   const { code, stdout, stderr } = await machine.whcb(["reconcile", "held", ...flags], { stdin: `${unsent}\n${sent}\n` });
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, seen: 1, ambiguous: [{ id: unsent }] });
-  expect(stderr).toContain(
-    "warning: 1 line matching a call that has no outcome yet: your system has it from here only if an attempt is in flight, or was cut off\n",
-  );
+  expect(stderr).toContain(`${NEVER_SENT}\n`);
 });
+
+test("a line of a call whose only attempt found no connection, however it names the call", async () => {
+  const gone = await machine.listen();
+  await machine.works(["callbacks", "create", "--name", "gone", "--url", `${gone.url}/hook`, "--email", "ops@example.com"]);
+  await gone.stop();
+  const reply = { messageId: "m9", from: { mobile: "61400000021" }, responseMessage: { channel: "SMS", content: "Yes" } };
+  await machine.works(["trigger", "gone", "--file", "-"], { stdin: `${JSON.stringify({ id: "yes-1", ...reply })}\n` });
+  await machine.settled("gone");
+  const seenBy = async (list: string) => {
+    const { stdout, stderr } = await machine.whcb(["reconcile", "gone", "--seen", "-", "--dry-run", "-o", "json"], {
+      stdin: list,
+    });
+    const { seen, ambiguous } = JSON.parse(stdout);
+    return { seen, ambiguous: ambiguous.length, stderr: stderr.split("\n").filter((line) => line.includes("never sent")) };
+  };
+  const isOpen = { seen: 0, ambiguous: 1, stderr: [NEVER_SENT] };
+  for (const list of ["yes-1\n", "webhook-id,content\nyes-1,Yes\n", "messageid,mobile,content\nm9,61400000021,Yes\n"])
+    expect(await seenBy(list), list).toEqual(isOpen);
+  await machine.listen(["--port", new URL(gone.url).port, "--status", "503"]);
+  await machine.whcb(["replay", "gone", "--failed", "--yes"]);
+  expect(await seenBy("yes-1\n")).toEqual({ seen: 1, ambiguous: 0, stderr: [] });
+});
+
+test("but a log of requests with their headers and bodies is one of what was received", async () => {
+  const lines = ["order-17", "order-18"].map((id) => ({
+    headers: { "webhook-id": id },
+    body: { messageid: `m-${id}`, from: { mobile: "61491570100" }, responseMessage: { content: id } },
+  }));
+  const list = lines.map((each) => `${JSON.stringify(each)}\n`).join("");
+  expect(await reconcile(list, "--yes")).toMatchObject({ code: 0 });
+  expect([await failed(), received()]).toEqual([[], 1]);
+});
+
+const NEVER_SENT =
+  "warning: 1 line matching a call that has no outcome yet, or whose one attempt found no connection: your system has it from the service only if an attempt is in flight, or was cut off; if it has it from an import, or a replay that was killed: `whcb mark-success` with its id";
 
 test("whcb's own list of failed calls, unless the id is known to be the receiver's", async () => {
   const list = await machine.works(["calls", "list", "demo", "--failed", "-o", "ndjson", "--json", "id,messageId,from,content"]);

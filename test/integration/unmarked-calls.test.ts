@@ -163,6 +163,17 @@ it("a reconcile marks those of its list, leaves out the others, and its balance 
   expect([failed(), endpoint.received.length - sent]).toEqual([5, 2]);
 });
 
+it("a reconcile marks what it has accepted, too, if the service itself found no connection", async () => {
+  const callback = { attemptedDate: "24/11/26 09:31", statusMessage: "refused: localhost refused the connection" };
+  for (const { fields } of calls) Object.assign(fields, { attemptCount: 1, callback });
+  const list = `${calls[0]?.id}\n`;
+  const seenBy = async () =>
+    JSON.parse((await whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], list)).stdout).seen;
+  expect(await seenBy()).toBe(0);
+  await acceptedRun();
+  expect(await seenBy()).toBe(1);
+});
+
 it("another service behind the same URL ends no run: nothing is recorded, and the first one's calls are marked later", async () => {
   const run = await acceptedRun();
   isOtherService = true;

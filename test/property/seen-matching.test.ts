@@ -22,7 +22,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   let vague = 0;
   const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   const listed = new Set<ComparableCall>();
-  const unnamed: { readonly only: ComparableCall; readonly near: readonly ComparableCall[] }[] = [];
+  const unnamed: { readonly only: ComparableCall; readonly near: readonly ComparableCall[]; readonly isClear: boolean }[] = [];
   const isOnlyMessage = (id: string) =>
     calls.every((call) => call.id !== id) && calls.some((call) => call.messageIds.includes(id));
   const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
@@ -75,7 +75,13 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isTimeless = line.minute === null || only?.minutes.length === 0;
     const isThen = ({ minutes, hasUnreadDate }: ComparableCall) =>
       isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => minute === line.minute);
-    const saysThat = ({ contents }: ComparableCall) => only?.contents.length === 0 || isCommon(line.content, contents);
+    const isThenSomewhere = ({ hasUnreadDate, minutes }: ComparableCall) =>
+      isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => areOfZones(minute, line.minute ?? 0));
+    const begins = ({ outlines }: ComparableCall) =>
+      outlines.length === 0 || outlines.some((outline) => outline.startsWith(line.outline ?? ""));
+    const isArrived = (call: ComparableCall) =>
+      call.status === "SUCCESS" && (isThen(call) || isCommon(line.outline, call.outlines));
+    const isFitting = (call: ComparableCall) => isNear(call) && ((isThenSomewhere(call) && begins(call)) || isArrived(call));
     const mayBeOther = (call: ComparableCall) =>
       callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
     const mayBeMeant = (call: ComparableCall) =>
@@ -93,10 +99,10 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     if (only !== undefined && matches.length === 1 && !(hasMessageIds && id !== null && isCall)) {
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
-      if (!isVague && others.length === 0) {
-        if (callId === null)
-          unnamed.push({ only, near: calls.filter((call) => isNear(call) && (isThen(call) || saysThat(call))) });
-        else seen.add(only);
+      const isClear = !isVague && others.length === 0;
+      if (callId === null && isFailed(only)) unnamed.push({ only, near: calls.filter(isFitting), isClear });
+      if (isClear) {
+        if (callId !== null) seen.add(only);
         continue;
       }
     }
@@ -104,14 +110,22 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     if (near.length === 0) unmatched += 1;
     for (const call of near) possible.add(call);
   }
-  const isUnlisted = (call: ComparableCall) => call.status === "SUCCESS" && !listed.has(call);
-  for (const { only, near } of unnamed) (near.some(isUnlisted) ? possible : seen).add(only);
+  for (const { only, near, isClear } of unnamed) {
+    const unlisted = near.filter((call) => !listed.has(call));
+    if (unlisted.length > 0) for (const call of [only, ...unlisted]) possible.add(call);
+    else if (isClear) seen.add(only);
+  }
   return {
     seen: calls.filter((call) => isFailed(call) && seen.has(call)),
     ambiguous: calls.filter((call) => isFailed(call) && possible.has(call) && !seen.has(call)),
     unmatched,
     vague,
   };
+}
+
+/** Their times may be of one reply, by clocks of two time zones. */
+function areOfZones(one: number, other: number): boolean {
+  return one % 15 === other % 15 && Math.abs(Math.floor(one / 1_440) - Math.floor(other / 1_440)) <= 1;
 }
 
 /** There are few values, so that much is equal. */
@@ -142,10 +156,11 @@ const callArb = fc.record({
   status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
   messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"]),
   kinds: several("reply" as const, "undeliverable" as const),
-  minutes: several(1, 2),
+  minutes: several(1, 2, 16, 1_456, 3_001),
   hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   otherContents: fc.constantFrom([], [], ["no"], ["yes", "no"]),
+  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
   otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
@@ -177,9 +192,10 @@ const lineArb = fc.record({
     { callId: null, messageId: null, id: "m1" },
   ),
   kind: orNone("reply" as const, "undeliverable" as const),
-  minute: orNone(1, 2),
+  minute: orNone(1, 2, 16),
   content: orNone("yes", "no", "<b>yes"),
   looseContent: orNone("yes", "no"),
+  outline: orNone("yes", "no", " "),
   mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
   voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
@@ -219,6 +235,7 @@ const NOTHING = {
   minute: null,
   content: null,
   looseContent: null,
+  outline: null,
   mobile: null,
   email: null,
   mri: null,
@@ -254,6 +271,13 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
       call: (n) => ({ senders: sender(1), contents: [`a${n}`], otherContents: [""] }),
     },
   ],
+  [
+    "times by another clock, and cut contents",
+    {
+      line: (n) => ({ mobile: "+1", content: `a${n}`, minute: 30 * n, outline: `a${n}` }),
+      call: (n) => ({ senders: sender(1), contents: [`a${n}`], minutes: [30 * n], outlines: [`a${n + 1}`] }),
+    },
+  ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
   ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minutes: [] }) }],
   [
@@ -281,6 +305,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     hasUnreadDate: false,
     contents: ["yes"],
     otherContents: [],
+    outlines: [],
     senders: NOBODY,
     doubtful: new Set<string>(),
     from: "",

@@ -77,6 +77,10 @@ export class ArrivedCalls {
     return arrived;
   }
 
+  has(callbackId: string, id: string): boolean {
+    return this.#runs.has(callKey(callbackId, id));
+  }
+
   /** Returns the calls that aren't known to have arrived. */
   leaveOut<Call extends { readonly id: string }>(callbackId: string, calls: readonly Call[]): readonly Call[] {
     return calls.filter(({ id }) => {

@@ -3,7 +3,7 @@ import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
-import { isUnsent } from "../../wire/json/call-json.js";
+import { hasSentNothing } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
@@ -13,6 +13,7 @@ import {
   looseContentKey,
   messageIdsIn,
   minuteOf,
+  outlineOf,
   type SeenLine,
   textKey,
   valueKey,
@@ -27,12 +28,15 @@ export interface CompareOptions {
   readonly timezone: string;
   /** The list that is compared has this format. */
   readonly format: SeenFormat;
+  /** A run knows that the call with this id has arrived. */
+  readonly hasArrived?: (id: string) => boolean;
 }
 
 /** A call has the values of all bodies that a receiver may have of it. Empty lists agree with everything. */
 export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
+  /** Nothing of it is known to have been sent. */
   readonly isUnsent: boolean;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
@@ -42,6 +46,8 @@ export interface ComparableCall extends ReadSenders {
   readonly contents: readonly string[];
   /** A list may have one of these contents instead, as programs write the call's. */
   readonly otherContents: readonly string[];
+  /** A list may have a content with the beginning of one of these (`outlineOf`). */
+  readonly outlines: readonly string[];
   /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
   /** `namesAlone` is null if the sender has an address, which may not be comparable. */
@@ -67,7 +73,7 @@ export type Senders = Readonly<Record<SenderKind, readonly string[]>>;
 export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
-export function comparableCall(call: ListedCall, { parsePhone, timezone, format }: CompareOptions): ComparableCall {
+export function comparableCall(call: ListedCall, { parsePhone, timezone, format, hasArrived }: CompareOptions): ComparableCall {
   const { id, status, response } = call;
   const fields = new Map<string, Set<string>>();
   for (const body of bodiesOf(response))
@@ -82,13 +88,14 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   return {
     id,
     status,
-    isUnsent: isUnsent(call),
+    isUnsent: hasSentNothing(call) && hasArrived?.(id) !== true,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
     hasUnreadDate: minutes.includes(null),
     contents,
     otherContents: contents.length === 0 ? [] : texts.map(looseContentKey).filter((key) => !contents.includes(key)),
+    outlines: contents.length === 0 ? [] : distinct(texts.map(outlineOf)),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),

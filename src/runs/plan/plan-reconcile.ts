@@ -71,7 +71,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     // Few calls are PENDING, as a rule: one more request reads them.
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
-    const options = { parsePhone: phones.parse, timezone, format: seen.format };
+    const hasArrived = (id: string): boolean => arrived.has(callback.id, id);
+    const options = { parsePhone: phones.parse, timezone, format: seen.format, hasArrived };
     const hasNone = total === 0 && !callback.waitingCalls;
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
@@ -162,8 +163,9 @@ async function listCalls(
     const { messageId, from, given, responseMessage } = call.response;
     zones.add(saysZone(responseMessage.date));
     // The texts count as they are listed: what is cut from one keeps all of it in memory.
-    kept.keep([call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()]);
-    return comparableCall(call, options);
+    const comparable = comparableCall(call, options);
+    kept.keep([call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat(), ...comparable.outlines]);
+    return comparable;
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
     for (const call of withoutId) nameless.push(keep({ ...call, id: "" }));

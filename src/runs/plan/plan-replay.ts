@@ -1,9 +1,13 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import type { AddressRule } from "../../delivery/address-rule.js";
+import type { KnownRequest } from "../../delivery/curl-command.js";
 import { ArrivedCalls } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
+import type { RunOptions } from "../run-session.js";
+import { targetOf } from "../send/send-target.js";
 import { type CallScope, callbacksOf, listFilteredCalls, listNamedCalls, NO_UNUSABLE } from "./call-scope.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -57,4 +61,27 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     limit: scope.limit,
     leftOut: { ...counts, ...unusable, missing, unmarked: arrived.unmarkedRuns() },
   });
+}
+
+export interface PreviewedRequest extends KnownRequest {
+  readonly callId: string;
+}
+
+/** `UNKNOWN_KEY` stands for a key that the service doesn't return. */
+const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
+/** A printed request isn't signed: its signature would be too old soon. */
+const UNUSED_SECRET = "WHCB-SIGNING-SECRET";
+
+export async function* previewReplay(plan: ReplayPlan, options: RunOptions, rule: AddressRule): AsyncGenerator<PreviewedRequest> {
+  for (const group of plan.groups) {
+    const { callback } = group;
+    const keys = new Map([[callback.id, options.keys?.get(callback.id) || UNKNOWN_KEY]]);
+    const signingSecrets = new Map([[callback.id, UNUSED_SECRET]]);
+    const { build, secret } = targetOf(callback, { ...options, keys, signingSecrets }, rule);
+    for await (const call of plan.read(group)) {
+      const body = Buffer.from(await call.readBody()).toString("utf8");
+      const url = options.to ?? callback.url;
+      yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), url, secret };
+    }
+  }
 }

@@ -66,6 +66,7 @@ export interface SeenLine {
   readonly minute: number | null;
   readonly content: string | null;
   readonly looseContent: string | null;
+  readonly outline: string | null;
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
@@ -271,6 +272,7 @@ function seenLine(line: number, given: Fields, { timezone, order, areIds }: Line
     minute: at === null ? null : Math.floor(at / MINUTE_MS),
     content: content === undefined ? null : contentKey(content),
     looseContent: content === undefined ? null : looseContentKey(content),
+    outline: content === undefined ? null : outlineOf(content),
     mobile: text("mobile"),
     email: text("email"),
     mri: text("mri"),
@@ -325,6 +327,16 @@ export function valueKey(name: string, value: string): string {
 export function looseContentKey(content: string): string {
   const kept = textKey(textKey(content).replace(/[^\x20-\x7e\xa0-\xff]|\?/g, ""));
   return hashOf(/^[+-]?\d+(?:[.,]\d*)?$/.test(kept) ? String(Number(kept.replace(",", "."))) : kept);
+}
+
+const MAX_OUTLINE = 64;
+
+/** Programs change the case, spaces, accents and punctuation of a content, and cut it: then its outline begins with that of what they write. */
+export function outlineOf(content: string): string {
+  const start = textKey(content.slice(0, 16 * MAX_OUTLINE)).normalize("NFKD");
+  const outline = start.toLowerCase().replace(/&#?\w+;|[^\p{L}\d]/gu, "");
+  // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
+  return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
 }
 
 function hashOf(text: string): string {

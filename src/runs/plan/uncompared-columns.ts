@@ -102,9 +102,13 @@ export class UncomparedColumns {
     for (const [member, memberValue] of isBody ? otherMembers(inner) : members) {
       const column = isBody ? member : columnName(member);
       const whole = `${name}.${column}`.slice(-MAX_NAME);
-      // The header has the id of the call that was received.
-      if (column === "webhookid" && !this.#ignored.has(whole)) this.#bodies.push([[column, textOf(memberValue)]]);
-      this.add(whole, memberValue, isIgnored || this.ignores(whole));
+      const isIgnoredToo = isIgnored || this.ignores(whole);
+      // The header has the id of the call that was received. Elsewhere a sender may have written it.
+      const isHeader = column === "webhookid" && REQUEST_HEADERS.test(name) && !this.#ignored.has(whole);
+      const id = isHeader ? headerText(memberValue) : "";
+      if (id !== "") this.#bodies.push([[column, id]]);
+      if (id !== "" && !isIgnoredToo && isPlain(name)) this.#noteReceived(whole);
+      else this.add(whole, memberValue, isIgnoredToo);
     }
   }
 
@@ -225,6 +229,7 @@ export class UncomparedColumns {
       ...(different.length === 0
         ? []
         : ["--ignore NAME for one that differs, if none of its values means that its line wasn't received"]),
+      ...(refusals.some(({ name }) => name.endsWith(".webhookid")) ? [HEADERS_HINT] : []),
       others.length + different.length === 0
         ? "--ignore NAME if a column means something else"
         : `for what a call has too: --map content=NAME (names: ${COMPARED_FIELDS.join(", ")})`,
@@ -244,6 +249,9 @@ export class UncomparedColumns {
   }
 }
 
+const HEADERS_HINT =
+  "a webhook-id is the line's call id in headers or, at any level, in req.headers, request.headers or such, unless --ignore has its whole name, and nowhere else";
+
 /** One that isn't the line's is another call's. */
 function isId(name: string): boolean {
   return ID_COLUMNS.has(name.split(".").at(-1) ?? "");
@@ -251,6 +259,19 @@ function isId(name: string): boolean {
 
 function saysThatItIsABody(name: string): boolean {
   return name.split(".").every((part) => /^(?:http|raw|json|text)*(?:request|req|body|payload|data)+$/.test(part));
+}
+
+const REQUEST_HEADERS = /(?:^|(?:request|req|event|http)\.)(?:http|raw|request|req)*headers?$/;
+
+/** Go logs each header as a list. Returns "" if it isn't one text. */
+function headerText(value: unknown): string {
+  const text = Array.isArray(value) && value.length === 1 ? value[0] : value;
+  return typeof text === "string" ? text.trim() : "";
+}
+
+/** A `rejected.request.headers` isn't. */
+function isPlain(name: string): boolean {
+  return name.split(".").every((part) => /^(?:http|raw|json|request|req|event|headers?)+$/.test(part));
 }
 
 /** An empty object or list isn't an empty text. */

@@ -1,5 +1,12 @@
 /** The documents are those of docs/contract.md, Calls. */
-import { type Attempt, type AttemptCause, isAcceptedStatus, mayHaveBeenTaken, resultMessage } from "../../domain/attempt.js";
+import {
+  type Attempt,
+  type AttemptCause,
+  hadNoConnection,
+  isAcceptedStatus,
+  mayHaveBeenTaken,
+  resultMessage,
+} from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import { reasonText } from "../../domain/call-filter.js";
 import { type Callback, runningPause } from "../../domain/callback.js";
@@ -89,6 +96,13 @@ export interface ListedCall {
 /** Such a call is FAILED without an attempt: it was held, as its endpoint was down, or marked before its first attempt. */
 export function isUnsent({ status, attemptCount }: Pick<ListedCall, "status" | "attemptCount">): boolean {
   return status === "FAILED" && attemptCount === 0;
+}
+
+/** No attempt has sent anything of such a call. Of several attempts only the last one is known. */
+export function hasSentNothing(call: ListedCall): boolean {
+  return (
+    isUnsent(call) || (call.status === "FAILED" && call.attemptCount === 1 && hadNoConnection(call.statusCode, reasonText(call)))
+  );
 }
 
 /** The endpoint may have such a call. One that it answered with 200 was marked FAILED. */

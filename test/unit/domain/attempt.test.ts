@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import {
   ATTEMPT_DEADLINE_MS,
+  hadNoConnection,
   isAccepted,
   MAX_REPORT_AHEAD_MS,
   MAX_REPORT_DURATION_MS,
@@ -22,6 +23,12 @@ it("only the answer 200 is an acceptance", () => {
     false,
     false,
   ]);
+});
+
+it("nothing was sent without a connection", () => {
+  const reasons = [...UNREACHABLE_REASONS, "not-sent", null].filter((reason) => hadNoConnection(null, reason));
+  expect(reasons).toEqual(["connect-timeout", "refused", "dns", "address-refused"]);
+  expect(hadNoConnection(503, "refused")).toBe(false);
 });
 
 it("some answers may be about this body only, and not about the endpoint", () => {

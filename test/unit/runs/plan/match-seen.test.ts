@@ -22,6 +22,7 @@ const options = {
 
 interface CallFacts {
   readonly isErased?: boolean;
+  readonly isUnsent?: boolean;
   readonly status?: CallStatus;
   readonly messageId?: string;
   readonly from?: Partial<Sender>;
@@ -49,7 +50,11 @@ async function matchList(calls: Readonly<Record<string, CallFacts>>, seen: strin
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id: "X", status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
-    return comparableCall({ ...readCallOf(raw), id, response: call.response, ...erased }, { ...compared, format: list.format });
+    const unsent = facts.isUnsent ? { attemptCount: 0 } : {};
+    return comparableCall(
+      { ...readCallOf(raw), id, response: call.response, ...erased, ...unsent },
+      { ...compared, format: list.format },
+    );
   });
   return matchSeen(list.lines, comparable, compared);
 }
@@ -341,7 +346,7 @@ describe("a line that matches one call", () => {
       seen: ["A"],
     });
     expect(await match(calls, body({ reply: { content } }))).toMatchObject({ seen: [], ambiguous: ["A", "B"] });
-    const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:30" } } };
+    const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:31" } } };
     expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
   });
 
@@ -358,17 +363,16 @@ describe("a line that matches one call", () => {
     const header = "messageid,mobile,content\nA1,61400000001,Yes\n";
     expect(await match(calls, header)).toMatchObject({ seen: [], ambiguous: ["A"] });
     expect(await match(calls, `${header}A1,61400000001,"Yes, see you there"\n`)).toMatchObject({ seen: ["A"], ambiguous: [] });
-    expect(await match({ ...calls, B: { ...calls.B, status: "FAILED" } }, header)).toMatchObject({ seen: ["A"], ambiguous: [] });
     expect(await match(calls, body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
     expect(await match(calls, body({}) + body(calls.B))).toMatchObject({ seen: ["A"], ambiguous: [] });
     const at = (date: string) => ({ ...calls, B: { ...calls.B, reply: { ...calls.B.reply, date } } });
-    expect(await match(at("25/11/26 09:30"), body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
+    expect(await match(at("24/11/26 09:31"), body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
     expect(await match(at("yesterday"), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
     expect(await match(at(""), body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
   });
 
   it("leaves it open if no line has another reply of the sender that says the same and arrived, whenever that was", async () => {
-    const calls = { A: {}, B: { reply: { date: "25/11/26 10:30" }, status: "SUCCESS" } } as const;
+    const calls = { A: {}, B: { reply: { date: "25/11/26 10:37" }, status: "SUCCESS" } } as const;
     expect(await matchList(calls, body({}))).toMatchObject({ seen: [], ambiguous: [{ id: "A" }], unlisted: 1 });
     expect(await matchList(calls, body({}) + body(calls.B))).toMatchObject({ seen: [{ id: "A" }], unlisted: 0 });
     expect(await match(calls, "A\n")).toMatchObject({ seen: ["A"] });
@@ -376,8 +380,82 @@ describe("a line that matches one call", () => {
     expect(await match(calls, timed)).toMatchObject({ seen: [], ambiguous: ["A"] });
     for (const other of [{ messageId: "A2" }, { from: BOB }, { status: "FAILED" }, { status: "PENDING" }] as const)
       expect(await match({ ...calls, B: { ...calls.B, ...other } }, body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
-    const isUnknown = { ...calls.B, listed: { responseMessage: { acknowledged: "25/11/26 10:30", content: ["Yes"] } } };
+    const isUnknown = { ...calls.B, listed: { responseMessage: { acknowledged: "25/11/26 10:37", content: ["Yes"] } } };
     expect(await match({ ...calls, B: isUnknown }, body({}))).toMatchObject({ seen: [], ambiguous: ["A"] });
+  });
+
+  describe("another reply of the sender, which no line has and a system may have written so,", () => {
+    const row = (content: string, date?: string): string =>
+      date === undefined
+        ? rows("messageid,mobile,content", `A1,61400000001,"${content}"`)
+        : rows("messageid,mobile,content,acknowledged", `A1,61400000001,"${content}",${date}`);
+    const DATE = "24/11/26 09:30";
+    const both = (content: string, other: Partial<ResponseMessage>) => ({
+      A: { reply: { content, date: DATE } },
+      B: { reply: { content, date: DATE, ...other } },
+    });
+    const isOpen = { seen: [], ambiguous: ["A", "B"], unmatched: 0 };
+    const isSeen = { seen: ["A"], ambiguous: [], unmatched: 0 };
+
+    it.each([
+      ["YES", "Yes"],
+      ["yes", "YES!"],
+      ["call me", "Call me please tomorrow"],
+      ["dont know", "Don't know"],
+      ["a&amp;b", "a & b"],
+      ["oui bien sur", "Oui, bien sûr"],
+      ["x".repeat(100), `${"x".repeat(100)}y`],
+    ])("leaves %s open if it says %s, whatever became of that", async (content, other) => {
+      const calls = both(content, { content: other });
+      expect(await match(calls, row(content))).toEqual(isOpen);
+      expect(await match(calls, row(content, DATE))).toEqual(isOpen);
+      expect(await match({ ...calls, B: { ...calls.B, status: "PENDING" } }, row(content))).toEqual({
+        ...isOpen,
+        ambiguous: ["A"],
+      });
+      expect(await match({ ...calls, B: { ...calls.B, messageId: "A2" } }, row(content))).toEqual(isSeen);
+      expect(await match({ ...calls, B: { ...calls.B, from: BOB } }, row(content))).toEqual(isSeen);
+      expect(await match(calls, `${row(content)}A1,61400000001,"${other}"\n`)).toEqual({
+        ...isOpen,
+        seen: ["A", "B"],
+        ambiguous: [],
+      });
+      const later = both(content, { content: other, date: "24/11/26 09:37" });
+      expect(await match(later, row(content, DATE))).toEqual(isSeen);
+      expect(await matchList(calls, row(content))).toMatchObject({ unlisted: 1 });
+    });
+
+    it.each([
+      ["Yes", "No"],
+      ["call me please", "call me"],
+      ["👍", "Yes"],
+      [`${"x".repeat(40)}y`, `${"x".repeat(40)}z`],
+    ])("doesn't leave %s open if it says %s", async (content, other) => {
+      expect(await match(both(content, { content: other }), row(content, DATE))).toEqual(isSeen);
+    });
+
+    it.each(["24/11/26 08:30", "24/11/26 23:30", "24/11/26 15:15", "25/11/26 09:30", "", "24-11-2026 10:00"])(
+      "leaves a time open if it is of %j, as of another time zone, or without a time",
+      async (date) => {
+        const list = rows("messageid,mobile,acknowledged", `A1,61400000001,${DATE}`);
+        expect(await match(both("Yes", { date }), row("Yes", DATE))).toEqual(isOpen);
+        expect(await match(both("Yes", { date, content: "YES" }), row("Yes", DATE))).toEqual(isOpen);
+        expect(await match(both("Yes", { date, content: "No" }), list)).toEqual(isOpen);
+        expect(await match(both("Yes", { date, content: "No" }), row("Yes", DATE))).toEqual(isSeen);
+      },
+    );
+
+    it("isn't meant if it was never sent, and is if the call was never sent that the line matches", async () => {
+      const calls = both("YES", { content: "Yes" });
+      expect(await match({ ...calls, B: { ...calls.B, isUnsent: true } }, row("YES"))).toEqual(isSeen);
+      const reached = { ...calls, A: { ...calls.A, isUnsent: true } };
+      expect(await match(reached, row("YES"))).toEqual(isOpen);
+      expect(await matchList(reached, row("YES"))).toMatchObject({ unsent: 1, unlisted: 1 });
+    });
+
+    it.each(["24/11/26 09:31", "24/11/26 08:37", "27/11/26 09:30"])("doesn't leave a time open if it is of %s", async (date) => {
+      expect(await match(both("Yes", { date }), row("Yes", DATE))).toEqual(isSeen);
+    });
   });
 
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {

@@ -3,8 +3,7 @@ import type { CallPage, ListCallsQuery } from "../../../../src/client/call-reque
 import type { Client, ListedCall } from "../../../../src/client/client.js";
 import { ANY_ADDRESS } from "../../../../src/delivery/address-rule.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
-import { planReplay, type ReplayScope } from "../../../../src/runs/plan/plan-replay.js";
-import { previewReplay } from "../../../../src/runs/plan/preview-replay.js";
+import { planReplay, previewReplay, type ReplayScope } from "../../../../src/runs/plan/plan-replay.js";
 import type { ReplayPlan } from "../../../../src/runs/plan/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { aCallPage, aListedCall, aListedCallback } from "../../../support/cli/listed.js";

@@ -21,6 +21,7 @@ function aLine(over: Partial<SeenLine>): SeenLine {
     ...nothing,
     ...nobody,
     looseContent,
+    outline: over.content === undefined ? null : expect.any(String),
     values: expect.any(Array),
     arrivals: expect.any(Array),
     refusals: [],

@@ -137,8 +137,45 @@ describe("beside a body or in it,", () => {
     { callId: "c-1", jsonPayload: { callId: "c-1", content: "failed", acknowledged: null, undeliverable: "29/11/26 18:18" } },
     { ...FIELDS, email: null, voice: "", from: { whatsapp: "1" } },
     reply({ Acknowledged: "29/11/26 18:18", undeliverable: null }),
+    { headers: { "Webhook-Id": "order-5" }, body: BODY },
+    { httpRequest: { headers: '{"webhook-id":"order-5"}' }, body: BODY },
   ])("%j has none", (fields) => {
     expect(read(`${JSON.stringify(fields)}\n`).read).toBe(1);
+  });
+});
+
+describe("a webhook-id", () => {
+  const idsIn = (list: readonly object[], ...ignored: readonly string[]) =>
+    read(list.map((fields) => `${JSON.stringify(fields)}\n`).join(""), ...ignored).lines.map(({ callId }) => callId);
+  const withId = (id: string) => ({ headers: { "webhook-id": id }, body: BODY });
+
+  it("in the headers of a request is the line's call id, also where the headers are ignored", () => {
+    const lines = [withId("order-5"), withId("order-6")];
+    expect(idsIn(lines)).toEqual(["order-5", "order-6"]);
+    expect(idsIn(lines, "headers")).toEqual(["order-5", "order-6"]);
+    expect(idsIn(lines, "headers.webhookid")).toEqual([null, null]);
+    expect(idsIn([{ request: { headers: { "Webhook-Id": ["order-5"] } } }])).toEqual(["order-5"]);
+  });
+
+  it.each<[object, string]>([
+    [{ headers: { "webhook-id": " " }, body: BODY }, "headers.webhookid=(empty) on line 2"],
+    [{ body: BODY }, "headers.webhookid=(missing) on line 2"],
+    [{ ...withId("order-6"), dlq: { headers: { "webhook-id": "order-6" } } }, "dlq.headers.webhookid=order-6 on line 2"],
+    [{ ...withId("order-6"), body: '{"headers":{"webhook-id":"order-6"}}' }, "body.headers.webhookid=order-6 on line 2"],
+  ])("%j may say that the line wasn't received", (fields, column) => {
+    const { message, hint } = thrownBy([withId("order-5"), fields].map((each) => `${JSON.stringify(each)}\n`).join(""));
+    expect(message).toContain(column);
+    expect(message).toMatch(/ may say that the line wasn't received$/);
+    expect(hint).toContain("; a webhook-id is the line's call id in headers or, at any level, in req.headers, ");
+  });
+
+  it("that is ignored is the line's only in a request's headers, as a sender may have written it elsewhere", () => {
+    const id = { "webhook-id": "order-2" };
+    const idIn = (text: object) => idsIn([{ ...BODY, text: JSON.stringify(text) }], "text");
+    expect([id, { headers: id }].map(idIn)).toEqual([[null], [null]]);
+    const logs: readonly object[] = [{ log: { req: { headers: id } } }, { log: JSON.stringify({ event: { headers: id } }) }];
+    expect(logs.map((log) => idsIn([{ ...BODY, ...log }], "log"))).toEqual([["order-2"], ["order-2"]]);
+    expect(idsIn([{ ...BODY, rawRequest: JSON.stringify({ headers: id }) }], "rawrequest")).toEqual(["order-2"]);
   });
 });
 

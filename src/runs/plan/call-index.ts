@@ -1,0 +1,233 @@
+/** The calls of a callback by what a line may name them by. */
+import { idKey } from "../../domain/call.js";
+import type { Clock } from "../../platform/clock.js";
+import {
+  type ComparableCall,
+  comparedFields,
+  differences,
+  type Field,
+  SENDER_KINDS,
+  shapeOfCall,
+  VALUES,
+  type Values,
+  type WantedCall,
+} from "./comparable-call.js";
+import type { SeenLine } from "./seen-list.js";
+
+type Filled<Item> = readonly [Item, ...Item[]];
+type Lists<Item> = Map<string, [Item, ...Item[]]>;
+type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
+
+const [ANY, NO_TIME, NO_CONTENT] = ["any value", "no time", "no content"];
+
+/** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
+function timesOf({ line }: WantedCall, call: ComparableCall): Values {
+  return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
+}
+
+export class CallIndex {
+  readonly #byId: Lists<ComparableCall> = new Map();
+  readonly #byMessage: Lists<ComparableCall> = new Map();
+  readonly #bySender: Lists<ComparableCall> = new Map();
+  readonly #byOtherContent: Lists<ComparableCall> = new Map();
+  readonly #byShape: Lists<ComparableCall> = new Map();
+  /** Contents may be long, so a key has a number for each. */
+  readonly #numbers = new Map<unknown, number>();
+
+  add(call: ComparableCall): void {
+    if (call.id !== "") append(this.#byId, idKey(call.id), call);
+    for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
+    append(this.#byShape, shapeOfCall(call), call);
+    const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
+    for (const kind of SENDER_KINDS) {
+      const ofSender = [call.messageIds, [kind], call.senders[kind]];
+      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
+      for (const key of this.#keys(...ofSender, times, call.otherContents)) append(this.#byOtherContent, key, call);
+    }
+  }
+
+  /** A bare id is a call's if there is such a call, and a message's otherwise. */
+  resolveId(line: SeenLine): SeenLine {
+    if (line.id === null) return line;
+    const key = idKey(line.id);
+    return this.#byId.has(key) ? { ...line, callId: line.id } : { ...line, messageId: key };
+  }
+
+  /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
+  async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
+    if (example.line.callId !== null)
+      return (wanted) => this.#ofId(wanted).filter((named) => named.some((call) => differences(wanted, call).length === 0));
+    const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
+    for (const alike of this.#byShape.values()) {
+      const fields = comparedFields(example, alike[0]);
+      if (fields === null) continue;
+      const calls: Lists<ComparableCall> = new Map();
+      await inTurns(alike, clock, (call) => {
+        for (const key of this.#keys(call.messageIds, ...fields.map((field) => VALUES[field][0](call)))) append(calls, key, call);
+      });
+      indexes.push({ fields, calls });
+    }
+    return (wanted) =>
+      indexes.flatMap(({ fields, calls }) => {
+        const keys = this.#keys([wanted.line.messageId], ...fields.map((field) => VALUES[field][1](wanted)));
+        return keys.flatMap((key) => listOf(calls.get(key)));
+      });
+  }
+
+  /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
+  near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
+    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [], match)];
+  }
+
+  /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
+  withOtherContent(wanted: WantedCall, match: ComparableCall): readonly Filled<ComparableCall>[] {
+    return this.#ofSender(this.#byOtherContent, wanted, [timesOf(wanted, match), [wanted.line.looseContent]], match);
+  }
+
+  /** Returns what finds, in several lists, replies of the sender to the message that are in no line, of which a line that matches one call may be. */
+  unlistedFinder(
+    listed: ReadonlySet<ComparableCall>,
+  ): (wanted: WantedCall, match: ComparableCall) => readonly (readonly ComparableCall[])[] {
+    const known = new Map<readonly ComparableCall[], UnlistedReplies>();
+    return (wanted, match) =>
+      this.#ofSender(this.#bySender, wanted, [], match).flatMap((calls) => {
+        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call) && !call.isUnsent));
+        known.set(calls, replies);
+        return replies.find(wanted, match);
+      });
+  }
+
+  #ofSender(
+    lists: Lists<ComparableCall>,
+    { line: { messageId }, senders, anySender }: WantedCall,
+    values: readonly Values[],
+    match: ComparableCall | undefined,
+  ): readonly Filled<ComparableCall>[] {
+    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
+    return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
+  }
+
+  /** Whether a line's bare id is a message's, and no call's. */
+  isOnlyMessage({ id, callId, messageId }: SeenLine): boolean {
+    return id !== null && callId === null && messageId !== null && this.#byMessage.has(messageId);
+  }
+
+  /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */
+  ofMessageOfThatId({ line: { id, callId } }: WantedCall): readonly Filled<ComparableCall>[] {
+    return id === null || callId === null ? [] : listOf(this.#byMessage.get(idKey(id)));
+  }
+
+  /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
+  #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
+    const equal = this.#byId.get(idKey(callId ?? ""));
+    const exact = equal?.find(({ id }) => id === callId);
+    return listOf(exact === undefined ? equal : [exact]);
+  }
+
+  /** Makes a key of each choice of a value from each list. */
+  #keys(...lists: readonly Values[]): readonly string[] {
+    let keys = [""];
+    for (const values of lists) {
+      const longer: string[] = [];
+      for (const value of values) {
+        if (value === null) continue;
+        const number = this.#numberOf(value);
+        for (const key of keys) longer.push(`${key} ${number}`);
+      }
+      keys = longer;
+    }
+    return keys;
+  }
+
+  #numberOf(value: unknown): string {
+    const known = this.#numbers.get(value) ?? this.#numbers.size;
+    this.#numbers.set(value, known);
+    return String(known);
+  }
+}
+
+type Outlined = readonly [outline: string, call: ComparableCall];
+
+/** Time zones differ by quarters of an hour, and by little more than a day. */
+const [ZONE_STEP, DAY] = [15, 1_440];
+
+function timeClass(minute: number, days = 0): string {
+  return `${minute % ZONE_STEP} of ${Math.floor(minute / DAY) + days}`;
+}
+
+/** A list may have the replies of a sender in another form: with a changed or cut content, and by a clock of another time zone. */
+class UnlistedReplies {
+  /** Each list is in the order of the outlines. */
+  readonly #byTime: Lists<Outlined> = new Map();
+  readonly #found = new Map<string, readonly ComparableCall[]>();
+  /** Those that arrived have these outlines and minutes. */
+  readonly #arrived = new Map<string | number, [ComparableCall]>();
+
+  constructor(calls: readonly ComparableCall[]) {
+    for (const call of calls) {
+      const times = [ANY, ...call.minutes.map((minute) => timeClass(minute)), ...(isUndated(call) ? [NO_TIME] : [])];
+      const outlines = call.outlines.length === 0 ? [NO_CONTENT] : call.outlines;
+      for (const time of times) for (const outline of outlines) append(this.#byTime, time, [outline, call]);
+      if (call.status !== "SUCCESS") continue;
+      for (const value of [ANY, ...outlines, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])])
+        this.#arrived.set(value, [call]);
+    }
+    for (const outlined of this.#byTime.values()) outlined.sort(([one], [other]) => Number(one > other) - Number(one < other));
+  }
+
+  /** Of one that arrived, the content or the time is enough. */
+  find({ line }: WantedCall, { minutes }: ComparableCall): readonly (readonly ComparableCall[])[] {
+    const minute = minutes.length === 0 ? null : line.minute;
+    const times = minute === null ? [ANY] : [NO_TIME, ...[-1, 0, 1].map((days) => timeClass(minute, days))];
+    const found = times.flatMap((time) => [line.outline ?? "", NO_CONTENT].map((outline) => this.#beginningWith(time, outline)));
+    const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
+    return [...found, ...arrived].filter((calls) => calls.length > 0);
+  }
+
+  #beginningWith(time: string, outline: string): readonly ComparableCall[] {
+    const key = `${time} ${outline}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) return known;
+    const outlined = this.#byTime.get(time) ?? [];
+    let [first, end] = [0, outlined.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if ((outlined[middle]?.[0] ?? "") < outline) first = middle + 1;
+      else end = middle;
+    }
+    while (outlined[end]?.[0].startsWith(outline)) end += 1;
+    const calls = outlined.slice(first, end).map(([, call]) => call);
+    this.#found.set(key, calls);
+    return calls;
+  }
+}
+
+const PER_TURN = 256;
+
+/** The event loop turns now and then: Ctrl-C is answered, and locks are renewed. */
+export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: Item) => void): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    if (index % PER_TURN === 0) await clock.nextTurn();
+    work(item);
+  }
+}
+
+function isUndated({ hasUnreadDate, minutes }: ComparableCall): boolean {
+  return hasUnreadDate || minutes.length === 0;
+}
+
+function listOf<Value>(value: Value | undefined): readonly Value[] {
+  return value === undefined ? [] : [value];
+}
+
+export function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) => string): Lists<Value> {
+  const groups: Lists<Value> = new Map();
+  for (const value of values) append(groups, keyOf(value), value);
+  return groups;
+}
+
+function append<Value>(map: Lists<Value>, key: string, value: Value): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
+}
