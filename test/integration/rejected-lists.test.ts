@@ -438,7 +438,7 @@ test("a line of a call whose only attempt found no connection, however it names 
       stdin: list,
     });
     const { seen, ambiguous } = JSON.parse(stdout);
-    return { seen, ambiguous: ambiguous.length, stderr: stderr.split("\n").filter((line) => line.includes("never sent")) };
+    return { seen, ambiguous: ambiguous.length, stderr: stderr.split("\n").filter((line) => line.includes("no outcome yet")) };
   };
   const isOpen = { seen: 0, ambiguous: 1, stderr: [NEVER_SENT] };
   for (const list of ["yes-1\n", "webhook-id,content\nyes-1,Yes\n", "messageid,mobile,content\nm9,61400000021,Yes\n"])
