@@ -143,9 +143,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   if (toDiscard?.kind === "reconcile") requireArrivedMarked(toDiscard);
   const marked = run.calls.filter(canBeUndone);
   const undone = [...marked, ...run.maybeMarked];
-  // Another service's list may be older than the run's marks, and to mark FAILED what is FAILED changes nothing.
-  const mayBeSuccess = deps.client.capabilities.has("exact-lists") ? [] : marked;
-  const asMarked = new Set(mayBeSuccess.map(({ callbackId, id }) => callKey(callbackId, id)));
+  const asMarked = new Set(marked.map(({ callbackId, id }) => callKey(callbackId, id)));
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const markedBy = new Map<RunOverview, number>();
@@ -158,7 +156,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     const callbacks = callback === null ? [] : [callback];
     const { groups, already, delivered, missing, waiting } = await byIds(callbacks, ids, "FAILED", deps, {
       staysSuccess,
-      isListedLate: (call) => asMarked.has(callKey(call.callbackId, call.id)),
+      mayHaveChanged: (call) => asMarked.has(callKey(call.callbackId, call.id)),
     });
     found = {
       ...found,
@@ -285,11 +283,12 @@ async function byFilter(
   return { ...NONE_FOUND, ...unusable, groups };
 }
 
-const NO_CALL_STAYS: UndoChecks = { staysSuccess: async () => false, isListedLate: () => false };
+const NO_CHECKS: UndoChecks = { staysSuccess: async () => false, mayHaveChanged: () => true };
 
 interface UndoChecks {
   readonly staysSuccess: CallCheck;
-  readonly isListedLate: (call: ListedCall) => boolean;
+  /** A call that may have become SUCCESS since it was listed. */
+  readonly mayHaveChanged: (call: ListedCall) => boolean;
 }
 
 async function byIds(
@@ -297,16 +296,18 @@ async function byIds(
   callIds: readonly string[],
   status: Marking["status"],
   deps: RunDeps,
-  { staysSuccess, isListedLate }: UndoChecks = NO_CALL_STAYS,
+  { staysSuccess, mayHaveChanged }: UndoChecks = NO_CHECKS,
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback));
   let already = 0;
   let delivered = 0;
   let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
+  // Another service's list may be older than a mark, and to mark FAILED what is FAILED changes nothing.
+  const mayBeOld = status === "FAILED" && !deps.client.capabilities.has("exact-lists");
   const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
-      if (call.status === status && !isListedLate(call)) already++;
+      if (call.status === status && !(mayBeOld && mayHaveChanged(call))) already++;
       else if (call.status === "PENDING" && status === "FAILED") waiting++;
       else if (await staysSuccess(call)) delivered++;
       else addCall(group, call, deps);

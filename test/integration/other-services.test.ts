@@ -244,6 +244,20 @@ describe("calls of two callbacks with the same id", () => {
   });
 });
 
+it("a call that an older list has as FAILED becomes FAILED all the same", async () => {
+  const calls = namedCall("1", "SUCCESS");
+  const call = { id: "1", status: "FAILED", ...calls[0]?.fields };
+  await open({
+    calls,
+    instead: ({ method, path }) => {
+      if (method !== "GET" || !path.includes("/calls")) return null;
+      return { status: 200, body: JSON.stringify(path.endsWith("/1") ? call : { status: "1 to 1 of 1", calls: [call] }) };
+    },
+  });
+  expect(await whcb("mark-failed", "demo", "1", "--yes")).toMatchObject({ code: 0 });
+  expect(statuses(calls)).toEqual(["FAILED"]);
+});
+
 it.each([
   { status: 207, body: '{"results":[{"status":409}]}' },
   { status: 203, body: "" },
