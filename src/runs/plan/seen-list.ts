@@ -333,8 +333,11 @@ const MAX_OUTLINE = 64;
 
 /** Programs change the case, spaces, accents and punctuation of a content, and cut it: then its outline begins with that of what they write. */
 export function outlineOf(content: string): string {
-  const start = textKey(content.slice(0, 16 * MAX_OUTLINE)).normalize("NFKD");
-  const outline = start.toLowerCase().replace(/&#?\w+;|[^\p{L}\d]/gu, "");
+  const start = content
+    .slice(0, 16 * MAX_OUTLINE)
+    .normalize("NFKD")
+    .toLowerCase();
+  const outline = start.replace(/\\[bfnrtv]?|&#?\w+;|[^\p{L}\d]+/gu, "");
   // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
   return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
 }
