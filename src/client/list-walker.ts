@@ -20,8 +20,13 @@ const OBJECT_BYTES = 64;
 
 /** `KeptMemory` limits how much of a list is kept in memory. */
 export class KeptMemory {
+  readonly #maxBytes: number;
   #items = 0;
   #bytes = 0;
+
+  constructor(maxBytes = MAX_KEPT_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Takes the length of the text that is kept of an item. Throws `unavailable` once all items take too much. */
   add(textLength: number): void {
@@ -37,8 +42,8 @@ export class KeptMemory {
   #addBytes(bytes: number): void {
     this.#items += 1;
     this.#bytes += bytes;
-    if (this.#bytes <= MAX_KEPT_BYTES) return;
-    throw new WhcbError("unavailable", `the list doesn't end: more than ${MAX_KEPT_BYTES} bytes after ${this.#items} items`);
+    if (this.#bytes <= this.#maxBytes) return;
+    throw new WhcbError("unavailable", `the list doesn't end: more than ${this.#maxBytes} bytes after ${this.#items} items`);
   }
 }
 

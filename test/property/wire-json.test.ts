@@ -98,6 +98,7 @@ describe("JSON reads back unchanged", () => {
           retryUntil: until,
           settledBy: call.settledBy,
           settledByUser: null,
+          changedAt: call.changedAt,
           raw,
         });
       }),

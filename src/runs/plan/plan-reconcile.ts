@@ -138,6 +138,7 @@ interface ComparedCalls {
   readonly listsWaiting: ListsWaiting;
 }
 
+const MAX_COMPARED_BYTES = 1024 * 1024 * 1024;
 const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: "yes" };
 
 function mayBeWaiting({ callId, messageId, minute }: SeenLine, listsWaiting: ListsWaiting): boolean {
@@ -158,13 +159,13 @@ async function listCalls(
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
   const zones = new Set<boolean | null>();
-  const kept = new KeptMemory();
+  const kept = new KeptMemory(MAX_COMPARED_BYTES);
   const keep = (call: ListedCall): ComparableCall => {
-    const { messageId, from, given, responseMessage } = call.response;
+    const { from, given, responseMessage } = call.response;
     zones.add(saysZone(responseMessage.date));
-    // The texts count as they are listed: what is cut from one keeps all of it in memory.
     const comparable = comparableCall(call, options);
-    kept.keep([call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat(), ...comparable.outlines]);
+    // The texts count as they are listed, too: what is cut from one keeps all of it in memory.
+    kept.keep([...Object.values(from), ...(given?.from ?? []).flat(), ...Object.values(comparable)]);
     return comparable;
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
