@@ -337,7 +337,7 @@ export function outlineOf(content: string): string {
     .slice(0, 16 * MAX_OUTLINE)
     .normalize("NFKD")
     .toLowerCase();
-  const outline = start.replace(/\\[bfnrtv]?|&#?\w+;|[^\p{L}\d]+/gu, "");
+  const outline = start.replace(/\\[bfnrtv]?|&(?:#?\w+;)?|[^\p{L}\d\\&]+/gu, "");
   // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
   return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
 }
