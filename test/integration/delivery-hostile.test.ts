@@ -312,7 +312,8 @@ test.each([
   const cpuWithSecretOf = (letters: number) => cpuOfDeliveries(inChunks, kept, ["s".repeat(letters)]);
   const short = await cpuWithSecretOf(30);
   const long = await cpuWithSecretOf(2_000);
-  expect(long / short).toBeLessThan(5);
+  // It would be 67, as the secrets' lengths are, if each chunk were searched anew.
+  expect(long / short).toBeLessThan(10);
 });
 
 test("a request that is answered by a switch of protocols on a reused connection isn't sent again", async () => {
