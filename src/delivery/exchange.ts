@@ -152,8 +152,10 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       this.body ??= new CollectedBytes();
       this.body.add(chunk.subarray(0, missing));
     }
+    const { maxAnswerBytes } = this.#options.host;
+    const wasTooLarge = this.#bodyBytes > maxAnswerBytes;
     this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes > this.#options.host.maxAnswerBytes) this.#afterSending(() => this.#dropRest());
+    if (!wasTooLarge && this.#bodyBytes > maxAnswerBytes) this.#afterSending(() => this.#dropRest());
     return true;
   }
 

@@ -312,7 +312,7 @@ test.each([
   const cpuWithSecretOf = (letters: number) => cpuOfDeliveries(inChunks, kept, ["s".repeat(letters)]);
   const short = await cpuWithSecretOf(30);
   const long = await cpuWithSecretOf(2_000);
-  // It would be 67, as the secrets' lengths are, if each chunk were searched anew.
+  // It would be 67, as the secrets' lengths are, if each chunk were searched again.
   expect(long / short).toBeLessThan(10);
 });
 

@@ -86,6 +86,13 @@ const OURS = "one of our additions (docs/contract.md)";
 const MRI = "documented, though not in this example";
 
 const each = (reason: string, ...members: readonly string[]) => Object.fromEntries(members.map((member) => [member, reason]));
+const OURS_OF_CALLS = each(
+  OURS,
+  "calls[].attemptCount number",
+  "calls[].changedDate string",
+  "calls[].nextAttemptDate string",
+  "calls[].retryUntil string",
+);
 
 const IN_JSON: readonly Comparison[] = [
   {
@@ -131,13 +138,7 @@ const IN_JSON: readonly Comparison[] = [
     added: {
       ...each(LINK, "calls[].link[].host string", "calls[].link[].port number", "calls[].link[].type string"),
       ...each(LINK, "link[].host string", "link[].port number", "link[].type string"),
-      ...each(
-        OURS,
-        "calls[].attemptCount number",
-        "calls[].changedDate string",
-        "calls[].nextAttemptDate string",
-        "calls[].retryUntil string",
-      ),
+      ...OURS_OF_CALLS,
     },
   },
   {
@@ -148,13 +149,7 @@ const IN_JSON: readonly Comparison[] = [
       ...each(NUMBER, "calls[].callback.statusCode number"),
       ...each(MRI, "calls[].from.mri string"),
       ...each(LINK, "link[].type string"),
-      ...each(
-        OURS,
-        "calls[].attemptCount number",
-        "calls[].changedDate string",
-        "calls[].nextAttemptDate string",
-        "calls[].retryUntil string",
-      ),
+      ...OURS_OF_CALLS,
     },
   },
 ];

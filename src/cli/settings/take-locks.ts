@@ -127,7 +127,7 @@ export async function showService(invocation: Invocation, session: Session): Pro
   for (const line of await describeService(invocation, session.client, profileOf(session))) invocation.screen.info(line);
 }
 
-/** With its time, `whcb serve` leaves out what a user has made FAILED since calls were accepted, or seen in a list. */
+/** If `whcb serve` says its time, a mark leaves out what a user has made FAILED since calls were accepted, or seen in a list. */
 function describeMissingTime({ client }: RunDeps): readonly string[] {
   if (!client.capabilities.has("guarded-marks") || client.serviceNow() !== null) return [];
   const what = "a mark doesn't notice what a user makes FAILED meanwhile";

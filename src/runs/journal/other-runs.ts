@@ -144,7 +144,7 @@ export function madeElsewhere({ service }: RunHeader): string {
   return `made with another database, which was at ${service} then`;
 }
 
-/** Of the runs in the folder, those that were made with another database than the client's don't count. */
+/** Runs in the folder that were made with another database than the client's don't count. */
 interface OwnFolder extends RunFolder {
   readonly client: Pick<Client, "databaseId">;
 }

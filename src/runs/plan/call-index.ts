@@ -175,7 +175,7 @@ class UnlistedReplies {
     for (const outlined of this.#byTime.values()) outlined.sort(([one], [other]) => Number(one > other) - Number(one < other));
   }
 
-  /** Of one that arrived, the content or the time is enough. */
+  /** A reply that arrived is found by its content or its time alone. */
   find({ line }: WantedCall, { minutes }: ComparableCall): readonly (readonly ComparableCall[])[] {
     const minute = minutes.length === 0 ? null : line.minute;
     const times = minute === null ? [ANY] : [NO_TIME, ...[-1, 0, 1].map((days) => timeClass(minute, days))];
