@@ -72,7 +72,8 @@ export interface MarkDetails {
   readonly unlessChanged?: readonly { readonly id: string; readonly changedDate: string }[];
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
-   * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock.
+   * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock, and what a repeat returns
+   * may have been marked by the request before it.
    */
   readonly markedAt?: number | null;
   /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
@@ -173,16 +174,9 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
     // A call that the first request has made FAILED may have been sent and accepted before a second one.
     const isRepeatable = status === "SUCCESS";
-    let isRepeated = false;
-    const mayRepeat = (): boolean => {
-      isRepeated = true;
-      return isWanted();
-    };
     const put = async (body: object) => {
-      const request = { method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat } as const;
-      const left = requireMarked(await api.expectSuccess(request), { callIds, status }, api);
-      // Without the instant, what is SUCCESS may be so by the request that was repeated.
-      return isRepeatable && isRepeated && markedAt === null ? [] : left;
+      const request = { method: "PUT", path, noun: "call", body, isRepeatable, isWanted } as const;
+      return requireMarked(await api.expectSuccess(request), { callIds, status }, api);
     };
     const isGuarded = capabilities.has("guarded-marks");
     if (isGuarded && unlessDeliveredSince !== undefined) {

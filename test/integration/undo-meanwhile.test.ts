@@ -1117,6 +1117,43 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   await closeService(service);
 });
 
+it.each(["after a 503", "as its answer is lost"])(
+  "a mark that is repeated %s takes no call that has changed since, though no answer has a time",
+  async (why) => {
+    const service = await openService();
+    const inner = injectTransport(service.app);
+    let marks = 0;
+    const transport: Transport = {
+      ...inner,
+      async send(request) {
+        const isFirst = request.method === "PUT" && request.path.includes("/calls?") && ++marks === 1;
+        if (isFirst && why === "after a 503") return { status: 503, headers: {}, body: "{}" };
+        const answer = await inner.send(request);
+        const { "x-service-time": _time, ...headers } = answer.headers;
+        if (isFirst) throw new TransportFailure("cut", "the connection was cut");
+        return { ...answer, headers };
+      },
+    };
+    const direct = clientOver(inner);
+    const { id } = await direct.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+    const { ids: callIds } = await direct.submitCalls(
+      id,
+      [1, 2, 3].map(() => ({ response: aResponse() })),
+    );
+    const [changed = "", ...others] = callIds;
+    for (const status of ["SUCCESS", "FAILED"] as const) await direct.markCalls(id, callIds, status);
+    const desk = openDesk({ client: clientOver(transport) });
+    const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps);
+    for (const status of ["SUCCESS", "FAILED"] as const) await direct.markCalls(id, [changed], status);
+    const { header, counts } = await runMarks(plan, {}, desk.deps);
+    expect([marks, counts]).toMatchObject([2, { marked: 2, skipped: { reopened: 1 } }]);
+    const { calls } = await readRun(desk.deps, header.runId);
+    expect(calls.flatMap((call) => (call.isMarked ? [call.id] : [])).toSorted()).toEqual(others.toSorted());
+    await desk.leave();
+    await closeService(service);
+  },
+);
+
 it("a mark that a gateway has repeated is the run's, and undone, but for what was SUCCESS before", async () => {
   const service = await openService();
   const inner = injectTransport(service.app);

@@ -42,6 +42,8 @@ const ARRIVALS = { accepted: "the endpoint accepted it", seen: "your system has 
 interface Kept {
   readonly left: Map<string, SkipReason>;
   readonly twice: Set<string>;
+  /** The request was repeated, and the service doesn't know that. */
+  readonly isRepeat: boolean;
 }
 
 export class Marker {
@@ -130,17 +132,22 @@ export class Marker {
   }
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
-    const { deps } = this.#session;
+    const { deps, stop } = this.#session;
     const { callbackId, status, from } = this.#job;
+    let isRepeated = false;
     const left = new Map<string, SkipReason>();
     const twice = new Set<string>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
     const markedAt = deps.client.serviceNow();
+    const mayRepeat = (): boolean => {
+      isRepeated = true;
+      return from === "accepted" || stop.reason === null;
+    };
     const mark = async (callIds: readonly string[]): Promise<void> => {
-      const details = { ...this.#details(callIds), markedAt };
+      const details = { ...this.#details(callIds), markedAt, isWanted: mayRepeat };
       const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
-      await this.#sortKept(kept, { left, twice });
+      await this.#sortKept(kept, { left, twice, isRepeat: isRepeated && markedAt === null });
     };
     const outcomes = applyToChunk(
       chunk,
@@ -170,9 +177,9 @@ export class Marker {
 
   /**
    * What was accepted, and is SUCCESS, was delivered or marked by others, or marked by an earlier session. Of other calls, what an earlier
-   * request of the run has made SUCCESS is its own.
+   * request of the run has made SUCCESS, or may have, is its own.
    */
-  async #sortKept(ids: readonly string[], { left, twice }: Kept): Promise<void> {
+  async #sortKept(ids: readonly string[], { left, twice, isRepeat }: Kept): Promise<void> {
     const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
     const states = await findStates(callbackId, ids, this.#session.deps.client);
     for (const id of ids) {
@@ -181,20 +188,17 @@ export class Marker {
         if (state.settledBy !== "replay" && !isSentElsewhere(this.#session.header)) twice.add(id);
         continue;
       }
-      const isOwn = state?.status === "SUCCESS" && wanted === "SUCCESS" && mayBeMarked?.has(id) === true;
+      const isOwn = state?.status === "SUCCESS" && wanted === "SUCCESS" && (isRepeat || mayBeMarked?.has(id) === true);
       const isReopened = state !== undefined && state.status !== "SUCCESS" && wanted === "SUCCESS";
       if (!isOwn) left.set(id, isReopened ? "reopened" : "settled");
     }
   }
 
   #details(callIds: readonly string[]): MarkDetails {
-    const { stop } = this.#session;
     const { from, status, unlessFailedSince = null, listedChanges, wereDelivered = false } = this.#job;
     const since = unlessFailedSince !== null && { unlessFailedSince };
     if (from !== "accepted") {
-      const isWanted = (): boolean => stop.reason === null;
       return {
-        isWanted,
         // An undo must not take back what this run didn't change.
         unlessSettled: status === "SUCCESS",
         unlessChanged: callIds.flatMap((id) => {
