@@ -1,7 +1,7 @@
 /** Ctrl-C in the middle of marks that a user asked for, and a journal that can't grow meanwhile. */
 import { statSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { Home, type Running, type RunOptions } from "../support/process/whcb-process.js";
@@ -167,6 +167,29 @@ describe("Ctrl-C", () => {
     expect(await whcb(["runs", "discard", run, ...flags, "--yes"])).toMatchObject({
       stderr: `run ${run} is discarded; its calls stay as they are\n`,
     });
+  });
+
+  it("in a reconcile that is killed during a mark: what that may have marked is named with what can be taken back", async () => {
+    writeFileSync(home.path("seen.txt"), calls.map(({ id }) => `${id}\n`).join(""));
+    const killed = home.start(["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"], { env });
+    onMark = async (marks) => {
+      if (marks === 2) await killed.stop("SIGKILL");
+    };
+    await killed.ended;
+    await vi.waitUntil(() => withStatus("SUCCESS") === 200);
+    const run = newestJournal(home)?.runId ?? "";
+    const flags = `--service ${service.url}`;
+    const [undo, discard] = [`whcb undo ${run} ${flags}`, `whcb runs discard ${run} ${flags}`];
+    expect((await whcb(["replay", "demo", "--failed", "--yes"])).stderr).toContain(
+      `; if it was wrong, \`${undo}\` takes back what the run has marked (100 calls and perhaps 100 more), and \`${discard}\` leaves that SUCCESS\n`,
+    );
+    expect((await whcb(["runs", "discard", run])).stderr).toContain(
+      `not known to be marked: 250 calls that your list said were received; the next replay sends them, unless the run's last request has marked them
+marked SUCCESS: 100 calls and perhaps 100 more, which stay so; \`${undo}\` takes them back\n`,
+    );
+    expect((await whcb(["runs", "discard", run, "--yes"])).stderr).toContain(
+      `; it has marked 100 calls and perhaps 100 more SUCCESS: \`${undo}\` takes them back\n`,
+    );
   });
 
   it.each([6, 300])("ends a pause of %d s, which the run has announced, and what was accepted isn't marked", async (seconds) => {

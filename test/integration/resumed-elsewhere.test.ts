@@ -123,7 +123,7 @@ it("what has arrived there, but isn't marked, is named with the URL, and marked 
     `finishes it: it sends to ${other.url} and marks what that accepts, and marks 3 calls that arrived at ${other.url}\n`,
   );
   expect((await whcb(["runs", "discard", run])).stderr).toContain(
-    `not marked yet: 3 calls that have arrived at ${other.url}; the next replay sends them to the callback's own URL\n`,
+    `not known to be marked: 3 calls that have arrived at ${other.url}; the next replay sends them to the callback's own URL, unless the run's last request has marked them\n`,
   );
   expect(await whcb(["replay", "--resume", run])).toMatchObject({
     code: 2,

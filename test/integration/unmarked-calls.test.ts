@@ -227,7 +227,7 @@ it("their run is discarded only if that is confirmed, and a replay sends them th
   expect(await whcb(["runs", "discard", run])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `not marked yet: 6 calls that have arrived; the next replay sends them a second time
+    stderr: `not known to be marked: 6 calls that have arrived; the next replay sends them a second time, unless the run's last request has marked them
 \`whcb replay --resume ${run} --service ${listening.url}\` marks them
 Discard the run all the same?
 error: confirmation needed: add --yes
@@ -303,7 +303,9 @@ it("a replay leaves out what a list had, and says that only the list said so", a
   expect(await whcb(["runs", "discard", run])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      `not marked yet: 4 calls that your list said were received; the next replay sends them\n\`whcb replay --resume ${run} --service ${listening.url}\` marks them\n`,
+      `not known to be marked: 4 calls that your list said were received; the next replay sends them, unless the run's last request has marked them
+marked SUCCESS: perhaps 4 calls, which stay so; \`whcb undo ${run} --service ${listening.url}\` takes them back
+\`whcb replay --resume ${run} --service ${listening.url}\` marks them\n`,
     ),
   });
   expect([failed(), calls.map(({ id }) => received(id))]).toEqual([4, [0, 0, 0, 0, 1, 1]]);
@@ -347,7 +349,7 @@ it("a later list that leaves every call ambiguous counts, too", async () => {
 
 it("a later list that was given up doesn't count", async () => {
   const right = await unmarkedReconcile(0, 1, 2, 3);
-  const late = ", but its last request may be executed within the next minute\n";
+  const late = ", but its last request may be executed within the next minute; it has marked perhaps 1 call SUCCESS: ";
   expect(await whcb(["runs", "discard", await unmarkedReconcile(4), "--yes"])).toMatchObject({
     stderr: expect.stringContaining(late),
   });

@@ -28,10 +28,14 @@ interface Unmarked {
   readonly isOfOther: boolean;
   /** The run has marked so many calls, which an undo of it takes back. */
   readonly undoable: number;
+  /** Its last request may have marked these, too. */
+  readonly maybeMarked: readonly RunCall[];
 }
 
-export interface UnmarkedRun extends Unmarked {
+export interface UnmarkedRun extends Omit<Unmarked, "maybeMarked"> {
   readonly calls: number;
+  /** So many of those that may be marked weren't left out as FAILED. */
+  readonly maybeUndoable: number;
 }
 
 /**
@@ -62,7 +66,7 @@ export class ArrivedCalls {
       const { header } = state;
       const isOfOther = compareDatabase(header, deps.client) === "other";
       const undoable = [...state.entries()].filter(canBeUndone).length;
-      const run = { header, isOfOther, undoable };
+      const run = { header, isOfOther, undoable, maybeMarked: state.maybeMarked };
       const runs = { accepted: { ...run, as: "accepted" }, seen: { ...run, as: "seen" } } as const;
       const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
@@ -96,7 +100,10 @@ export class ArrivedCalls {
     const runs = new Map<Unmarked, number>();
     for (const { callbackId: id, run } of this.#leftOut.values())
       if (callbackId === undefined || id === callbackId) runs.set(run, (runs.get(run) ?? 0) + 1);
-    return Array.from(runs, ([run, calls]) => ({ ...run, calls }));
+    return Array.from(runs, ([run, calls]) => {
+      const maybe = run.maybeMarked.filter((call) => !this.#leftOut.has(callKey(call.callbackId, call.id)));
+      return { ...run, calls, maybeUndoable: maybe.length };
+    });
   }
 }
 
@@ -223,6 +230,12 @@ export function undoneBy({ undoes, state }: RunOverview): string | null {
 /** An undo leaves what the run had sent, and the endpoint has accepted. */
 export function canBeUndone({ isMarked, state }: RunCall): boolean {
   return isMarked && state !== "accepted";
+}
+
+/** Returns a text such as "200 calls and perhaps 100 more". */
+export function describeUndoable(marked: number, maybe: number): string {
+  if (marked === 0) return `perhaps ${count(maybe, "call")}`;
+  return `${count(marked, "call")}${maybe === 0 ? "" : ` and perhaps ${maybe} more`}`;
 }
 
 /** The calls of such a run may be sent again, whatever is known of them. After an undo they are what they were before. */

@@ -3,7 +3,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
-import { canBeUndone, undoneBy } from "../../../runs/journal/other-runs.js";
+import { canBeUndone, describeUndoable, undoneBy } from "../../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../../runs/journal/run-counts.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -48,19 +48,25 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
     run.profile === run.service ? { ...screen.renderOptions, serviceFlags: ["--service", run.service] } : screen.renderOptions;
   const undo = `\`${commandOnRun("undo", run, options)}\``;
   const isUndone = (await listRuns(folder)).some((other) => undoneBy(other) === run.runId);
-  const undoable = run.kind === "mark-failed" || isUndone ? 0 : run.calls.filter(canBeUndone).length;
+  const hasUndo = run.kind !== "mark-failed" && !isUndone;
+  const marked = hasUndo ? run.calls.filter(canBeUndone).length : 0;
+  const maybe = hasUndo ? run.maybeMarked.length : 0;
+  const undoable = marked + maybe;
+  const marks = describeUndoable(marked, maybe);
   if (run.options !== null && run.state !== "discarded" && toMark > 0) {
     const { seenToMark } = run;
     const accepted = toMark - seenToMark;
     const sent = isSentElsewhere(run) ? "to the callback's own URL" : "a second time";
-    const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived${placeOf(run.options)}; the next replay sends ${itOrThem(accepted)} ${sent}`;
-    const seen = `not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}`;
-    const marked = `marked SUCCESS: ${count(undoable, "call")}, which ${undoable === 1 ? "stays" : "stay"} so; ${undo} takes ${itOrThem(undoable)} back`;
+    const unmarked = run.hasLateRequest ? "not known to be marked" : "not marked yet";
+    const unless = (calls: number) => (run.hasLateRequest ? `, unless the run's last request has marked ${itOrThem(calls)}` : "");
+    const arrived = `${unmarked}: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived${placeOf(run.options)}; the next replay sends ${itOrThem(accepted)} ${sent}${unless(accepted)}`;
+    const seen = `${unmarked}: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}${unless(seenToMark)}`;
+    const stay = `marked SUCCESS: ${marks}, which ${undoable === 1 ? "stays" : "stay"} so; ${undo} takes ${itOrThem(undoable)} back`;
     const instead = `\`${resumeCommand(run, options)}\` marks ${itOrThem(toMark)}`;
     const lines = [
       ...(accepted > 0 ? [arrived] : []),
       ...(seenToMark > 0 ? [seen] : []),
-      ...(undoable > 0 ? [marked] : []),
+      ...(undoable > 0 ? [stay] : []),
       instead,
       "Discard the run all the same?",
     ];
@@ -71,9 +77,8 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const mayMark = run.hasLateRequest && (run.maybeMarked.length > 0 || run.seenToMark > 0);
   const asTheyAre = mayMark ? ", but its last request may be executed within the next minute" : "";
   const calls = isCancelled ? "the service sends no more of its calls" : `its calls stay as they are${asTheyAre}`;
-  const marked =
-    undoable === 0 ? "" : `; it has marked ${count(undoable, "call")} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
-  screen.info(`run ${runId} is discarded; ${calls}${marked}`);
+  const undone = undoable === 0 ? "" : `; it has marked ${marks} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
+  screen.info(`run ${runId} is discarded; ${calls}${undone}`);
 }
 
 function itOrThem(calls: number): string {

@@ -1,9 +1,8 @@
 /** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
 import { type CommandWords, callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
-import { count } from "../../../domain/count.js";
 import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
-import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
+import { describeUndoable, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
@@ -156,11 +155,11 @@ export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOpti
   const what = [...new Set(whats)].join(" and ");
   const discards = unmarked
     .filter(({ as }) => as === "seen")
-    .map(({ header, isOfOther, undoable }) => {
+    .map(({ header, isOfOther, undoable, maybeUndoable }) => {
       const discard = { command: commandOnRun("runs discard", header, options), when: "if it was wrong" };
-      if (isOfOther || undoable === 0) return advise`; ${discard} if it was wrong`;
+      if (isOfOther || undoable + maybeUndoable === 0) return advise`; ${discard} if it was wrong`;
       const undo = { ...discard, command: commandOnRun("undo", header, options) };
-      const marked = `what the run has marked (${count(undoable, "call")})`;
+      const marked = `what the run has marked (${describeUndoable(undoable, maybeUndoable)})`;
       return advise`; if it was wrong, ${undo} takes back ${marked}, and ${discard} leaves that SUCCESS`;
     });
   return joinAdvice([
