@@ -21,7 +21,7 @@ import type {
   ServiceCounts,
   StopReason,
 } from "./journal/run-step.js";
-import { findPlace } from "./journal/stored-runs.js";
+import { findPlace, type RunOverview } from "./journal/stored-runs.js";
 import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
 import type { SendingPace } from "./run-options.js";
 import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-session.js";
@@ -62,6 +62,8 @@ export interface RunSummary {
   /** `service` is null without `--via service`, and if the service doesn't say. */
   readonly service: ServiceCounts | null;
   readonly durationMs: number;
+  /** This run has taken back marks before the run was resumed, which can't be undone again. */
+  readonly undo?: RunOverview | null;
 }
 
 export interface CallbackSummary {

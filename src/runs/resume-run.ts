@@ -3,7 +3,7 @@ import type { ReplayAttempt } from "../client/run-requests.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
+import { callKey, findUndo, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
@@ -38,7 +38,7 @@ export async function resumeRun(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const { session, state, lock } = await reopenRun(wanted, options, deps, onEvent);
-  return workAndEnd(session, lock, async () => {
+  const summary = await workAndEnd(session, lock, async () => {
     await markWhatIsDue(state, session);
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
@@ -47,6 +47,7 @@ export async function resumeRun(
       await sendTheRest(state, { ...replayOptions, ...options, contentType, to: options.to ?? replayOptions.to }, session);
     }
   });
+  return { ...summary, undo: await findUndo(summary.header.runId, deps) };
 }
 
 /** Throws `not-found`, `unavailable` while its process lives, `config` for a run of another service. */

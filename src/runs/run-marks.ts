@@ -6,11 +6,11 @@ import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
 import { checkService, requireMarkedHere } from "./check-service.js";
-import { callKey, canBeUndone, undoneBy } from "./journal/other-runs.js";
+import { callKey, canBeUndone, findUndo } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
+import { discardRun, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -131,12 +131,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   await checkService(run, deps.client, deps.profile);
   requireMarkedHere(run, deps.client);
   // Another run may have marked the calls since. What an undo has left may be that of a run that was wrong, too.
-  const undo = (await listRuns(deps)).find((other) => {
-    const { planned, marked, skipped } = other.counts;
-    const hasLeftNone = marked > 0 && skipped.settled === 0;
-    return undoneBy(other) === run.runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
-  });
-  if (undo !== undefined) throw alreadyUndone(run, undo);
+  const undo = await findUndo(run.runId, deps);
+  if (undo !== null) throw alreadyUndone(run, undo);
   const isUnfinished = run.state === "unfinished" || run.state === "running";
   // A reconcile that only has calls to send, or to mark as accepted, goes on.
   const toDiscard = isUnfinished && (run.kind === "mark-success" || run.seenToMark > 0) ? run : null;

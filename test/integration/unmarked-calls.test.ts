@@ -334,6 +334,20 @@ it("a later list that was undone doesn't count", async () => {
   expect(calls.slice(0, 4).map(({ id }) => received(id))).toEqual([0, 0, 0, 0]);
 });
 
+it("a reconcile that was undone, and then finished, says that its marks were taken back", async () => {
+  endpointStatus = 503;
+  await reconcile(0, 1, 2, 3);
+  endpointStatus = 200;
+  const run = await latestRun();
+  expect(await whcb(["undo", run, "--yes"])).toMatchObject({ code: 0 });
+  const undo = await latestRun();
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`marked +6\nbalance: .+\nundone: run ${undo} has taken back 4 of the marks\n$`)),
+  });
+  expect([failed(), calls.map(({ id }) => received(id)).slice(0, 4)]).toEqual([4, [0, 0, 0, 0]]);
+});
+
 it("a later list that leaves every call ambiguous counts, too", async () => {
   const wrong = await unmarkedReconcile(0, 1, 2, 3);
   const ids = [...new Set(calls.map(({ fields }) => fields.messageId))].join("\n");

@@ -227,6 +227,16 @@ export function undoneBy({ undoes, state }: RunOverview): string | null {
   return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
+/** Returns the undo after which the run can't be undone again, or null. Another one has ended without a mark, or left calls that were settled since. */
+export async function findUndo(runId: string, folder: RunFolder): Promise<RunOverview | null> {
+  const undo = (await listRuns(folder)).find((other) => {
+    const { planned, marked, skipped } = other.counts;
+    const hasLeftNone = marked > 0 && skipped.settled === 0;
+    return undoneBy(other) === runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
+  });
+  return undo ?? null;
+}
+
 /** An undo leaves what the run had sent, and the endpoint has accepted. */
 export function canBeUndone({ isMarked, state }: RunCall): boolean {
   return isMarked && state !== "accepted";

@@ -3,7 +3,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
-import { canBeUndone, describeUndoable, undoneBy } from "../../../runs/journal/other-runs.js";
+import { canBeUndone, describeUndoable, findUndo } from "../../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../../runs/journal/run-counts.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -47,8 +47,7 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const options =
     run.profile === run.service ? { ...screen.renderOptions, serviceFlags: ["--service", run.service] } : screen.renderOptions;
   const undo = `\`${commandOnRun("undo", run, options)}\``;
-  const isUndone = (await listRuns(folder)).some((other) => undoneBy(other) === run.runId);
-  const hasUndo = run.kind !== "mark-failed" && !isUndone;
+  const hasUndo = run.kind !== "mark-failed" && (await findUndo(run.runId, folder)) === null;
   const marked = hasUndo ? run.calls.filter(canBeUndone).length : 0;
   const maybe = hasUndo ? run.maybeMarked.length : 0;
   const undoable = marked + maybe;

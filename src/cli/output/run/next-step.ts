@@ -53,13 +53,13 @@ function whenToResume(summary: RunSummary): string {
   return callbacks.some(({ stopped }) => stopped === "retry-after") ? "after the endpoint's pause" : "";
 }
 
-/** Returns the command, or the two, that undo the run's marks. It is null for other runs, and without marks. */
+/** Returns the command, or the two, that undo the run's marks. It is null for other runs, without marks, and after an undo. */
 export function undoCommand(
-  { header, counts }: Pick<RunSummary, "header" | "counts">,
+  { header, counts, undo = null }: Pick<RunSummary, "header" | "counts" | "undo">,
   { serviceFlags }: RenderOptions,
 ): string | null {
   const { kind, runId, callbacks, service } = header;
-  if (counts.marked === 0) return null;
+  if (counts.marked === 0 || undo !== null) return null;
   if (kind === "mark-success" || (kind === "reconcile" && counts.seen > 0)) return commandLine(undoWords(runId, serviceFlags));
   if (kind !== "mark-failed") return null;
   const [first, ...others] = callbacks;

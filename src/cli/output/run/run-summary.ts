@@ -104,6 +104,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
+    ...(summary.undo ? [`undone: run ${summary.undo.runId} has taken back ${summary.undo.counts.marked} of the marks`] : []),
     ...(undo === null ? [] : ["", `undo${UNDO_IF[header.kind]}: ${undo}`]),
     ...(next === null ? [] : ["", `next${next.when && `, ${next.when}`}: ${next.command}`]),
     ...(variable === null ? [] : [`  (${variable}: the whole URL of --to, as the journal doesn't have its secrets)`]),
