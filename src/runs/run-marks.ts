@@ -6,10 +6,10 @@ import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
 import { checkService, requireMarkedHere } from "./check-service.js";
-import { callKey, canBeUndone, findUndo } from "./journal/other-runs.js";
+import { callKey, canBeUndone, findRunsToMark, findUndo } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunListener, UndoneRun } from "./journal/run-step.js";
+import type { RunHeader, RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
@@ -52,13 +52,15 @@ interface FoundCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** `already` counts calls that were named by id, had this status before, and are left as they are. */
   readonly already: number;
+  /** These unfinished runs may still mark SUCCESS what is FAILED already. */
+  readonly toMarkIn: readonly RunHeader[];
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
   /** These calls wait for their first attempt, so they can't become FAILED. */
   readonly waiting: number;
 }
 
-const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], already: 0, delivered: 0, waiting: 0 };
+const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], already: 0, toMarkIn: [], delivered: 0, waiting: 0 };
 
 export interface MarkGroup {
   readonly callback: ListedCallback;
@@ -295,7 +297,7 @@ async function byIds(
   { staysSuccess, mayHaveChanged }: UndoChecks = NO_CHECKS,
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback));
-  let already = 0;
+  const already: ListedCall[] = [];
   let delivered = 0;
   let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
@@ -303,13 +305,14 @@ async function byIds(
   const mayBeOld = status === "FAILED" && !deps.client.capabilities.has("exact-lists");
   const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
-      if (call.status === status && !(mayBeOld && mayHaveChanged(call))) already++;
+      if (call.status === status && !(mayBeOld && mayHaveChanged(call))) already.push(call);
       else if (call.status === "PENDING" && status === "FAILED") waiting++;
       else if (await staysSuccess(call)) delivered++;
       else addCall(group, call, deps);
     }
   });
-  return { ...NO_UNUSABLE, groups, missing, already, delivered, waiting };
+  const toMarkIn = status === "FAILED" ? await findRunsToMark(already, deps) : [];
+  return { ...NO_UNUSABLE, groups, missing, already: already.length, toMarkIn, delivered, waiting };
 }
 
 interface GrowingGroup extends MarkGroup {

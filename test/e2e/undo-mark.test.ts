@@ -1,6 +1,6 @@
 /** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -30,6 +30,27 @@ it("undoes a run once: what another run marks later stays SUCCESS", async () => 
       stderr: `error: run ${run} was undone by run ${undo.runId}\nhint: \`whcb mark-failed\` with ids marks single calls\n`,
     });
     expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
+
+it("of what a killed run still marks names that run, as to make FAILED what is FAILED changes nothing", async () => {
+  const outage = await replayOutage(home, 2);
+  try {
+    const [callId = ""] = outage.callIds;
+    const run = await markAll();
+    await works(home, ["undo", run, "--yes"]);
+    const runs = home.path("data", "runs");
+    const path = `${runs}/${run}.ndjson`;
+    const lines = readFileSync(path, "utf8").split("\n");
+    writeFileSync(path, `${lines.filter((line) => /"step":"(run|planned|session)"/.test(line)).join("\n")}\n`);
+    for (const name of readdirSync(runs)) if (name.endsWith(".ndjson") && !name.startsWith(run)) rmSync(`${runs}/${name}`);
+    expect(await home.whcb(["mark-failed", "demo", callId, "--yes"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: `nothing to mark\n1 call left out: already FAILED\nrun ${run} may mark it SUCCESS once it is resumed; \`whcb runs discard ${run}\` gives that up\n`,
+    });
   } finally {
     await outage.close();
   }

@@ -754,6 +754,16 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
       expect([marks, counts.marked]).toEqual([2, 3]);
     });
 
+  if (isOurs)
+    it("that marks calls once it is resumed is named by a mark-failed of them, which changes nothing", async () => {
+      const { desk, plan, client, callIds } = await scene(3);
+      const { header } = await runMarks(await plan(), {}, { ...desk.deps, client: neverMarks(client) });
+      const toFail = () => planMarks({ callbacks: ["demo"], calls: { callIds: callIds.slice(0, 1) } }, "FAILED", desk.deps);
+      expect(await toFail()).toMatchObject({ calls: 0, already: 1, toMarkIn: [{ runId: header.runId }] });
+      await discardRun(desk.deps, header.runId);
+      expect(await toFail()).toMatchObject({ calls: 0, already: 1, toMarkIn: [] });
+    });
+
   it("isn't undone while another run is marking the same calls; then each undo takes back its own", async () => {
     const { desk, plan, callIds, client, successIds } = await scene(3);
     const second = await plan(callIds.slice(1));

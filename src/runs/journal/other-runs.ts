@@ -138,6 +138,24 @@ async function reachedCallbacks(
   return reached;
 }
 
+/** Returns the unfinished runs that mark some of these calls SUCCESS if they are resumed. */
+export async function findRunsToMark(
+  calls: readonly { readonly callbackId: string; readonly id: string }[],
+  deps: OwnFolder,
+): Promise<readonly RunHeader[]> {
+  if (calls.length === 0) return [];
+  const keys = new Set(calls.map(({ callbackId, id }) => callKey(callbackId, id)));
+  const runs: RunHeader[] = [];
+  for (const run of await listRuns(deps)) {
+    if (run.state !== "unfinished" || run.kind === "mark-failed" || compareDatabase(run, deps.client) === "other") continue;
+    const toMark = (await readRun(deps, run.runId)).calls.filter(
+      ({ state, isMarked }) => !isMarked && (hasArrived(state) || (state === "left" && run.options === null)),
+    );
+    if (toMark.some(({ callbackId, id }) => keys.has(callKey(callbackId, id)))) runs.push(run);
+  }
+  return runs;
+}
+
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
 export function describeUnmarked({ header, as, isOfOther, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];

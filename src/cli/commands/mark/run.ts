@@ -34,7 +34,7 @@ import { writeJson } from "../../output/json-fields.js";
 import { countFailed, describeAnswers, describeCodes } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
-import { undoCommand, undoWords } from "../../output/run/next-step.js";
+import { commandOnRun, undoCommand, undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
@@ -273,8 +273,9 @@ async function describeSenders(
   );
 }
 
-function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): readonly string[] {
-  const { already, delivered, waiting, markedBy, status, toDiscard } = plan;
+function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly string[] {
+  const { serviceFlags } = options;
+  const { already, toMarkIn, delivered, waiting, markedBy, status, toDiscard } = plan;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
@@ -285,6 +286,10 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
+    ...toMarkIn.map(
+      (run) =>
+        `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} SUCCESS once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,
+    ),
     ...(waiting > 0
       ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt to end`]
       : []),
