@@ -35,6 +35,19 @@ it("undoes a run once: what another run marks later stays SUCCESS", async () => 
   }
 });
 
+it("or a mark names its service where WHCB_DB is set, which neither uses", async () => {
+  const outage = await replayOutage(home, 1);
+  try {
+    const mark = (env: Record<string, string>) => home.whcb(["mark-success", "demo", "--failed"], { env });
+    expect((await mark({})).stderr).not.toContain("service: ");
+    expect((await mark({ WHCB_DB: home.path("other.db") })).stderr).toMatch(
+      /^service: http:\S+ \(profile local\)\n1 failed call /,
+    );
+  } finally {
+    await outage.close();
+  }
+});
+
 it("of what a killed run still marks names that run, as to make FAILED what is FAILED changes nothing", async () => {
   const outage = await replayOutage(home, 2);
   try {

@@ -113,12 +113,12 @@ export async function confirmRun(
 
 /**
  * Callbacks of several services may have one name. Another terminal may have changed the current profile, and an exported variable may name
- * another service than the only profile's.
+ * another service than the only profile's, or a database, which counts for `serve`, `db` and `users` only.
  */
 export async function describeService({ deps }: Invocation, { name }: Client, profile: string): Promise<readonly string[]> {
   const isOfProfile = profile !== name;
   const { profiles } = await readSettings(deps.paths.config);
-  if (profiles.size < 2 && isOfProfile) return [];
+  if (profiles.size < 2 && isOfProfile && !deps.io.env.WHCB_DB) return [];
   return [`service: ${name}${isOfProfile ? ` (profile ${profile})` : ""}`];
 }
 
