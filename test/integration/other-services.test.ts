@@ -838,6 +838,18 @@ it.each(["c\u0000", "\u200bc", "c\u001b[0m", "c\ufffd", ".", ".."])("a line %j i
   expect(platform.requests.filter(({ method }) => method === "PUT")).toEqual([]);
 });
 
+it("the NDJSON of a run is no list of ids, as it has how each call ended: the error says how to get those that are meant", async () => {
+  await open({ calls: namedCall("c") });
+  const line = JSON.stringify({ id: "c", callbackId: "528F17736481BA9A", state: "rejected", statusCode: 503, marked: false });
+  for (const command of ["mark-success", "replay"])
+    expect(await whcbWith(`${line}\n`, command, "demo", "-", "--yes")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr:
+        "error: stdin: line 1 isn't a call id\nhint: one id per line, as `-o ids` of `whcb calls list` and `whcb runs show` writes them (of NDJSON: `jq -r .id`)\n",
+    });
+});
+
 it("a DELETE has the callback's media type, as the platform requires", async () => {
   await open({ calls: [] });
   expect(await whcb("callbacks", "delete", "demo", "--yes")).toMatchObject({ code: 0 });

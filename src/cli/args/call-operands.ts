@@ -190,7 +190,7 @@ function splitIds(text: string, source: string, invocation: Invocation): readonl
   const odd = ids.find(({ id }) => !isOneId(id));
   if (odd !== undefined)
     throw new WhcbError("malformed", `${source}: line ${odd.line} isn't a call id`, {
-      hint: "one id per line, as `whcb calls list … -o ids` writes them",
+      hint: "one id per line, as `-o ids` of `whcb calls list` and `whcb runs show` writes them (of NDJSON: `jq -r .id`)",
     });
   checkLastLine(text, source, invocation);
   return ids;
