@@ -26,8 +26,11 @@ export interface HttpTarget {
   readonly proxy?: ProxySettings;
   /** The time counts to the last byte of the answer. The default is REQUEST_TIME_LIMIT_MS. */
   readonly timeoutMs?: number;
-  /** Says whether the service itself is at the other end. It is asked for each connection but those through a proxy, before anything is sent on it. */
-  readonly isService?: ((socket: Socket) => Promise<boolean>) | undefined;
+  /**
+   * Called before each connection but those through a proxy is opened. What it returns is called once that is open, before anything is sent on
+   * it, and says whether the service itself is at the other end.
+   */
+  readonly expectService?: (() => SocketCheck) | undefined;
 }
 
 export interface ProxySettings {
@@ -37,6 +40,8 @@ export interface ProxySettings {
   /** The proxy is used for this machine and .local names too. By default it isn't, as it would get the credentials in clear. */
   readonly includesLocal?: boolean;
 }
+
+type SocketCheck = (socket: Socket) => Promise<boolean>;
 
 const MAX_SOCKETS = 8;
 const NO_ANSWER = "no answer in time";
@@ -69,12 +74,13 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     maxSockets: MAX_SOCKETS,
     ...(url.protocol === "https:" && tlsOptions()),
   });
+  const isServices = target.expectService && checkConnections(agent, target.expectService);
   return {
     name: url.origin + basePath,
     basePath,
     send(message) {
       const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
-      const answered = exchange(sent, message.body, target.isService);
+      const answered = exchange(sent, message.body, isServices);
       const cancel = startTimeout(message, (failure) => sent.destroy(failure));
       return answered.finally(cancel);
     },
@@ -96,7 +102,25 @@ function headersOf(message: TransportRequest): Record<string, string | number> {
   return message.body === null ? message.headers : { ...message.headers, "content-length": Buffer.byteLength(message.body) };
 }
 
-function exchange(request: ClientRequest, body: string | null, isService: HttpTarget["isService"]): Promise<TransportResponse> {
+/** Returns a function that says of each of the agent's connections, reused or not, whether it leads to the service. */
+function checkConnections(agent: HttpAgent, expectService: () => SocketCheck): SocketCheck {
+  const found = new WeakMap<object, Promise<boolean>>();
+  const connect = agent.createConnection;
+  agent.createConnection = (...args) => {
+    const isService = expectService();
+    const socket = connect.apply(agent, args) as Socket;
+    const connected = new Promise((resolve) => socket.once("connect", resolve));
+    const answered = connected.then(() => isService(socket));
+    found.set(
+      socket,
+      answered.catch(() => false),
+    );
+    return socket;
+  };
+  return async (socket) => (await found.get(socket)) === true;
+}
+
+function exchange(request: ClientRequest, body: string | null, isService: SocketCheck | undefined): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(transportFailure(error));
     request.on("error", fail);
@@ -118,10 +142,7 @@ function exchange(request: ClientRequest, body: string | null, isService: HttpTa
         "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it",
       );
     };
-    request.on("socket", (socket) => {
-      if (socket.connecting) socket.on("connect", () => sendToService(socket).catch(fail));
-      else send();
-    });
+    request.on("socket", (socket) => void sendToService(socket).catch(fail));
   });
 }
 

@@ -4,7 +4,7 @@ import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
 import { isMadeByUser } from "../platform/files/is-own.js";
-import { findHolder, hasOpen } from "../platform/files/open-file.js";
+import { fileState, hasOpen } from "../platform/files/open-file.js";
 import { isLoopbackHost } from "../platform/loopback.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
@@ -18,28 +18,36 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
     noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
-  const isService = portLock === undefined ? undefined : (socket: Socket) => mayAsk(socket, portLock);
-  const transport = await createHttpTransport({ url, timers: systemTimers, proxy, isService });
+  const expectService = portLock && (() => expectServe(portLock));
+  const transport = await createHttpTransport({ url, timers: systemTimers, proxy, expectService });
   const credentials = { apiKey, username, password };
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }
 
-/** Another machine may have any port. On this one, a program of another user may listen at an address that `serve` doesn't have. */
-async function mayAsk({ localAddress, remoteAddress = "" }: Socket, lock: PortLock): Promise<boolean> {
+/**
+ * Another program could accept the connection, and `serve` start while the lock is looked at. But `serve` touches the file once it listens and
+ * before it locks it: if it has the lock, and the file is as it was before the connection, it listened all the time.
+ */
+function expectServe(lock: PortLock): (socket: Socket) => Promise<boolean> {
+  const before = fileState(lock.path);
+  const isUnchanged = () => before !== null && fileState(lock.path) === before;
+  return async (socket) => isAnothers(socket) || (hasAddress(lock, socket) && (await isHeld(lock)) && isUnchanged());
+}
+
+/** Another machine may have any port. A connection to an address of this machine's own has it at both ends. */
+function isAnothers({ localAddress, remoteAddress = "" }: Socket): boolean {
+  return !isLoopbackHost(remoteAddress) && remoteAddress !== localAddress;
+}
+
+/** On this machine, a program of another user may listen at an address that `serve` doesn't have. */
+function hasAddress({ addresses }: PortLock, { remoteAddress = "" }: Socket): boolean {
   const address = remoteAddress.replace(/^::ffff:/, "");
-  // A connection to an address of this machine's own has it at both ends.
-  if (!isLoopbackHost(address) && remoteAddress !== localAddress) return true;
-  const isServes = (own: string) => own === address || own === "::" || (own === "0.0.0.0" && isIPv4(address));
-  return lock.addresses.some(isServes) && isHeld(lock);
+  return addresses.some((own) => own === address || own === "::" || (own === "0.0.0.0" && isIPv4(address)));
 }
 
 /** A process of the same network and user must hold it. Looking at the one that is known takes least; `serve` may have started again since. */
 async function isHeld({ path, pid }: PortLock): Promise<boolean> {
-  if (!isMadeByUser(path)) return false;
-  if (hasOpen(pid, path) === true) return true;
-  const holder = findHolder(path);
-  const isHolders = holder === null ? null : hasOpen(holder, path);
-  if (isHolders !== null) return isHolders;
-  const { isLocked } = await import("../store/sqlite/lock-database.js");
-  return isLocked(path).catch(() => false);
+  if (hasOpen(pid, path) === true) return isMadeByUser(path);
+  const { isHeldHere } = await import("../store/sqlite/place-lock.js");
+  return isHeldHere(path);
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import { isWhcbError, systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail, NewMail } from "../domain/outage.js";
-import { createFolder, flushFolder } from "../platform/files/durable-folders.js";
+import { createOwnFolder, flushFolder } from "../platform/files/durable-folders.js";
 import { requireNoStrangers } from "../platform/files/is-own.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
@@ -113,8 +113,7 @@ async function composeMessage(mail: NewMail, from: string): Promise<Buffer> {
 
 /** Writes a whole file or none, even in a crash. The draft's name is fixed, so the next try removes it. */
 async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
-  await createFolder(directory);
-  requireNoStrangers(directory);
+  await createOwnFolder(directory);
   const draft = join(directory, `.${name}.draft`);
   await rm(draft, { force: true });
   const file = await open(draft, "wx", 0o600);

@@ -3,7 +3,7 @@ import type { ListedCallback } from "../client/client.js";
 import { count } from "../domain/count.js";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { maskUrl, shownUrl } from "../domain/mask.js";
-import { createFolder, flushFolder } from "../platform/files/durable-folders.js";
+import { createOwnFolder, flushFolder } from "../platform/files/durable-folders.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { Journal, openJournalFile, readBootId } from "./journal/journal.js";
 import { describeUnmarked, type UnmarkedRun } from "./journal/other-runs.js";
@@ -81,7 +81,7 @@ export async function performRun(
   onEvent: RunListener,
   work: (session: RunSession) => Promise<void>,
 ): Promise<RunSummary> {
-  await createFolder(deps.runsDirectory);
+  await createOwnFolder(deps.runsDirectory);
   const startedAt = deps.clock.now();
   const databaseId = deps.client.databaseId();
   const header: RunHeader = {

@@ -10,6 +10,7 @@ import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../domain/errors.js";
 import { TO_REPLACE } from "../platform/files/excess-mode.js";
+import { requireNoStrangers } from "../platform/files/is-own.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
@@ -215,7 +216,9 @@ interface Busy {
 async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | Busy> {
   const answer = await takeLease(callbackId, lease, deps);
   if ("holder" in answer) return answer;
-  const fileLock = await deps.lockFile(lockPath(callbackId, deps)).catch((error: unknown) => {
+  const path = lockPath(callbackId, deps);
+  const fileLock = await deps.lockFile(path).catch((error: unknown) => {
+    requireNoStrangers(path);
     // Where files can't be locked, the lease is enough.
     if (answer.isLeased && isWhcbError(error)) return NO_LOCK;
     throw error;

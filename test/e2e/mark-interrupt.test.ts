@@ -1,5 +1,6 @@
-/** Ctrl-C in the middle of marks that a user asked for, and a journal that can't grow meanwhile. */
-import { statSync, writeFileSync } from "node:fs";
+/** Ctrl-C in the middle of marks that a user asked for, a journal that can't grow meanwhile, and one whose folder a stranger makes. */
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
@@ -19,6 +20,7 @@ let service: { readonly url: string; close(): Promise<void> };
 let env: Record<string, string>;
 /** Called with the number of such requests so far. */
 let onMark: (marks: number) => Promise<void>;
+let onListing: () => void;
 /** That the service asks for instead of marking; null: none. */
 let pauseSeconds: number | null;
 
@@ -27,12 +29,17 @@ beforeEach(async () => {
   endpoint = await countingEndpoint();
   calls = platformCalls(CALLS);
   onMark = async () => undefined;
+  onListing = () => undefined;
   pauseSeconds = null;
   let marks = 0;
   const platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
-    onArrival: async ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? onMark(++marks) : undefined),
+    onArrival: async ({ method, path }) => {
+      if (!path.includes("/calls?")) return;
+      if (method === "PUT") await onMark(++marks);
+      else onListing();
+    },
     instead: ({ method, path }) =>
       method === "PUT" && path.includes("/calls?") && pauseSeconds !== null
         ? { status: 503, headers: { "retry-after": String(pauseSeconds) }, body: "{}" }
@@ -232,3 +239,22 @@ describe("a journal that can't grow", () => {
     expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([CALLS, CALLS]);
   });
 });
+
+// Only root can give a folder away.
+it.runIf(process.getuid?.() === 0)(
+  "marks nothing, and writes no journal, in a folder that a stranger makes meanwhile",
+  async () => {
+    const folder = join(home.paths.data, "runs");
+    chmodSync(home.paths.data, 0o1777);
+    onListing = () => {
+      mkdirSync(folder, { recursive: true });
+      chownSync(folder, 12_345, 12_345);
+    };
+    expect(await whcb(["mark-success", "demo", "--failed", "--yes"])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringContaining(`error: ${folder} belongs to another user, and others may write to its folder\n`),
+    });
+    expect([readdirSync(folder), withStatus("SUCCESS")]).toEqual([[], 0]);
+  },
+);

@@ -1,6 +1,6 @@
 /** While `serve` isn't running, any user of the machine can listen at its port. */
 import { once } from "node:events";
-import { chmodSync, chownSync } from "node:fs";
+import { chmodSync, chownSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +36,7 @@ async function takePort(url: string, host = "127.0.0.1") {
   home.atLeave(async () => void server.close());
   return {
     seen: () => ({ received, connections }),
+    close: () => server.close(),
     isListening: () => eventually(async () => server.listening, Boolean),
     async leave() {
       server.close();
@@ -66,6 +67,39 @@ it.each([
   await home.whcb(["__complete", "zsh", "status", ":"], { env: { WHCB_COMPLETION_TIMEOUT: "25s" } });
   expect(neighbour.seen()).toEqual({ received: "", connections: 4 });
 });
+
+// Linux tells that a process is stopped.
+it.runIf(process.platform === "linux")(
+  "a program that accepts a connection before the service starts again gets nothing, though the service has its lock again",
+  async () => {
+    const served = await home.serve();
+    const port = new URL(served.url).port;
+    await served.stop("SIGKILL");
+    const neighbour = await takePort(served.url);
+    await neighbour.isListening();
+    // The command stops when it is connected, before it looks at the lock.
+    const preload = home.path("stop-when-connected.cjs");
+    writeFileSync(
+      preload,
+      `const { Socket } = require("node:net");
+     const { connect } = Socket.prototype;
+     Socket.prototype.connect = function (...args) {
+       this.once("connect", () => process.kill(process.pid, "SIGSTOP"));
+       return connect.apply(this, args);
+     };`,
+    );
+    const command = home.start(["status"], { env: { NODE_OPTIONS: `--require ${preload}` } });
+    await eventually(
+      async () => readFileSync(`/proc/${command.child.pid}/stat`, "utf8").split(") ")[1]?.[0],
+      (state) => state === "T",
+    );
+    neighbour.close();
+    await home.serve(["--port", port]);
+    command.child.kill("SIGCONT");
+    expect(await command.ended).toMatchObject({ code: 5, stderr: expect.stringContaining(MESSAGE) });
+    expect(neighbour.seen()).toEqual({ received: "", connections: 1 });
+  },
+);
 
 // Only root can give a file away, and looks into every process.
 it.runIf(process.getuid?.() === 0).each([0o1777, 0o3775])(

@@ -22,7 +22,8 @@ beforeEach(() => {
 afterEach(() => machine.leave());
 
 const lockOf = (url: string) => ({
-  ...{ path: machine.path(`port-${new URL(url).port}-127.0.0.1-api.lock`), pid: process.pid },
+  path: expect.stringMatching(`^${machine.path(`port-${new URL(url).port}-127.0.0.1-api.lock`)}\\.[\\da-f]{16}$`),
+  pid: process.pid,
   ...{ port: Number(new URL(url).port), addresses: ["127.0.0.1", "::1"] },
 });
 

@@ -89,7 +89,11 @@ describe("a request over HTTP", () => {
   it("sends nothing on a connection that doesn't lead to the service, and asks once for each", async () => {
     const answers = [true, false];
     let asked = 0;
-    const isService = async () => answers[asked++] ?? false;
+    let opened = 0;
+    const expectService = () => {
+      const wasOpened = opened;
+      return async () => wasOpened === asked && (answers[asked++] ?? false);
+    };
     const seen: unknown[] = [];
     const server = createHttpServer((request, response) => {
       seen.push(request.headers["x-api-key"]);
@@ -97,12 +101,13 @@ describe("a request over HTTP", () => {
       response.end("ours");
     });
     server.on("connection", (socket) => {
+      opened++;
       if (asked > 0) socket.on("data", (bytes) => seen.push(String(bytes))).write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
     const transport = await createHttpTransport({
       url: `http://127.0.0.1:${await listen(server)}`,
       timers: systemTimers,
-      isService,
+      expectService,
     });
     closing.push(() => transport.close());
     const request = { ...GET, headers: { "x-api-key": "k" } };

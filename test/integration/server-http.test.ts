@@ -659,11 +659,11 @@ describe("failures of the service itself", () => {
     expect([answer.statusCode, answer.headers["retry-after"], answer.json().errorDetail]).toEqual([503, "5", "Try again later"]);
   });
 
-  it("that may pass are logged once a second, with the number of the others", async () => {
+  it.each(["unavailable", "config"] as const)("%s are logged once a second, with the number of the others", async (code) => {
     logged.length = 0;
     let now = 0;
     await open({ logger, clock: { ...systemClock, monotonicMs: () => now } });
-    const error = new WhcbError("unavailable", "The database is away");
+    const error = new WhcbError(code, "The database is away");
     service.store.callbacks.list = async () => {
       throw error;
     };

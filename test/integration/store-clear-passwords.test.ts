@@ -258,6 +258,14 @@ describe("a server that asks for the password in clear text", () => {
     expect(received()).not.toContain(PASSWORD);
   });
 
+  it("has each of its texts cut", async () => {
+    const { port } = await startServer({
+      answers: [message("E", `SFATAL\0VFATAL\0C28P01\0M${"x".repeat(50_000)}\0D${"y".repeat(9_000)}\0\0`)],
+    });
+    const error = await failureOf(urlOf(port, "?require_auth=password", "127.0.0.1"));
+    expect(error).toMatchObject({ ...REJECTED_USER, cause: { message: "x".repeat(4_096), detail: "y".repeat(4_096) } });
+  });
+
   it("gets it at the port of this machine if the URL allows that", async () => {
     const { port, received } = await startServer();
     expect(await failureOf(urlOf(port, "?require_auth=password,scram-sha-256", "127.0.0.1"))).toMatchObject(REJECTED_USER);

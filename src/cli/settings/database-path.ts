@@ -140,7 +140,10 @@ export function databaseFile(inEnvironment: string): string | null {
 export function requireNoPassword(text: string | undefined, flag: string, variable: string): string | undefined {
   if (text === undefined || !text.includes("://")) return text;
   const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
-  if (/:[^@]*@/.test(authority) || /[?&](password|pass|auth)=/i.test(text)) {
+  // The parser of URLs leaves line ends and tabs out.
+  const [, query = ""] = /\?([^#]*)/.exec(text.replace(/[\t\r\n]/g, "")) ?? [];
+  const names = [...new URLSearchParams(query).keys()];
+  if (/:[^@]*@/.test(authority) || names.some((name) => /^(password|pass|auth)$/i.test(name))) {
     throw new WhcbError("usage", `${flag} contains a password, which other users of this machine could read`, {
       hint: `give the URL as ${variable} instead`,
     });

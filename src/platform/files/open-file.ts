@@ -1,4 +1,4 @@
-import { type BigIntStats, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { type BigIntStats, existsSync, lstatSync, lutimesSync, readdirSync, readlinkSync, statSync } from "node:fs";
 
 /**
  * Returns whether the process has the file open and the same network as this one. It is null if the system doesn't tell: it isn't Linux, or
@@ -37,13 +37,18 @@ export function isSame(one: BigIntStats | undefined, other: BigIntStats): boolea
   return one?.dev === other.dev && one.ino === other.ino;
 }
 
-/** Returns the process that Linux lists as the one that keeps others from this file, or null. Linux may take ten milliseconds for the list. */
-export function findHolder(path: string): number | null {
+/** Returns what differs for another file at this path, and for this one after `touch`. It is null if there is none. */
+export function fileState(path: string): string | null {
   try {
-    const { ino } = statSync(path, { bigint: true });
-    const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE (\\d+) \\S+:${ino} `, "m").exec(readFileSync("/proc/locks", "utf8"));
-    return line === null ? null : Number(line[1]);
+    const { ino, ctimeNs, mtimeNs } = lstatSync(path, { bigint: true });
+    return [ino, ctimeNs, mtimeNs].join();
   } catch {
     return null;
   }
+}
+
+/** Changes the times of the file, or of the link. */
+export function touch(path: string): void {
+  const seconds = Date.now() / 1_000;
+  lutimesSync(path, seconds, seconds);
 }

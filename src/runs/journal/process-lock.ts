@@ -4,20 +4,22 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import { createFolder } from "../../platform/files/durable-folders.js";
+import { createOwnFolder } from "../../platform/files/durable-folders.js";
 import { TO_REPLACE } from "../../platform/files/excess-mode.js";
+import { requireNoStrangers } from "../../platform/files/is-own.js";
 import { removeLocked } from "../../platform/files/remove-locked.js";
 import { type FileLock, NO_LOCK, type RunFolder } from "../run-deps.js";
 import { journalPath } from "./run-id.js";
 
 /** Throws `unavailable` while another process works on the run, and as `lockFile` for a run that has a journal. */
 export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: string): Promise<FileLock> {
-  await createFolder(runsDirectory);
+  await createOwnFolder(runsDirectory);
   const [path, pidPath] = [lockPath(runsDirectory, runId), `${lockPath(runsDirectory, runId)}.pid`];
   let lock: FileLock | null;
   try {
     lock = await lockFile(path);
   } catch (error) {
+    requireNoStrangers(path);
     // Where files can't be locked, no run is resumed, so a new one has nobody to keep out.
     if (isWhcbError(error) && !existsSync(journalPath(runsDirectory, runId))) return NO_LOCK;
     throw error;

@@ -2,9 +2,9 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ListedCall } from "../../client/client.js";
-import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { senderAddress } from "../../domain/message-response.js";
-import { createFolder } from "../../platform/files/durable-folders.js";
+import { createOwnFolder } from "../../platform/files/durable-folders.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import type { BodyOptions } from "../run-options.js";
 
@@ -55,7 +55,7 @@ export class SnapshotFile {
   static async open(directory: string, name: string, options: SnapshotOptions = {}): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
-      await createFolder(directory);
+      await createOwnFolder(directory);
       // A crash may have left it, and it isn't read again.
       await rm(path, { force: true });
       const file = await open(path, "wx+", 0o600);
@@ -163,5 +163,6 @@ async function writeWhole(file: FileHandle, bytes: Buffer, offset: number): Prom
 }
 
 function snapshotError(cause: unknown): WhcbError {
+  if (isWhcbError(cause)) return cause;
   return new WhcbError("unavailable", `the snapshot of the calls can't be written: ${errorMessage(cause)}`, { cause });
 }

@@ -20,7 +20,7 @@ const STATUS_OF = {
   "not-found": 404,
   unauthenticated: 401,
   forbidden: 403,
-  config: 500,
+  config: 503, // the database rejects the service until the operator has seen to it
   "rate-limited": 429,
   "quota-exceeded": 403,
   "too-large": 413,
@@ -49,6 +49,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   "too-late": "The request came too late",
   "other-database": "The request was for another database",
   unavailable: "The service can't do this now",
+  config: "The service can't do this now",
 };
 
 /** Their messages describe internals, so clients don't get them. */

@@ -38,13 +38,13 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
 
 const QUIET_MS = 1_000;
 
-/** While the database is away all requests fail. One a second is logged, with the number of the others. */
+/** While the database is away, or rejects the service, all requests fail. One a second is logged, with the number of the others. */
 function failureLog({ logger, clock }: ServerDeps): (requestId: string, error: unknown) => void {
   let quietUntil = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   return (requestId, error) => {
     const now = clock.monotonicMs();
-    const mayPass = isWhcbError(error, "unavailable");
+    const mayPass = isWhcbError(error, "unavailable") || isWhcbError(error, "config");
     if (mayPass && now < quietUntil) {
       unlogged += 1;
       return;

@@ -12,6 +12,9 @@ const MAX_LOGIN_BYTES = 64 * 1024;
 /** The answers to the queries of a start have some kilobytes more. */
 const MAX_START_BYTES = 1024 * 1024;
 
+/** PostgreSQL's own texts are shorter, but for what they repeat of a statement. */
+const LONGEST_TEXT = 4_096;
+
 export interface PostgresClientConfig extends pg.ClientConfig {
   /** It is a startup parameter, so RESET keeps it. By default it is the user's own path. */
   readonly searchPath?: string | undefined;
@@ -53,7 +56,7 @@ export class PostgresClient extends pg.Client {
     this.on("error", () => {});
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#guardParser());
     // It is the first listener, so nobody gets the error before.
-    this.connection.on("errorMessage", (error: Error) => this.#maskPassword(error));
+    this.connection.on("errorMessage", (error: Error) => this.#clean(error));
     // pg answers them only once it connects, so these listeners come first, and nothing is written to a destroyed connection.
     this.connection.on("authenticationCleartextPassword", () => this.#beginLogin("password"));
     this.connection.on("authenticationMD5Password", () => this.#beginLogin("md5"));
@@ -116,12 +119,13 @@ export class PostgresClient extends pg.Client {
     });
   }
 
-  /** A server that gets the password in clear text may repeat it. */
-  #maskPassword(error: Error): void {
+  /** A server that gets the password in clear text may repeat it, and a text that whcb logs may have any length. */
+  #clean(error: Error): void {
     const mask = secretMask([this.password ?? ""]);
     for (const name of Object.getOwnPropertyNames(error)) {
       const value: unknown = Reflect.get(error, name);
-      if (typeof value === "string" && name !== "code" && name !== "severity") Reflect.set(error, name, mask(value));
+      if (typeof value === "string" && name !== "code" && name !== "severity")
+        Reflect.set(error, name, mask(value).slice(0, LONGEST_TEXT));
     }
   }
 

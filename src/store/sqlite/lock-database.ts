@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { makePrivate } from "../../platform/files/is-own.js";
+import { touch } from "../../platform/files/open-file.js";
 import { createPrivate, isSharedDatabase, openDatabase, requireNoStrangersBeside } from "./open-database.js";
 import { isBusy } from "./sqlite-error.js";
 
@@ -25,10 +26,10 @@ export function lockBeside(path: string): FileLock {
   }
 }
 
-/** Resolves to null if it is taken. Throws `unavailable` if the file can't be locked. */
-export async function lockFile(path: string): Promise<FileLock | null> {
+/** Resolves to null if it is taken. With `isTouched`, the file is touched before. Throws `unavailable` if the file can't be locked. */
+export async function lockFile(path: string, { isTouched = false } = {}): Promise<FileLock | null> {
   try {
-    return openLocked(path);
+    return openLocked(path, { isTouched });
   } catch (error) {
     if (isWhcbError(error)) throw error;
     if (isBusy(error)) return null;
@@ -60,10 +61,14 @@ export async function isLockedBeside(path: string): Promise<boolean> {
 const LOOK_WAIT_MS = 50;
 
 /** Locks the file by an open transaction, which is exclusive by default. Throws `config` for what a stranger may have made. */
-function openLocked(path: string, { isShared = false, begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS } = {}): FileLock {
+function openLocked(
+  path: string,
+  { isShared = false, begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS, isTouched = false } = {},
+): FileLock {
   requireNoStrangersBeside(path, isShared);
   for (;;) {
     const inode = keepPrivate(path);
+    if (isTouched) touch(path);
     let file: Database.Database | undefined;
     try {
       file = openDatabase(path, { timeout });

@@ -29,11 +29,14 @@ export interface HeldPort extends HeldPlace {
   readonly port: number;
 }
 
-/** Locks a file for the host and port of this URL, whatever the address rule. Throws if it can't be locked, or is another user's. */
+/**
+ * Locks a file for the host and port of this URL, at which this process must listen already, whatever the address rule. Touches it before.
+ * Throws if it can't be locked, or is another user's.
+ */
 export async function holdPort(dataDirectory: string, url: string): Promise<HeldPort> {
-  const path = `${portPath(dataDirectory, url)}-${new URL(url).hostname.replace(/[^\w.]/g, "-")}-api.lock`;
+  const path = `${portPath(dataDirectory, url)}-${new URL(url).hostname.replace(/[^\w.]/g, "-")}-api.lock.${placeHash()}`;
   await createFolder(dataDirectory);
-  const lock = await lockFile(path);
+  const lock = await lockFile(path, { isTouched: true });
   if (lock !== null && isMadeByUser(path)) return { path, port: portOf(url), release: () => removeLocked(path, lock.release) };
   await lock?.release();
   throw new WhcbError("unavailable", `${path} ${lock === null ? "is locked by another process" : "belongs to another user"}`);
@@ -56,8 +59,16 @@ export async function holdPlace(served: string): Promise<HeldPlace> {
 /** Returns whether a `serve` of this user, on loopback of this network namespace, has it. */
 export async function isServedHere(served: string): Promise<boolean> {
   try {
-    const path = placePath(served);
-    return isMadeByUser(path) && (await isLocked(path));
+    return await isHeldHere(placePath(served));
+  } catch {
+    return false;
+  }
+}
+
+/** Returns whether a process of this user, in this network namespace, has this file of `holdPort` or `holdPlace` locked. */
+export async function isHeldHere(path: string): Promise<boolean> {
+  try {
+    return path.endsWith(placeHash()) && isMadeByUser(path) && (await isLocked(path));
   } catch {
     return false;
   }
@@ -69,12 +80,16 @@ export async function isServedElsewhere(path: string): Promise<boolean> {
   return isLockedBeside(path);
 }
 
-/** Throws if the network namespace is unknown. Where the system has none, the host's name counts. */
+/** Throws what `placeHash` throws. */
 function placePath(served: string): string {
+  return `${lockPath(served)}.${placeHash()}`;
+}
+
+/** Throws if the network namespace is unknown. Where the system has none, the host's name counts. */
+function placeHash(): string {
   const place =
     process.platform === "linux"
       ? [readFileSync("/proc/sys/kernel/random/boot_id", "utf8"), readlinkSync("/proc/self/ns/net")]
       : [process.platform, hostname()];
-  const hash = createHash("sha256").update(JSON.stringify(place)).digest("hex");
-  return `${lockPath(served)}.${hash.slice(0, 16)}`;
+  return createHash("sha256").update(JSON.stringify(place)).digest("hex").slice(0, 16);
 }

@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -105,5 +115,18 @@ describe("a run's lock", () => {
     await (await lockRun(folder, RUN)).release();
     writeFileSync(join(runsDirectory, `${RUN}.ndjson`), "");
     await expect(lockRun(folder, RUN)).rejects.toBe(error);
+  });
+  // Only root can give a file away.
+  it.runIf(process.getuid?.() === 0)("is needed if a stranger may have made the folder or the file", async () => {
+    chmodSync(runsDirectory, 0o1777);
+    const path = join(runsDirectory, `${RUN}.lock`);
+    writeFileSync(path, "");
+    chownSync(path, 12_345, 12_345);
+    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ code: "config" });
+    const planted = join(runsDirectory, "planted");
+    mkdirSync(planted);
+    chownSync(planted, 12_345, 12_345);
+    await expect(lockRun({ ...folder, runsDirectory: planted }, RUN)).rejects.toMatchObject({ code: "config" });
+    expect(readdirSync(planted)).toEqual([]);
   });
 });

@@ -23,7 +23,7 @@ describe("answerTo", () => {
 
   it.each([
     [new WhcbError("unavailable", "database is locked: /var/db"), 503, { "retry-after": "5" }],
-    [new WhcbError("config", "the key file /etc/key is missing"), 500, {}],
+    [new WhcbError("config", "the key file /etc/key is missing"), 503, { "retry-after": "5" }],
     [new Error("SELECT secret FROM calls"), 500, {}],
   ])("doesn't reveal internals: %s", (error, status, headers) => {
     const answer = answerTo(error);

@@ -1,9 +1,16 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { findHolder, hasOpen } from "../../../../src/platform/files/open-file.js";
+import { fileState, hasOpen } from "../../../../src/platform/files/open-file.js";
 import { isLocked, lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
-import { holdPlace, holdPort, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
+import {
+  holdPlace,
+  holdPort,
+  isHeldHere,
+  isServedElsewhere,
+  isServedHere,
+  portPath,
+} from "../../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../../../support/temporary-folders.js";
 
 test("a place is held until it is released, and then no file of it is left", async () => {
@@ -32,9 +39,24 @@ test("the lock of a port is taken once and leaves no file", async () => {
 test("a process has a port's lock open while it holds it", async () => {
   const port = await holdPort(newTemporaryFolder("whcb-place-"), "http://127.0.0.1:80/");
   expect([hasOpen(process.pid, port.path), hasOpen(process.ppid, port.path)]).toEqual([true, false]);
-  expect([basename(port.path), findHolder(port.path)]).toEqual(["port-80-127.0.0.1-api.lock", process.pid]);
+  expect(basename(port.path)).toMatch(/^port-80-127\.0\.0\.1-api\.lock\.[\da-f]{16}$/);
   await port.release();
-  expect([hasOpen(process.pid, port.path), findHolder(port.path)]).toEqual([null, null]);
+  expect(hasOpen(process.pid, port.path)).toBeNull();
+});
+
+test("a port's lock is held for this network namespace, and each that locks it changes the file", async () => {
+  const folder = newTemporaryFolder("whcb-place-");
+  const port = await holdPort(folder, "http://127.0.0.1:80/");
+  const state = fileState(port.path);
+  expect([await isHeldHere(port.path), fileState(port.path)]).toEqual([true, state]);
+  await expect(holdPort(folder, "http://127.0.0.1:80/")).rejects.toMatchObject({ code: "unavailable" });
+  expect(fileState(port.path)).not.toBe(state);
+  const elsewhere = `${port.path.slice(0, -16)}${"0".repeat(16)}`;
+  const other = await lockFile(elsewhere);
+  expect(await isHeldHere(elsewhere)).toBe(false);
+  await other?.release();
+  await port.release();
+  expect([await isHeldHere(port.path), fileState(port.path)]).toEqual([false, null]);
 });
 
 test("a lock in a folder that a stranger made where everybody may write isn't believed", async () => {
