@@ -91,7 +91,7 @@ export class CallIndex {
     const known = new Map<readonly ComparableCall[], UnlistedReplies>();
     return (wanted, match) =>
       this.#ofSender(this.#bySender, wanted, [], match).flatMap((calls) => {
-        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call) && !call.isUnsent));
+        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call)));
         known.set(calls, replies);
         return replies.find(wanted, match);
       });

@@ -6,7 +6,7 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
-import { ArrivedCalls } from "../journal/other-runs.js";
+import { ArrivedCalls, callKey, readAcceptedElsewhere } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -64,6 +64,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
   const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, [callback], deps);
+  const elsewhere = await readAcceptedElsewhere(callback.id, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const total = await countCalls(deps.client, callback.id);
@@ -71,7 +72,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     // Few calls are PENDING, as a rule: one more request reads them.
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
-    const hasArrived = (id: string): boolean => arrived.has(callback.id, id);
+    const hasArrived = (id: string): boolean => arrived.has(callback.id, id) || elsewhere.has(callKey(callback.id, id));
     const options = { parsePhone: phones.parse, timezone, format: seen.format, hasArrived };
     const hasNone = total === 0 && !callback.waitingCalls;
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
