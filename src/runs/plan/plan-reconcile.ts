@@ -14,7 +14,7 @@ import type { BodyOptions } from "../run-options.js";
 import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen, type SeenMatch } from "./match-seen.js";
-import { idsLike, mentionsRefusal } from "./received-field.js";
+import { idsLike, isDigit, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -118,7 +118,8 @@ function findHeading({ format, headings, callIds }: SeenList, calls: readonly Co
   // A sender may have chosen the word as an id.
   const isKnown = ({ id }: Heading): boolean => ids.has(idKey(id)) || messages.has(idKey(id));
   const heading = headings.find((each) => mentionsRefusal("", each.id) || !isKnown(each));
-  if (heading !== undefined) return heading;
+  const digit = format === "ids" ? callIds.find(({ id }) => isDigit(id)) : undefined;
+  if (heading !== undefined || digit !== undefined) return heading ?? digit ?? null;
   const absent = callIds.filter(({ id }) => !ids.has(idKey(id)));
   // Bare ids may be those of messages.
   const hasMessages = format === "ids" && absent.some(isKnown);
