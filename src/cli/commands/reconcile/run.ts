@@ -114,7 +114,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
       return;
     }
-    if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
+    if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps);
     warnOfAcceptedCalls(await findAccepted(plan.replay, runDeps), screen);
     requireReceived(plan, job, invocation);
     const warnings = describeWarnings(plan, job.settings);
