@@ -115,6 +115,7 @@ export function callbackUrlProblem(url: string): string | null {
   const hasSpace = new RegExp(`[\\s${CONTROL}]`, "u").test(url);
   if (!/^https?:\/\//i.test(url) || hasSpace || parsed === null) return "must be an http or https URL";
   if (/^https?:\/\/\//i.test(url)) return "must have a host before its path";
+  if (parsed.hostname.startsWith(".")) return "must have a host that doesn't begin with a dot";
   if (new RegExp(`[\\\\${FORMAT}]`, "u").test(url)) return "must not contain a backslash or an invisible character";
   if (isMasked(url)) return "must not contain ****, which stands for a secret that isn't shown";
   return parsed.username || parsed.password ? "must not contain a user or password: use auth" : null;

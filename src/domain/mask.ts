@@ -103,9 +103,13 @@ export function parseUrl(text: string, base?: string): URL | null {
   }
 }
 
-/** Takes only http and https with a host: for a missing one, as of an unset variable in http://$HOST/path, the parser takes what follows. */
+/**
+ * Takes only http and https with a host: for a missing one, as of an unset variable in http://$HOST/path, the parser takes what follows.
+ * Such a variable in http://$NAME.example.com leaves a dot first.
+ */
 export function parseWebUrl(text: string): URL | null {
-  return /^https?:\/\/[^/\\\s]/i.test(text) ? parseUrl(text) : null;
+  const url = /^https?:\/\/[^/\\\s]/i.test(text) ? parseUrl(text) : null;
+  return url === null || url.hostname.startsWith(".") ? null : url;
 }
 
 /** A service may return a URL of any length, and looking for secrets in it takes much more memory than its characters. */

@@ -19,7 +19,7 @@ export async function runReconcile(
   const { callback, replay, seen, listedAt, serviceListedAt } = plan;
   const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, 0);
   try {
-    if (replay.calls > 0) targetOf(callback, options, deps.addressRule);
+    if (replay.calls > 0) targetOf(callback, options, deps);
     const run: NewRun = {
       purpose: {
         runId: replay.runId,

@@ -22,7 +22,7 @@ export async function runReplay(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   try {
-    if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps.addressRule);
+    if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps);
     const run: NewRun = {
       purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options) },
       callbacks: plan.groups.map(({ callback }) => callback),
@@ -112,7 +112,7 @@ async function sendAndMark(
   const job = {
     callbackId: callback.id,
     calls: plan.read(group),
-    ...targetOf(callback, options, session.deps.addressRule),
+    ...targetOf(callback, options, session.deps),
     options,
     onAccepted: (attempt: ReplayAttempt) => recorder?.markAccepted(attempt),
     onNotAccepted: (attempt: ReplayAttempt) => recorder?.report(attempt),

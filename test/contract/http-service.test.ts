@@ -5,7 +5,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
 import { aResponse } from "../support/builders.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
-import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 import { Caller, inProcess, overHttp, type Transport } from "../support/server/service-callers.js";
 import { aGroup, anEndpoint } from "./store-support.js";
 
@@ -492,6 +492,31 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         await mark(ids(101), { status: "SUCCESS" }),
         await mark(ids(100), { status: "SUCCESS" }),
       ]).toEqual([422, 422, 422, 422, 422, 404]);
+    });
+
+    it("rejects a guard of a mark that would guard nothing, and names it", async () => {
+      await createHistory();
+      const [dashed, digits] = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000"];
+      await submit("/callbacks/demo/calls", { id: digits });
+      const listed = (id: string, more: object = {}) => ({ id, changedDate: "2026-11-24T09:31:00.000Z", ...more });
+      const mark = async (path: string, unlessChanged: readonly object[]) => {
+        const request = { method: "PUT", url: `/callbacks/demo/calls${path}`, headers: CREDENTIALS } as const;
+        const answer = await service.app.inject({ ...request, payload: { status: "SUCCESS", unlessChanged } });
+        return [answer.statusCode, answer.body];
+      };
+      const rejected = [
+        [await mark("?id=A", [listed("A"), listed("B")]), "unlessChanged has call B, which the request doesn't mark"],
+        [await mark("?id=A", [listed("a")]), "unlessChanged has call a, which the request doesn't mark"],
+        [await mark("/A", [listed("B")]), "unlessChanged has call B, which the request doesn't mark"],
+        [await mark("?id=A&id=B", [listed("A"), listed("B"), listed("A")]), "unlessChanged has call A twice"],
+        [await mark(`?id=${digits}`, [listed(digits), listed(dashed)]), `unlessChanged has call ${dashed} twice`],
+        [await mark("?id=A", [listed("A", { status: "FAILED" })]), "unlessChanged.0.status isn't a member of a listed call"],
+        [await mark("?id=A", Array(101).fill(listed("A"))), "unlessChanged must have at most 100 items"],
+      ] as const;
+      for (const [answer, message] of rejected) expect(answer).toEqual([422, expect.stringContaining(message)]);
+      expect(await mark("?id=A", [])).toEqual([204, ""]);
+      expect(await mark(`?id=${digits}`, [listed(dashed)])).toEqual([200, expect.stringContaining(digits)]);
+      expect(await idsOf("?status=SUCCESS")).toEqual(["C", "A"]);
     });
 
     it("requests replays by id and by filter, and never all without either", async () => {

@@ -1,6 +1,6 @@
 /** What a client reports to `whcb serve` of its own attempts: it is listed, and changes nothing of what the service does. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { apiOf, callIdOf, type ServedApi } from "../support/process/served-api.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 const MINUTE = 60_000;
@@ -13,8 +13,8 @@ let failing: Running & { url: string };
 beforeEach(async () => {
   home = new Home();
   failing = await home.listen(["--status", "503"]);
-  const server = await home.serve(["--retry-interval", `${INTERVAL_MS}ms`, "--no-jitter"], { env: USER_ENV });
-  api = new ServedApi(server.url);
+  await home.serve(["--retry-interval", `${INTERVAL_MS}ms`, "--no-jitter"]);
+  api = apiOf(home);
   await api.create({ name: "demo", url: failing.url });
 });
 
@@ -141,13 +141,31 @@ it("a call's next attempt is never shown in the past, while its endpoint is down
   );
   expect(due).toBeGreaterThan(10);
   const asked = Date.now();
-  const env = { ...USER_ENV, WHCB_URL: api.url };
-  const { stdout } = await home.whcb(["calls", "list", "demo", "--failed", "--all", "-o", "json"], { env });
+  const { stdout } = await home.whcb(["calls", "list", "demo", "--failed", "--all", "-o", "json"]);
   const listed: { id: string; nextAttemptDate: string }[] = JSON.parse(stdout);
   expect(listed.filter(({ nextAttemptDate }) => Date.parse(nextAttemptDate) < asked)).toEqual([]);
   const waiting = listed.toSorted((one, other) => Date.parse(one.nextAttemptDate) - Date.parse(other.nextAttemptDate))[0];
-  const shown = await home.whcb(["calls", "get", "demo", waiting?.id ?? ""], { env });
+  const shown = await home.whcb(["calls", "get", "demo", waiting?.id ?? ""]);
   expect(shown.stdout).toMatch(
     /The service sends it again (?:as soon as it is its turn|at .* \((?:now|in 1s)\)), and retries it until/,
   );
+});
+
+it("doesn't move the --until of a line to type ahead of the service's clock, which would mark what fails later", async () => {
+  await api.create({ name: "once", url: failing.url, retriesEnabled: false });
+  const failed = (count: number) =>
+    eventually(
+      () => api.count("once", "FAILED"),
+      (calls) => calls === count,
+    );
+  await api.hand("once", [callIdOf(1), callIdOf(2)]);
+  await failed(2);
+  const body = reportOf([callIdOf(1)], 4 * MINUTE);
+  expect((await send("POST", "/callbacks/once/attempts", body)).status).toBe(204);
+  const { stderr } = await home.whcb(["mark-success", "once", "--failed"]);
+  const line = /to continue, type: whcb (.*)\n/.exec(stderr)?.[1] ?? "";
+  await api.hand("once", [callIdOf(3)]);
+  await failed(3);
+  const typed = await home.whcb(line.split(" "));
+  expect([typed.code, (await api.list("once", "SUCCESS")).map(({ id }) => id)]).toEqual([0, [callIdOf(2)]]);
 });

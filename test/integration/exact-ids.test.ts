@@ -175,6 +175,22 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-19", "order-20"]);
   });
 
+  it("reconcile takes no bare digit for a call's id, which may number a line or be a flag", async () => {
+    const scene = await open([{ id: "1" }, { id: "2" }, { id: "1001" }, { id: "1002" }]);
+    const reconcile = (lines: readonly string[], ...flags: readonly string[]) =>
+      scene.whcb(["reconcile", "demo", "--seen", "-", "--yes", ...flags], `${lines.join("\n")}\n`);
+    for (const lines of [
+      ["1", "1001", "2", "1002"],
+      ["1001", "1", "1002", "0"],
+    ]) {
+      const { code, stderr } = await reconcile(lines);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/line \d can't be read: [01] may be/)]);
+    }
+    expect([await scene.successIds(), scene.sent()]).toEqual([[], []]);
+    expect((await reconcile(["1", "1001"], "--ignore", "id")).code).toBe(0);
+    expect(scene.sent()).toEqual(["1002", "2"]);
+  });
+
   it("reconcile leaves open what an id means that is both a call's and a message's, its own too", async () => {
     const scene = await open([
       { id: "received", messageId: "order-17", isDelivered: true },

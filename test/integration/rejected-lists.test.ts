@@ -443,6 +443,12 @@ test("a line of a call whose only attempt found no connection, however it names 
   const isOpen = { seen: 0, ambiguous: 1, stderr: [NEVER_SENT] };
   for (const list of ["yes-1\n", "webhook-id,content\nyes-1,Yes\n", "messageid,mobile,content\nm9,61400000021,Yes\n"])
     expect(await seenBy(list), list).toEqual(isOpen);
+  const rejecting = await machine.listen(["--status", "503"]);
+  await machine.whcb(["replay", "gone", "--failed", "--to", `${rejecting.url}/hook`, "--yes"]);
+  expect(await seenBy("yes-1\n")).toEqual(isOpen);
+  const other = await machine.listen();
+  await machine.works(["replay", "gone", "--failed", "--to", `${other.url}/hook`, "--yes"]);
+  expect(await seenBy("yes-1\n")).toEqual({ seen: 1, ambiguous: 0, stderr: [] });
   await machine.listen(["--port", new URL(gone.url).port, "--status", "503"]);
   await machine.whcb(["replay", "gone", "--failed", "--yes"]);
   expect(await seenBy("yes-1\n")).toEqual({ seen: 1, ambiguous: 0, stderr: [] });

@@ -66,7 +66,7 @@ describe("a service elsewhere that names an address of this machine", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: that is this machine, .*, and the service isn't known to be here; `replay --via service` lets it send by itself\n$/,
+        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: that is this machine, .*, and the service isn't known to be here\n$/,
       ),
     });
     expect(endpoint.received).toEqual([]);
@@ -143,6 +143,18 @@ describe("a service elsewhere that names an address of this machine", () => {
     expect(endpoint.received).toHaveLength(1);
     expect(await whcb(["replay", "--resume", ...allow])).toMatchObject({ code: 0 });
     expect(endpoint.received).toHaveLength(4);
+  });
+});
+
+test("a whcb serve that isn't known to be here may send by itself, which no other service does", async () => {
+  status = 503;
+  const far = new CliMachine({ isServedHere: async () => false });
+  endings.push(() => far.leave());
+  await far.serve();
+  await far.rehearse("demo", endpoint.url, 1);
+  expect(await far.whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/isn't known to be here; `replay --via service` lets it send by itself\n$/),
   });
 });
 

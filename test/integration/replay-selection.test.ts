@@ -1,7 +1,6 @@
 /** These show what a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile. */
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";
 import { toCurl } from "../../src/delivery/curl-command.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
@@ -280,7 +279,7 @@ describe("a preview", () => {
     const at = await scene(platformCalls(2));
     const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
     const lines: string[] = [];
-    for await (const previewed of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, ANY_ADDRESS)) lines.push(toCurl(previewed));
+    for await (const previewed of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, at.desk.deps)) lines.push(toCurl(previewed));
     await plan.discard();
     expect(lines.length).toBe(2);
     expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY_00112233445566AA"`);

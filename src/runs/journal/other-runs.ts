@@ -6,7 +6,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
 import { placeOf } from "../run-options.js";
 import { isRecorded } from "./recorded-url.js";
-import { hasArrived } from "./run-counts.js";
+import { hasArrived, isSentElsewhere } from "./run-counts.js";
 import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -273,6 +273,18 @@ export function isMarkFailed({ kind, undoes }: RunHeader): boolean {
 
 export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
+}
+
+/** Returns the keys of the callback's calls that were accepted elsewhere (`--to`): the service doesn't list these attempts. */
+export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  for (const run of await listRuns(deps)) {
+    const hasAccepted = run.counts.accepted > 0 && run.callbacks.some(({ id }) => id === callbackId);
+    if (!isSentElsewhere(run) || !hasAccepted || compareDatabase(run, deps.client) === "other") continue;
+    const { calls } = await readRun(deps, run.runId);
+    for (const call of calls) if (call.state === "accepted") keys.add(callKey(call.callbackId, call.id));
+  }
+  return keys;
 }
 
 /**

@@ -91,7 +91,7 @@ export class CallIndex {
     const known = new Map<readonly ComparableCall[], UnlistedReplies>();
     return (wanted, match) =>
       this.#ofSender(this.#bySender, wanted, [], match).flatMap((calls) => {
-        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call) && !call.isUnsent));
+        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call)));
         known.set(calls, replies);
         return replies.find(wanted, match);
       });
@@ -148,7 +148,7 @@ export class CallIndex {
 
 type Outlined = readonly [outline: string, call: ComparableCall];
 
-/** Time zones differ by quarters of an hour, and by little more than a day. */
+/** Time zones differ by quarters of an hour, and by little more than a day. A program may round to minutes, so one more or less is near, too. */
 const [ZONE_STEP, DAY] = [15, 1_440];
 
 function timeClass(minute: number, days = 0): string {
@@ -165,7 +165,8 @@ class UnlistedReplies {
 
   constructor(calls: readonly ComparableCall[]) {
     for (const call of calls) {
-      const times = [ANY, ...call.minutes.map((minute) => timeClass(minute)), ...(isUndated(call) ? [NO_TIME] : [])];
+      const minutes = call.minutes.flatMap((minute) => [timeClass(minute), String(minute)]);
+      const times = [ANY, ...minutes, ...(isUndated(call) ? [NO_TIME] : [])];
       const outlines = call.outlines.length === 0 ? [NO_CONTENT] : call.outlines;
       for (const time of times) for (const outline of outlines) append(this.#byTime, time, [outline, call]);
       if (call.status !== "SUCCESS") continue;
@@ -178,7 +179,11 @@ class UnlistedReplies {
   /** A reply that arrived is found by its content or its time alone. */
   find({ line }: WantedCall, { minutes }: ComparableCall): readonly (readonly ComparableCall[])[] {
     const minute = minutes.length === 0 ? null : line.minute;
-    const times = minute === null ? [ANY] : [NO_TIME, ...[-1, 0, 1].map((days) => timeClass(minute, days))];
+    const near = (at: number): readonly string[] => [
+      ...[-1, 0, 1].map((days) => timeClass(at, days)),
+      ...[-1, 1].map((minutes) => String(at + minutes)),
+    ];
+    const times = minute === null ? [ANY] : [NO_TIME, ...near(minute)];
     const found = times.flatMap((time) => [line.outline ?? "", NO_CONTENT].map((outline) => this.#beginningWith(time, outline)));
     const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
     return [...found, ...arrived].filter((calls) => calls.length > 0);

@@ -6,7 +6,7 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
-import { ArrivedCalls } from "../journal/other-runs.js";
+import { ArrivedCalls, callKey, readAcceptedElsewhere } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -14,7 +14,7 @@ import type { BodyOptions } from "../run-options.js";
 import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen, type SeenMatch } from "./match-seen.js";
-import { idsLike, mentionsRefusal } from "./received-field.js";
+import { idsLike, isDigit, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -64,6 +64,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
   const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, [callback], deps);
+  const elsewhere = await readAcceptedElsewhere(callback.id, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const total = await countCalls(deps.client, callback.id);
@@ -71,7 +72,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     // Few calls are PENDING, as a rule: one more request reads them.
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
-    const hasArrived = (id: string): boolean => arrived.has(callback.id, id);
+    const hasArrived = (id: string): boolean => arrived.has(callback.id, id) || elsewhere.has(callKey(callback.id, id));
     const options = { parsePhone: phones.parse, timezone, format: seen.format, hasArrived };
     const hasNone = total === 0 && !callback.waitingCalls;
     const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
@@ -117,7 +118,8 @@ function findHeading({ format, headings, callIds }: SeenList, calls: readonly Co
   // A sender may have chosen the word as an id.
   const isKnown = ({ id }: Heading): boolean => ids.has(idKey(id)) || messages.has(idKey(id));
   const heading = headings.find((each) => mentionsRefusal("", each.id) || !isKnown(each));
-  if (heading !== undefined) return heading;
+  const digit = format === "ids" ? callIds.find(({ id }) => isDigit(id)) : undefined;
+  if (heading !== undefined || digit !== undefined) return heading ?? digit ?? null;
   const absent = callIds.filter(({ id }) => !ids.has(idKey(id)));
   // Bare ids may be those of messages.
   const hasMessages = format === "ids" && absent.some(isKnown);

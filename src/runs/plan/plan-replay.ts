@@ -1,5 +1,4 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
-import type { AddressRule } from "../../delivery/address-rule.js";
 import type { KnownRequest } from "../../delivery/curl-command.js";
 import { ArrivedCalls } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
@@ -72,12 +71,12 @@ const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 /** A printed request isn't signed: its signature would be too old soon. */
 const UNUSED_SECRET = "WHCB-SIGNING-SECRET";
 
-export async function* previewReplay(plan: ReplayPlan, options: RunOptions, rule: AddressRule): AsyncGenerator<PreviewedRequest> {
+export async function* previewReplay(plan: ReplayPlan, options: RunOptions, deps: RunDeps): AsyncGenerator<PreviewedRequest> {
   for (const group of plan.groups) {
     const { callback } = group;
     const keys = new Map([[callback.id, options.keys?.get(callback.id) || UNKNOWN_KEY]]);
     const signingSecrets = new Map([[callback.id, UNUSED_SECRET]]);
-    const { build, secret } = targetOf(callback, { ...options, keys, signingSecrets }, rule);
+    const { build, secret } = targetOf(callback, { ...options, keys, signingSecrets }, deps);
     for await (const call of plan.read(group)) {
       const body = Buffer.from(await call.readBody()).toString("utf8");
       const url = options.to ?? callback.url;

@@ -123,6 +123,11 @@ export function looksLikeId(text: string): boolean {
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }
 
+/** Such an id may be the number of a line, or 1 for yes. */
+export function isDigit(id: string): boolean {
+  return /^\d$/.test(id);
+}
+
 /**
  * Returns whether an id that no call has is spelled like one of these, but for its numbers, or is a UUID. Others may be headings. Random ids,
  * such as ULIDs, are spelled each in its own way, but are of one length and of the same kinds of characters.

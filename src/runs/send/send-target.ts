@@ -1,5 +1,5 @@
 import type { ListedCallback } from "../../client/client.js";
-import { type AddressRule, checkCallbackUrl } from "../../delivery/address-rule.js";
+import { checkCallbackUrl } from "../../delivery/address-rule.js";
 import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
@@ -7,6 +7,7 @@ import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-settings.js";
 import { requireAuthType, requireBodyStyle } from "../../wire/json/callback-json.js";
+import type { RunDeps } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
 import type { RunOptions } from "../run-session.js";
 
@@ -17,28 +18,31 @@ export interface SendTarget {
   readonly signingSecrets: readonly SigningSecret[];
 }
 
+type Sender = Pick<RunDeps, "addressRule" | "client">;
+
 /** Throws `address-refused` if the service may not send us to the callback's URL (docs/cli.md, Replay). */
-export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rule: AddressRule): void {
-  if (to !== null || rule.kind === "any") return;
+export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, { addressRule, client }: Sender): void {
+  if (to !== null || addressRule.kind === "any") return;
   try {
-    checkCallbackUrl(callback.url, rule);
+    checkCallbackUrl(callback.url, addressRule);
   } catch (error) {
     if (!isWhcbError(error)) throw error;
-    const byItself = "`replay --via service` lets it send by itself";
+    // Only `whcb serve` sends when it is asked to.
+    const byItself = client.capabilities.has("run-locks") ? "; `replay --via service` lets it send by itself" : "";
     const here = `to send from here all the same: ${error.hint ?? "--allow-network CIDR"}, or the profile's allowNetwork`;
     const { hostname } = new URL(callback.url);
     // Behind a tunnel the service's loopback is another machine, and a program at that port here would accept the calls.
     const hint =
       isThisMachine(hostname) || isUnspecifiedHost(hostname)
-        ? `that is this machine, where the calls would be sent to, and the service isn't known to be here; ${byItself}`
-        : `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only; ${byItself}; ${here}`;
+        ? `that is this machine, where the calls would be sent to, and the service isn't known to be here${byItself}`
+        : `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only${byItself}; ${here}`;
     throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, { hint, cause: error });
   }
 }
 
 /** Throws `config` for a missing key or signing secret, or a URL whose secrets aren't known, and as `checkTarget`. */
-export function targetOf(callback: ListedCallback, options: RunOptions, rule: AddressRule): SendTarget {
-  checkTarget(callback, options, rule);
+export function targetOf(callback: ListedCallback, options: RunOptions, deps: Sender): SendTarget {
+  checkTarget(callback, options, deps);
   const withAuth = sendsAuth(options);
   const key = keyOf(callback, options.keys);
   if (withAuth && key === null) {

@@ -211,7 +211,8 @@ async function markListed(
   { status, settledBy, now, author }: AuthoredMark,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  const unlessChanged = new Map(Array.from(found, ([callId, { changedAt }]) => [callId, changedAt]));
+  const listed = [...found].filter(([callId]) => callIds.includes(callId));
+  const unlessChanged = listed.map(([callId, { changedAt }]) => [callId, changedAt] as const);
   const mark = { callIds, status, settledBy, unlessChanged, author };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter(

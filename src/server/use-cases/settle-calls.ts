@@ -47,17 +47,19 @@ export async function findStates(
   });
 }
 
-export interface CallMark extends MarkOptions {
+export interface CallMark extends Omit<MarkOptions, "unlessChanged"> {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
   readonly author: Author;
+  /** When each of these calls had last changed. */
+  readonly unlessChanged?: readonly (readonly [callId: string, changedAt: number])[] | undefined;
 }
 
 /** Marks up to 100 calls, all or none, but for those whose ids it returns. Throws what the store throws. */
 export async function markCalls(
   deps: ServerDeps,
   callback: Callback,
-  { callIds, status, replays = [], unlessChanged = new Map(), ...details }: CallMark,
+  { callIds, status, replays = [], unlessChanged = [], ...details }: CallMark,
   now = deps.clock.now(),
 ): Promise<readonly string[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
@@ -65,12 +67,27 @@ export async function markCalls(
   const stored = {
     ...details,
     replays: await withStoredIds(deps, callback, replays),
-    unlessChanged: new Map(Array.from(unlessChanged, ([callId, at]) => [storedId(callId), at])),
+    unlessChanged: listedChanges(unlessChanged, marked),
   };
   if (status === "SUCCESS" && details.settledBy === "replay") requireAccepted(marked, stored.replays);
   const left = await deps.store.calls.mark(callback.id, marked, status, now, stored);
   deps.onWork(callback.id, "changed");
   return left;
+}
+
+/** Throws `invalid` for a call that isn't marked, or is there twice: it would guard nothing. `marked` are stored ids. */
+function listedChanges(listed: NonNullable<CallMark["unlessChanged"]>, marked: readonly string[]): ReadonlyMap<string, number> {
+  const changes = new Map<string, number>();
+  const byKey = new Map(marked.map((id) => [idKey(id), id]));
+  for (const [callId, at] of listed) {
+    const storedId = marked.includes(callId) ? callId : byKey.get(idKey(callId));
+    if (storedId !== undefined && !changes.has(storedId)) changes.set(storedId, at);
+    else {
+      const problem = storedId === undefined ? ", which the request doesn't mark" : " twice";
+      throw new WhcbError("invalid", `unlessChanged has call ${callId}${problem}`);
+    }
+  }
+  return changes;
 }
 
 /** Throws `invalid` for a call whose reported attempts deny that it was accepted. A report may leave out a call. */

@@ -11,6 +11,7 @@ import { findExcess } from "./read-json.js";
 import {
   checkerOf,
   invalidFields,
+  ListedChangeSchema,
   MarkSchema,
   ReplayReportSchema,
   RunLeaseSchema,
@@ -51,7 +52,7 @@ export interface Mark {
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
   readonly unlessFailedSince?: number;
-  readonly unlessChanged?: ReadonlyMap<string, number>;
+  readonly unlessChanged?: readonly (readonly [callId: string, changedAt: number])[];
   readonly markedAt?: number;
 }
 
@@ -74,7 +75,7 @@ export function parseMark(value: unknown, now: number): Mark {
     settledBy,
     replays: report,
     unlessSettled,
-    ...(unlessChanged !== undefined && { unlessChanged: readListedChanges(unlessChanged) }),
+    ...(unlessChanged !== undefined && { unlessChanged: unlessChanged.map(readListedChange) }),
     ...(deliveredSince !== undefined && { unlessDeliveredSince: deliveredSince }),
     ...(failedSince !== undefined && { unlessFailedSince: failedSince }),
     ...(at !== undefined && { markedAt: at }),
@@ -95,14 +96,12 @@ function readGuard(
   return date;
 }
 
-function readListedChanges(listed: NonNullable<Static<typeof MarkSchema>["unlessChanged"]>): ReadonlyMap<string, number> {
-  return new Map(
-    listed.map(({ id, changedDate }, index) => {
-      const at = readDate(changedDate);
-      if (at === null) throw invalidFields(new Map([[`unlessChanged.${index}.changedDate`, "must be a date"]]));
-      return [id, at];
-    }),
-  );
+function readListedChange(listed: Static<typeof ListedChangeSchema>, index: number): readonly [callId: string, at: number] {
+  const path = `unlessChanged.${index}.`;
+  requireKnownMembers(listed, ListedChangeSchema, "isn't a member of a listed call", path);
+  const at = readDate(listed.changedDate);
+  if (at === null) throw invalidFields(new Map([[`${path}changedDate`, "must be a date"]]));
+  return [listed.id, at];
 }
 
 export interface ReplayReport {

@@ -101,6 +101,11 @@ export const ReplayReportSchema = Type.Object(
   { $id: "ReplayReport", title: "an object" },
 );
 
+export const ListedChangeSchema = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
+  changedDate: Type.String({ title: "a date" }),
+});
+
 export const MarkSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }),
@@ -109,15 +114,7 @@ export const MarkSchema = Type.Object(
     unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
     unlessSettled: Type.Optional(Type.Boolean({ title: "true or false" })),
     unlessFailedSince: Type.Optional(Type.String({ title: "a date" })),
-    unlessChanged: Type.Optional(
-      Type.Array(
-        Type.Object({
-          id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
-          changedDate: Type.String({ title: "a date" }),
-        }),
-        { maxItems: 100, title: "a list" },
-      ),
-    ),
+    unlessChanged: Type.Optional(Type.Array(ListedChangeSchema, { maxItems: 100, title: "a list" })),
     markedAt: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },
@@ -238,10 +235,18 @@ function* innermost(errors: Iterable<ValueError>): Generator<ValueError> {
   }
 }
 
-/** Throws `invalid` with this problem for each member that the schema doesn't have: a misspelled guard would be none. */
-export function requireKnownMembers(value: unknown, { properties }: { readonly properties: object }, problem: string): void {
+/**
+ * Throws `invalid` with this problem for each member that the schema doesn't have: a misspelled guard would be none. `path` leads to the
+ * value within the body.
+ */
+export function requireKnownMembers(
+  value: unknown,
+  { properties }: { readonly properties: object },
+  problem: string,
+  path = "",
+): void {
   const unknown = unknownMembers(value, properties);
-  if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [name, problem])));
+  if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [path + name, problem])));
 }
 
 /** Returns at most as many as an error names, each cut to what it shows. */
@@ -262,6 +267,7 @@ function describeProblem(found: unknown, { title, type, minLength, maxLength, mi
     if (minLength !== undefined && found.length < minLength) return "must not be empty";
     if (maxLength !== undefined && found.length > maxLength) return `must be at most ${maxLength} characters`;
   }
-  if (Array.isArray(found) && type === "array") return `must have ${minItems} to ${maxItems} items`;
+  if (Array.isArray(found) && type === "array")
+    return `must have ${minItems === undefined ? "at most" : `${minItems} to`} ${maxItems} items`;
   return `must be ${title ?? (type === "array" ? "a list" : `a ${type}`)}`;
 }

@@ -126,6 +126,7 @@ describe("a callback's URL", () => {
     ["https:\\\\a\\b", "must be an http or https URL"],
     ["http:///a/b", "must have a host before its path"],
     ["https:////a/b", "must have a host before its path"],
+    ["http://.example.com/a", "must have a host that doesn't begin with a dot"],
     ["http://\\a/b", "must not contain a backslash or an invisible character"],
     ["https://a\\b", "must not contain a backslash or an invisible character"],
     ["https://a/\u200b", "must not contain a backslash or an invisible character"],

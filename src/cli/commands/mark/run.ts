@@ -201,8 +201,11 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
 const MINUTE_MS = 60_000;
 
 /** The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. */
-function untilCounted(invocation: MarkInvocation, { groups }: MarkPlan, { client, clock }: RunDeps): MarkInvocation {
-  const lastAttemptedAt = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
+function untilCounted(invocation: MarkInvocation, { groups, listedAt }: MarkPlan, { client, clock }: RunDeps): MarkInvocation {
+  const latest = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
+  // A client may have dated its attempt ahead of the service's clock.
+  const isAhead = latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
+  const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
   if (lastAttemptedAt === 0) return invocation;
   // Where dates have whole minutes, the client takes no call of the minute that `until` is in.
   const isWhole = lastAttemptedAt % MINUTE_MS === 0 && !client.capabilities.has("exact-lists");

@@ -8,7 +8,7 @@ import { COMPARED_FIELDS, columnName, OTHER_SENDER } from "../../../runs/plan/bo
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import { type SeenFormat, unreadableLine } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { mentionsRefusal, saysWhenItArrived } from "../../../runs/plan/received-field.js";
+import { isDigit, mentionsRefusal, saysWhenItArrived } from "../../../runs/plan/received-field.js";
 import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
 import { UncomparedColumns } from "../../../runs/plan/uncompared-columns.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -114,7 +114,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
       return;
     }
-    if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
+    if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps);
     warnOfAcceptedCalls(await findAccepted(plan.replay, runDeps), screen);
     requireReceived(plan, job, invocation);
     const warnings = describeWarnings(plan, job.settings);
@@ -199,9 +199,11 @@ function requireReceived(
   const id = heading.id.slice(0, MAX_SHOWN);
   throw unreadableLine(
     heading.line,
-    mentionsRefusal("", heading.id)
-      ? `${id} may be a heading of what wasn't received`
-      : `no call or message has the id ${id}, so it may be a heading`,
+    isDigit(heading.id)
+      ? `${id} may be the number of a line, or say yes or no`
+      : mentionsRefusal("", heading.id)
+        ? `${id} may be a heading of what wasn't received`
+        : `no call or message has the id ${id}, so it may be a heading`,
     `give only what was received; if it is an id: --ignore ${shellQuote(heading.name)}; nothing was done`,
   );
 }

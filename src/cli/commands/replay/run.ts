@@ -103,7 +103,7 @@ async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Prom
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     requireNoHeading(operands, plan.missing);
     requireOtherUrl(plan, options);
-    if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
+    if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps);
     if (options.to === null) warnOfAcceptedCalls(await findAccepted(plan, runDeps), invocation.screen);
     if (locks === undefined) return await showPlan(plan, job, invocation);
     await askAndSend(plan, locks, job, invocation);
@@ -168,7 +168,7 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
   if (values.printCurl) {
     const callbacks = plan.groups.map(({ callback }) => callback);
     const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(options.to ?? url)));
-    for await (const previewed of previewReplay(plan, options, runDeps.addressRule))
+    for await (const previewed of previewReplay(plan, options, runDeps))
       await screen.out(text`${wholeText(toCurl(previewed))}\n`);
     if (callbacksToSign(callbacks, options).length > 0)
       screen.info("the printed requests aren't signed, so their endpoint rejects them");

@@ -136,6 +136,7 @@ describe("a flag that doesn't exist is answered with the one to type", () => {
     ["calls list --reverse", "did you mean --oldest-first?"],
     ["calls list --follow", "did you mean `whcb calls follow`?"],
     ["calls list -f", "did you mean `whcb calls follow`?"],
+    ["mark-success demo -f ids.txt", "did you mean --file?"],
     ["status --watch", "did you mean `whcb watch`?"],
     ["calls list --callback demo", "it is an argument: `whcb calls list [callback]`"],
     ["replay demo --force", "did you mean --yes?"],

@@ -46,6 +46,8 @@ describe("what WHCB_URL names", () => {
     "http://\\path",
     "http:\t//path/x",
     "http://\t/path/x",
+    "http://.example.com",
+    "https://.",
   ])("%j has no host", (text) => {
     const hint = "write it like http://127.0.0.1:8787";
     const error = { code: "config", message: "WHCB_URL is not a URL with a host", hint };

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
 import type { Client, ListedCall } from "../../../../src/client/client.js";
-import { ANY_ADDRESS } from "../../../../src/delivery/address-rule.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { planReplay, previewReplay, type ReplayScope } from "../../../../src/runs/plan/plan-replay.js";
 import type { ReplayPlan } from "../../../../src/runs/plan/replay-plan.js";
@@ -127,7 +126,7 @@ describe("a plan of a replay", () => {
     const plan = await planReplay(scope({ locked: { runId: "RUN-7", callbacks } }), desk.deps);
     const shown = async (options: Partial<Parameters<typeof previewReplay>[1]>) => {
       const requests = [];
-      for await (const each of previewReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, ANY_ADDRESS)) requests.push(each);
+      for await (const each of previewReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps)) requests.push(each);
       return requests;
     };
     const requests = await shown({ keys: new Map([["TWO", "k-2"]]) });

@@ -161,7 +161,7 @@ describe("parseMark", () => {
       markedAt: 300_000,
     });
     const unlessChanged = [{ id: "A", changedDate: "1970-01-01T00:05:00Z" }];
-    expect(parseMark({ status: "SUCCESS", unlessChanged }, 0)).toMatchObject({ unlessChanged: new Map([["A", 300_000]]) });
+    expect(parseMark({ status: "SUCCESS", unlessChanged }, 0)).toMatchObject({ unlessChanged: [["A", 300_000]] });
     expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
       status: "FAILED",
       settledBy: "replay",
