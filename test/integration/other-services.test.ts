@@ -514,6 +514,20 @@ describe("--since of dates without a zone", () => {
     expect(stderr.match(/^warning: the last attempt of call \S+ reads as in the future/gm) ?? []).toHaveLength(future);
   });
 
+  it.each([["1h"], ["00:00"]])("needs a zone to mark unasked: %s", async (since) => {
+    await open({ calls: platformCalls(2, () => ({ callback: { attemptedDate: written(5), statusCode: "503" } })) });
+    const mark = (...flags: readonly string[]) => whcb("mark-success", "demo", "--failed", "--yes", ...flags);
+    expect(await mark("--since", since)).toMatchObject({ code: 4, stderr: expect.stringContaining("config set timezone ZONE") });
+    for (const flags of [
+      ["--until", `${new Date(Date.now() - 86_400_000).toISOString()}`],
+      ["--until", "yesterday 00:00", "--utc"],
+    ])
+      expect(await mark(...flags)).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to mark") });
+    await whcb("login", listening.url);
+    await whcb("config", "set", "timezone", "Australia/Brisbane");
+    expect(await mark("--since", since)).toMatchObject({ code: 0 });
+  });
+
   it("says nothing without --since, or of dates with a zone", async () => {
     const fields = (attemptedDate: string) => ({ callback: { attemptedDate, statusCode: "503" } });
     await open({ calls: platformCalls(2, (index) => fields(index === 0 ? written(5) : new Date().toISOString())) });

@@ -79,6 +79,16 @@ describe("a service elsewhere that names an address of this machine", () => {
     expect(endpoint.received).toEqual([]);
   });
 
+  test.each(["not a url", "http://"])("is told that %j is no URL", async (url) => {
+    const whcb = await from(url);
+    expect(await whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /error: callback demo: A callback's url must be an absolute http or https URL\.\nhint: correct it, or/,
+      ),
+    });
+  });
+
   test("is told what allows another private address", async () => {
     const whcb = await from("http://10.1.2.3/");
     expect(await whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({

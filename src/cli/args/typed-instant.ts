@@ -17,7 +17,7 @@ export function parseInstant(text: string, { now, utc, unknownZone }: ReadContex
   const agoMs = readTimeAgo(text.trim());
   if (agoMs !== null) return now - agoMs;
   const typed = text.trim().toLowerCase();
-  const zone = ZONE.exec(typed)?.[1] ?? (utc ? "z" : "");
+  const zone = typedZone(typed) ?? (utc ? "z" : "");
   const isUtc = zone === "z" || zone === "utc";
   const words = typed.replace(ZONE, "").split(/ |(?<=\d)t(?=\d)/);
   const time = TIME.test(words.at(-1) ?? "") ? words.pop() : undefined;
@@ -33,6 +33,11 @@ export function parseInstant(text: string, { now, utc, unknownZone }: ReadContex
   if (time !== undefined && zone === "") requireOneInstant(`${date}T${time}`, at);
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;
+}
+
+/** Returns null if the text ends with no time zone or offset. */
+export function typedZone(text: string): string | null {
+  return ZONE.exec(text.trim())?.[1] ?? null;
 }
 
 /** Where clocks change, a local time comes twice or never. `at` is how Date.parse reads it. */

@@ -6,7 +6,7 @@ import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SINCE, UNTIL } from "../args/filter-flags.js";
 import { flagName } from "../args/flag.js";
-import { FUTURE_MS } from "../args/typed-instant.js";
+import { FUTURE_MS, typedZone } from "../args/typed-instant.js";
 import { YES } from "../output/questions.js";
 import { formatInstant } from "../output/times.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
@@ -14,8 +14,8 @@ import type { ResolvedSettings } from "./resolve-settings.js";
 const CLOCKS_APART_MS = 60_000;
 
 /**
- * Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. It throws
- * `config` where calls would be changed by a time ago, unasked, and the clocks differ.
+ * Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. Where calls
+ * would be changed unasked, it throws `config` for a time ago if the clocks differ, and for one without a zone if the dates have none.
  */
 export function watchDates({ args, screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
   const { now, utc } = screen.renderOptions;
@@ -27,7 +27,7 @@ export function watchDates({ args, screen }: Invocation, timezone: ResolvedSetti
       areClocksApart = true;
       const apart = `${formatDuration(Math.abs(serviceAheadMs))} ${serviceAheadMs < 0 ? "ahead of" : "behind"}`;
       const message = `this machine's clock is ${apart} the service's, and`;
-      const ago = Math.abs(serviceAheadMs) > FUTURE_MS && args.get(YES) ? [SINCE, UNTIL].find(isAgo) : undefined;
+      const ago = Math.abs(serviceAheadMs) > FUTURE_MS ? findUnasked((typed) => readTimeAgo(typed.trim()) !== null) : undefined;
       if (ago !== undefined) {
         const hint = `set the clock, or give ${flagName(ago.syntax)} a date and a time with a zone`;
         throw new WhcbError("config", `${message} a time ago goes by it`, { hint });
@@ -36,6 +36,11 @@ export function watchDates({ args, screen }: Invocation, timezone: ResolvedSetti
     }
     if (!isZoneKnown && calls.some(({ raw }) => saysZone(attemptedDateOf(raw)) === false)) {
       isZoneKnown = true;
+      const local = utc ? undefined : findUnasked((typed) => typedZone(typed) === null);
+      if (local !== undefined) {
+        const hint = `set the profile's: \`whcb config set timezone ZONE\`, or give ${flagName(local.syntax)} a time with a Z, as it is listed with --utc`;
+        throw new WhcbError("config", "the service's dates have no time zone, so it isn't known which calls are meant", { hint });
+      }
       screen.info("warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set");
     }
     const future = hasFuture ? undefined : calls.find(({ attemptedAt }) => (attemptedAt ?? now) > now + FUTURE_MS);
@@ -45,7 +50,9 @@ export function watchDates({ args, screen }: Invocation, timezone: ResolvedSetti
     screen.info(`warning: the last attempt of call ${future.id} reads as in the future: ${at}`);
   };
 
-  function isAgo(limit: typeof SINCE): boolean {
-    return args.get({ ...limit, read: (raw) => typeof raw === "string" && readTimeAgo(raw.trim()) !== null });
+  function findUnasked(isMeant: (typed: string) => boolean): typeof SINCE | undefined {
+    const isTyped = (limit: typeof SINCE): boolean =>
+      args.get({ ...limit, read: (raw) => typeof raw === "string" && isMeant(raw) });
+    return args.get(YES) ? [SINCE, UNTIL].find(isTyped) : undefined;
   }
 }

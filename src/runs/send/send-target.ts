@@ -2,7 +2,7 @@ import type { ListedCallback } from "../../client/client.js";
 import { checkCallbackUrl } from "../../delivery/address-rule.js";
 import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import { isMasked } from "../../domain/mask.js";
+import { isMasked, parseUrl } from "../../domain/mask.js";
 import { isThisMachine, isUnspecifiedHost } from "../../platform/loopback.js";
 import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-settings.js";
@@ -30,12 +30,14 @@ export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, { a
     // Only `whcb serve` sends when it is asked to.
     const byItself = client.capabilities.has("run-locks") ? "; `replay --via service` lets it send by itself" : "";
     const here = `to send from here all the same: ${error.hint ?? "--allow-network CIDR"}, or the profile's allowNetwork`;
-    const { hostname } = new URL(callback.url);
+    const url = parseUrl(callback.url);
     // Behind a tunnel the service's loopback is another machine, and a program at that port here would accept the calls.
     const hint =
-      isThisMachine(hostname) || isUnspecifiedHost(hostname)
-        ? `that is this machine, where the calls would be sent to, and the service isn't known to be here${byItself}`
-        : `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only${byItself}; ${here}`;
+      url === null
+        ? "correct it, or add --to"
+        : isThisMachine(url.hostname) || isUnspecifiedHost(url.hostname)
+          ? `that is this machine, where the calls would be sent to, and the service isn't known to be here${byItself}`
+          : `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only${byItself}; ${here}`;
     throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, { hint, cause: error });
   }
 }
