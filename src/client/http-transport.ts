@@ -41,6 +41,7 @@ export interface ProxySettings {
   readonly includesLocal?: boolean;
 }
 
+type Connector = import("undici").buildConnector.connector;
 type SocketCheck = (socket: Socket) => Promise<boolean>;
 
 const MAX_SOCKETS = 8;
@@ -65,7 +66,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   };
   const isLocal = isOwnHost(url.hostname) || isLocalName(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
-    return createProxyTransport(url.origin, basePath, proxy, startTimeout);
+    return createProxyTransport(url.origin, basePath, target, startTimeout);
   }
   // import() would load Node's ESM loader: 4 ms.
   const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
@@ -137,13 +138,17 @@ function exchange(request: ClientRequest, body: string | null, isService: Socket
     const sendToService = async (socket: Socket): Promise<void> => {
       if (await isService(socket)) return send();
       request.destroy();
-      throw new TransportFailure(
-        "refused",
-        "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it",
-      );
+      throw notTheService();
     };
     request.on("socket", (socket) => void sendToService(socket).catch(fail));
   });
+}
+
+function notTheService(): TransportFailure {
+  return new TransportFailure(
+    "refused",
+    "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it",
+  );
 }
 
 /** The first `for await` of a process takes two milliseconds more than events. */
@@ -168,11 +173,13 @@ function textOf(bytes: Buffer): Pick<TransportResponse, "body" | "isUtf8"> {
 async function createProxyTransport(
   origin: string,
   basePath: string,
-  proxy: ProxySettings,
+  { proxy = {}, expectService }: HttpTarget,
   startTimeout: (message: TransportRequest, end: (failure: TransportFailure) => void) => () => void,
 ): Promise<Transport> {
-  const { EnvHttpProxyAgent, request } = await import("undici");
+  const { buildConnector, EnvHttpProxyAgent, request } = await import("undici");
   for (const url of [proxy.httpProxy, proxy.httpsProxy]) if (url) checkProxyUrl(url);
+  // The agent connects so where no proxy is meant for the URL.
+  const connect = buildConnector(tlsOptions());
   // If one were undefined, the agent would read it from the environment.
   const agent = new EnvHttpProxyAgent({
     httpProxy: proxy.httpProxy ?? "",
@@ -180,7 +187,7 @@ async function createProxyTransport(
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
     proxyTunnel: true,
-    connect: tlsOptions(),
+    connect: expectService === undefined ? connect : checkedConnector(connect, expectService),
     requestTls: tlsOptions(),
     proxyTls: tlsOptions(),
   });
@@ -209,6 +216,18 @@ async function createProxyTransport(
       }
     },
     close: () => agent.destroy(),
+  };
+}
+
+function checkedConnector(connect: Connector, expectService: () => SocketCheck): Connector {
+  return (options, callback) => {
+    const isService = expectService();
+    connect(options, async (...[error, socket]) => {
+      if (error !== null) return callback(error, null);
+      if (await isService(socket).catch(() => false)) return callback(null, socket);
+      socket.destroy();
+      callback(notTheService(), null);
+    });
   };
 }
 

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { isIPv4, type Socket } from "node:net";
 import type { HttpTarget, PortLock } from "../cli/cli-deps.js";
 import { type Client, createClient } from "../client/client.js";
@@ -6,6 +7,7 @@ import { systemClock } from "../platform/clock.js";
 import { isMadeByUser } from "../platform/files/is-own.js";
 import { fileState, hasOpen } from "../platform/files/open-file.js";
 import { isLoopbackHost } from "../platform/loopback.js";
+import { peerOwners } from "../platform/peer-owners.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
@@ -31,7 +33,15 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
 function expectServe(lock: PortLock): (socket: Socket) => Promise<boolean> {
   const before = fileState(lock.path);
   const isUnchanged = () => before !== null && fileState(lock.path) === before;
-  return async (socket) => isAnothers(socket) || (hasAddress(lock, socket) && (await isHeld(lock)) && isUnchanged());
+  return async (socket) =>
+    isAnothers(socket) || (hasAddress(lock, socket) && (await isHeld(lock)) && isUnchanged() && isOwners(socket, lock));
+}
+
+/** A program that had bound the port before `serve` can connect from it at the same moment as this one, and has the connection then. */
+function isOwners(socket: Socket, { path }: PortLock): boolean {
+  const { uid } = lstatSync(path);
+  const owners = peerOwners(socket);
+  return owners === null || (owners.length > 0 && owners.every((owner) => owner === uid || owner === 0));
 }
 
 /** Another machine may have any port. A connection to an address of this machine's own has it at both ends. */

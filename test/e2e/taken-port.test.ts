@@ -1,13 +1,16 @@
 /** While `serve` isn't running, any user of the machine can listen at its port. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, isIPv4 } from "node:net";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { interfaceAddresses } from "../../src/platform/loopback.js";
 import { lockFile } from "../../src/store/sqlite/lock-database.js";
+import { freePort } from "../support/postgres/server.js";
 import { storedProfile } from "../support/process/served-api.js";
-import { eventually, Home } from "../support/process/whcb-process.js";
+import { eventually, Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 let home: Home;
 
@@ -44,6 +47,8 @@ async function takePort(url: string, host = "127.0.0.1") {
     },
   };
 }
+
+const CONNECT_AT_ONCE = join(REPOSITORY, "test", "support", "attack", "connect-at-once.cjs");
 
 const MESSAGE = "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it";
 
@@ -101,6 +106,48 @@ it.runIf(process.platform === "linux")(
   },
 );
 
+// Only root can start another user's program.
+it.runIf(process.platform === "linux" && process.getuid?.() === 0)(
+  "a program that had bound the port before the service gets nothing, though it has a connection as it connects at once with the command",
+  async () => {
+    const [port, from] = [await freePort(), await freePort()];
+    const neighbour = spawn(process.execPath, [CONNECT_AT_ONCE, String(port), String(from)], { uid: 65_534, cwd: "/" });
+    home.atLeave(async () => void neighbour.kill());
+    let said = "";
+    neighbour.stdout.on("data", (bytes) => {
+      said += bytes;
+    });
+    const untilSaid = (word: string) =>
+      eventually(
+        async () => said,
+        (all) => all.includes(word),
+      );
+    await untilSaid("bound");
+    await home.serve(["--port", String(port)]);
+    const [preload, ready, armed] = ["preload.cjs", "ready", "armed"].map((name) => home.path(name)) as [string, string, string];
+    writeFileSync(
+      preload,
+      `const { existsSync, writeFileSync } = require("node:fs");
+     const { Socket } = require("node:net");
+     const { connect } = Socket.prototype;
+     Socket.prototype.connect = function (...args) {
+       args[0][0].localPort = ${from};
+       writeFileSync(${JSON.stringify(ready)}, "");
+       while (!existsSync(${JSON.stringify(armed)})) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+       return connect.apply(this, args);
+     };`,
+    );
+    const command = home.start(["status"], { env: { NODE_OPTIONS: `--require ${preload}` } });
+    await eventually(async () => existsSync(ready), Boolean);
+    neighbour.stdin.write("go");
+    await untilSaid("armed");
+    writeFileSync(armed, "");
+    expect(await command.ended).toMatchObject({ code: 5, stderr: expect.stringContaining(MESSAGE) });
+    await untilSaid("connected");
+    expect(said).not.toContain("got");
+  },
+);
+
 // Only root can give a file away, and looks into every process.
 it.runIf(process.getuid?.() === 0).each([0o1777, 0o3775])(
   "another user who locks the port's file and takes the port gets nothing, and a start says that the file is locked (%o)",
@@ -141,6 +188,24 @@ describe("credentials of the environment", () => {
     expect(await home.whcb(["config", "set", "url", urlAt("[::1]", served)])).toMatchObject({ code: 0 });
     expect(await home.whcb(["status"], { env })).toMatchObject(refused);
     expect(neighbour.seen().received).toBe("");
+  });
+
+  it("don't go to another program there, though a proxy is meant for other hosts", async () => {
+    const served = await home.serve([], { env });
+    await served.stop();
+    const neighbour = await takePort(served.url);
+    await neighbour.isListening();
+    const proxy = { WHCB_PROXY_LOCAL: "1", HTTP_PROXY: "http://127.0.0.1:9" };
+    for (const NO_PROXY of ["127.0.0.1", "*"]) {
+      const settings = { ...env, ...proxy, NO_PROXY, WHCB_URL: served.url };
+      expect(await home.whcb(["status"], { env: settings })).toMatchObject(refused);
+    }
+    expect(neighbour.seen()).toMatchObject({ received: "" });
+    await neighbour.leave();
+    await home.serve(["--port", new URL(served.url).port], { env });
+    expect(await home.whcb(["status"], { env: { ...env, ...proxy, NO_PROXY: "*", WHCB_URL: served.url } })).toMatchObject({
+      code: 0,
+    });
   });
 
   it("don't go to another program at an address that the service doesn't have", async () => {
