@@ -116,6 +116,15 @@ test("a line that mentions a refusal in a column that --ignore names leaves its 
   );
 });
 
+test("a line that says so leaves its call open though another line has it, too", async () => {
+  const lines = ['{"webhook-id":"order-17","status":"received"}', '{"webhook-id":"order-17","status":"failed"}'];
+  for (const list of [lines, lines.toReversed()]) {
+    const given = [...list, '{"webhook-id":"order-18","status":"received"}'];
+    const { code } = await reconcile(`${given.join("\n")}\n`, "--yes", "--ignore", "status");
+    expect([code, await failed()]).toEqual([8, ["order-17"]]);
+  }
+});
+
 test("a list with a line that lacks what says of the others that they were received", async () => {
   const list = '{"callId":"order-17","receivedAt":"2026-11-29T10:00:00Z"}\n{"callId":"order-18"}\n';
   expect(await stops(list)).toBe(
