@@ -137,6 +137,17 @@ test("a list with a line that lacks what says of the others that they were recei
   });
 });
 
+test("a list with ids that a program has rounded", async () => {
+  const ids = Array.from({ length: 6 }, (_, index) => `20261201071500${index}0`);
+  for (const list of [`callid\n${ids.join("\n")}\n`, `${ids.join("\n")}\n`])
+    expect(await stops(list)).toMatch(
+      /^error: line [12] can't be read: its (?:call)?id is 2026120107150000: a spreadsheet keeps 15 digits, and writes zeros for others\nhint: /,
+    );
+  expect(await stops('{"webhook_id":20261201071500104}\n')).toBe(
+    "error: line 1 can't be read: its webhookid is the number 20261201071500104, which programs round\nhint: export it as text; nothing was done\n",
+  );
+});
+
 test("a table with a row whose compared columns are empty, as one that a join hasn't found", async () => {
   const list = "callid,messageid,content\norder-17,m-order-17,order-17\norder-18,NULL,NULL\n";
   expect(await stops(list)).toBe(

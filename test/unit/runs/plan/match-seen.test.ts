@@ -263,6 +263,17 @@ describe("a line that matches one call", () => {
     expect(await match(calls, rows("callid,mobile", `${other},0400000001`))).toEqual(isOpen);
   });
 
+  it("may mean any call whose id is the same number, if it is spelled as a spreadsheet writes that", async () => {
+    const calls = { "1000.1": {}, "1000.10": {}, "7": {}, "07": {}, "5": {}, "5.0": { from: BOB } };
+    const table = rows("callid", "1000.1", "7");
+    expect(await match(calls, table)).toEqual({ seen: [], ambiguous: ["07", "1000.1", "1000.10", "7"], unmatched: 0 });
+    expect(await match(calls, rows("1000.1", "1000.10", "07"))).toEqual({
+      ...{ seen: ["07", "1000.10"], ambiguous: ["1000.1"], unmatched: 0 },
+    });
+    expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
+    expect(await match(calls, rows("1000.100", "7.0"))).toEqual({ seen: [], ambiguous: [], unmatched: 2 });
+  });
+
   it("counts as vague if it says too little", async () => {
     const calls = { A001: { messageId: "B001" }, A002: { messageId: "B002", status: "SUCCESS" } } as const;
     const vagueIn = async (list: string): Promise<number> => (await matchList(calls, list)).vague;
