@@ -43,8 +43,15 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
-export function warnOfUnusableCalls({ withoutId, unlisted }: UnusableCalls, screen: Screen): void {
+export function warnOfUnusableCalls(
+  { withoutId, withoutResponse = 0, unlisted }: UnusableCalls & Partial<Pick<ReplayPlan, "withoutResponse">>,
+  screen: Screen,
+): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without a usable id: neither sent nor marked`);
+  if (withoutResponse > 0) {
+    const their = withoutResponse === 1 ? "its" : "their";
+    screen.info(`warning: ${count(withoutResponse, "call")} listed without ${their} response: neither sent nor marked`);
+  }
   if (unlisted > 0)
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
 }
@@ -54,6 +61,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     calls: plan.calls,
     leftOut: plan.leftOut,
     withoutId: plan.withoutId,
+    withoutResponse: plan.withoutResponse,
     unlisted: plan.unlisted,
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
