@@ -17,7 +17,7 @@ export interface LeftOutCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
-  /** These runs know that calls have arrived. */
+  /** These runs know that calls have arrived, or have just marked them. */
   readonly unmarked: readonly UnmarkedRun[];
 }
 

@@ -67,7 +67,8 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
     sentTo: shownTo(options),
-    unmarked: plan.unmarked.map(({ header, calls }) => ({ runId: header.runId, calls })),
+    unmarked: runsJson(plan.unmarked.filter(({ as }) => as !== "marked")),
+    justMarked: runsJson(plan.unmarked.filter(({ as }) => as === "marked")),
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
       name: group.callback.name,
@@ -80,6 +81,10 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       paused: pauseJson(group.callback),
     })),
   };
+}
+
+function runsJson(runs: ReplayPlan["unmarked"]) {
+  return runs.map(({ header, calls }) => ({ runId: header.runId, calls }));
 }
 
 /** Returns text such as ", key in ?Auth=", or "". */
