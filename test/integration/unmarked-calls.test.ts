@@ -130,6 +130,14 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
 });
 
+it("a new run says where they have arrived if the callback's URL is another one by now", async () => {
+  const run = await acceptedRun();
+  const before = demo.url;
+  demo.url += "x";
+  const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\n`) });
+});
+
 it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {
   const seen = `${calls[0]?.id}\n`;
   const asked = async () => {

@@ -4,9 +4,9 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { MINUTE_MS } from "../../domain/duration.js";
 import { WhcbError } from "../../domain/errors.js";
+import { maskUrl } from "../../domain/mask.js";
 import { toIsoDate } from "../../wire/dates.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
-import { placeOf } from "../run-options.js";
 import { isRecorded } from "./recorded-url.js";
 import { hasArrived, isSentElsewhere } from "./run-counts.js";
 import type { RunCall } from "./run-state.js";
@@ -26,6 +26,8 @@ interface Unmarked {
   readonly header: RunHeader;
   /** Accepted calls have arrived; of seen ones, a list said so. The run has just marked the others, and the service may list them as before. */
   readonly as: "accepted" | "seen" | "marked";
+  /** It is " at " and the URL that accepted the calls, or "" if that is the callback's present one. */
+  readonly place: string;
   /** The run has made its last mark at this instant. */
   readonly markedBy: number;
   /** The run was made with another database, whose callback had the same URL. */
@@ -80,11 +82,7 @@ export class ArrivedCalls {
       const undoable = [...state.entries()].filter(canBeUndone).length;
       const markedBy = [...state.entries()].reduce((last, { isMarked, at }) => (isMarked ? Math.max(last, at) : last), 0);
       const run = { header, isOfOther, undoable, markedBy, maybeMarked: state.maybeMarked };
-      const runs = {
-        accepted: { ...run, as: "accepted" },
-        seen: { ...run, as: "seen" },
-        marked: { ...run, as: "marked" },
-      } as const;
+      const runs = new Map<string, Unmarked>();
       const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
       findUnmarker ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => null;
@@ -93,10 +91,13 @@ export class ArrivedCalls {
         const key = callKey(callbackId, id);
         const isFresh = isMarked && at >= markedSince && !isOfOther;
         const as = isFresh ? "marked" : needsMark && !isDiscarded && hasArrived(known) ? known : null;
-        if (as === null || !reached.has(callbackId)) continue;
+        const place = reached.get(callbackId);
+        if (as === null || place === undefined) continue;
         if ((as === "marked" ? findUnmarker : findMarker)(key, at, header) !== null) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
-        if (as !== "marked" || !arrived.has(callbackId, id)) arrived.#runs.set(key, runs[as]);
+        const unmarked = runs.get(`${as}${place}`) ?? { ...run, as, place };
+        runs.set(`${as}${place}`, unmarked);
+        if (as !== "marked" || !arrived.has(callbackId, id)) arrived.#runs.set(key, unmarked);
       }
     }
     return arrived;
@@ -139,22 +140,23 @@ export function compareDatabase({ databaseId }: RunHeader, client: Pick<Client, 
 }
 
 /**
- * Returns those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their present URLs by id. On another
- * database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
+ * Returns, by id, the `place` of those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their
+ * present URLs. On another database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
  */
 async function reachedCallbacks(
   header: RunHeader,
   urls: ReadonlyMap<string, string>,
   deps: RunDeps,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, string>> {
   const isOfOther = compareDatabase(header, deps.client) === "other";
   const to = header.options?.to ?? null;
-  const reached = new Set<string>();
+  const reached = new Map<string, string>();
   for (const callback of header.callbacks) {
     const url = urls.get(callback.id);
     if (url === undefined) continue;
     const sentTo = to === null ? callback : { url: to, urlHash: header.toHash };
-    if (!isOfOther || (await isRecorded(url, sentTo, deps))) reached.add(callback.id);
+    const isPresent = await isRecorded(url, sentTo, deps);
+    if (!isOfOther || isPresent) reached.set(callback.id, isPresent && to === null ? "" : ` at ${maskUrl(sentTo.url)}`);
   }
   return reached;
 }
@@ -178,11 +180,11 @@ export async function findRunsToMark(
 }
 
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
-export function describeUnmarked({ header, as, isOfOther, markedBy, calls }: UnmarkedRun): string {
+export function describeUnmarked({ header, as, isOfOther, place, markedBy, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
   if (as === "marked")
     return `${count(calls, "call")} not sent: run ${header.runId} had marked ${them} SUCCESS by ${toIsoDate(markedBy)}`;
-  const reason = as === "accepted" ? `${have} arrived${placeOf(header.options)}` : `your list said that ${were} received`;
+  const reason = as === "accepted" ? `${have} arrived${place}` : `your list said that ${were} received`;
   const run = `run ${header.runId}${isOfOther ? `, ${madeElsewhere(header)},` : ""}`;
   return `${count(calls, "call")} not sent: ${reason}, but ${run} hasn't marked ${them}`;
 }
