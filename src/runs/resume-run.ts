@@ -138,7 +138,8 @@ async function markAccepted(callbackId: string, due: readonly RunEntry[], sessio
     await recorder.finishOrPause();
   }
   // What has changed since the first of them arrived is a later decision, or another call with the id.
-  const job = { callbackId, status: "SUCCESS", from: "accepted", unlessFailedSince } as const;
+  const mayBeMarked = new Set(replays.keys());
+  const job = { callbackId, status: "SUCCESS", from: "accepted", mayBeMarked, unlessFailedSince } as const;
   await markAll(job, replays.keys(), session, goWithMarks ? replays : undefined);
 }
 

@@ -17,7 +17,7 @@ export async function runReconcile(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const { callback, replay, seen, listedAt, serviceListedAt } = plan;
-  const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, 0);
+  const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, replay.withoutResponse);
   try {
     if (replay.calls > 0) targetOf(callback, options, deps);
     const run: NewRun = {

@@ -48,7 +48,7 @@ export function describeKeptResponses(name: string, emptyDatabase: (machine: Cli
     }
 
     // A service takes none of these, but may list them.
-    const { "other types": _, "no members": __, ...submitted } = ODD_RESPONSES;
+    const { "other types": _, ...submitted } = ODD_RESPONSES;
 
     test.each(Object.entries(submitted))("keeps %s: submission, list, delivery and replay", async (_, call) => {
       await serve([]);
@@ -57,6 +57,15 @@ export function describeKeptResponses(name: string, emptyDatabase: (machine: Cli
       endpoint.status = 200;
       await machine.works(["replay", "demo", "--failed", "--yes"]);
       expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([delivered(call), delivered(call)]);
+    });
+
+    test("replays what was submitted without message, sender and content", async () => {
+      await serve([]);
+      const call = { customParameters: { order: "12" } };
+      await submit(JSON.stringify(call), "application/json");
+      endpoint.status = 200;
+      await machine.works(["replay", "demo", "--failed", "--yes"]);
+      expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([call, call]);
     });
 
     test("keeps empty elements, unknown and repeated ones of XML", async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import type { CliResult } from "../support/cli/run-cli.js";
-import { scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { platformId, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 
 interface ChosenCall {
@@ -78,7 +78,7 @@ async function onPlatform(calls: readonly ChosenCall[]): Promise<Scene> {
       callback: { attemptedDate: "24/11/26 09:31", statusCode: isDelivered ? "200" : "503" },
     },
   }));
-  const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key: "the-endpoint-s-key", calls: listed };
+  const callback = { id: platformId(closing.length), name: "demo", url: endpoint.url, key: "the-endpoint-s-key", calls: listed };
   const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
   closing.push(platform.close);
   return {

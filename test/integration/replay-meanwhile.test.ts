@@ -34,9 +34,11 @@ async function failedCallsOf(url: string, calls: number) {
   const lookups: number[] = [];
   const opened = clientOver(injectTransport(service.app));
   let takesMarks = true;
+  let isMarkLost = false;
   const client: Client = {
     ...opened,
     async markCalls(...parameters) {
+      if (isMarkLost) await opened.markCalls(...parameters);
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
       return opened.markCalls(...parameters);
     },
@@ -68,8 +70,8 @@ async function failedCallsOf(url: string, calls: number) {
     client,
     lookups,
     events: desk.events,
-    mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS") =>
-      void (await client.markCalls(id, callIds, status)),
+    mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS", by: "user" | "replay" = "user") =>
+      void (await client.markCalls(id, callIds, status, { by })),
     /** All calls expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
       await service.store.retention.purgeExpired(Date.now() + 999 * 86_400_000, 100);
@@ -85,11 +87,13 @@ async function failedCallsOf(url: string, calls: number) {
     callOf: (callId: string) => client.getCall(id, callId),
     attemptsOf: async (callId: string) => (await client.listAttempts(id, callId)) ?? [],
     replay,
-    /** The endpoint accepts all calls, and none is marked. The returned function resumes the run. */
-    async replayUnmarked() {
+    /** The endpoint accepts all calls, and none is marked, or the service's answer is lost. The returned function resumes the run. */
+    async replayUnmarked(how: "rejected" | "lost" = "rejected") {
       takesMarks = false;
+      isMarkLost = how === "lost";
       const { header, counts } = await replay();
       takesMarks = true;
+      isMarkLost = false;
       expect([counts.accepted, counts.marked]).toEqual([calls, 0]);
       return () => resumeRun(header.runId, { resendUnknown: false }, desk.deps, desk.listener);
     },
@@ -167,6 +171,23 @@ it("counts as delivered twice, and keeps its attempts, what the service delivers
     [2, "first"],
     [3, "replay"],
   ]);
+});
+
+it("counts as delivered twice what another run has sent and marked between the send and the mark", async () => {
+  const { endpoint, replay, mark } = await failedCalls(3, async (number) => {
+    if (number === 2) await mark(["order-1"], "SUCCESS", "replay");
+  });
+  closing.push(endpoint.close);
+  expect((await replay()).counts).toMatchObject({ accepted: 3, marked: 3, twice: 1 });
+});
+
+it("doesn't count as delivered twice what the run itself has marked, as its answer was lost before it was resumed", async () => {
+  const { endpoint, replayUnmarked, mark } = await failedCalls(3);
+  closing.push(endpoint.close);
+  const resume = await replayUnmarked("lost");
+  await mark(["order-1"], "FAILED");
+  await mark(["order-1"]);
+  expect((await resume()).counts).toMatchObject({ accepted: 3, marked: 3, twice: 1 });
 });
 
 it("says in the journal, the counts and the history that a request was sent again on a fresh connection", async () => {

@@ -72,7 +72,6 @@ describe("on the platform", () => {
       "hostile names",
       "<from><__proto__><name>x</name></__proto__><constructor>y</constructor><entry><key>a b</key><value>1</value></entry><entry><key>&lt;x&gt;</key><value>z</value></entry></from><responseMessage><toString>t</toString><content>Yes</content></responseMessage><customParameters><entry><key>__proto__</key><value>p</value></entry><entry><key>entry</key><value>e</value></entry></customParameters>",
     ],
-    ["no members", ""],
   ])("in XML, %s; removeHTML applies to a content that is text", async (name, xml) => {
     await open([ODD_RESPONSES[name] ?? {}], "xml", "enabled");
     expect(await whcb("replay", "crm", "--failed", "--yes")).toMatchObject({ code: 0 });
@@ -141,6 +140,35 @@ describe("on the platform", () => {
         "4 calls listed without a usable id: neither sent nor marked\nnothing to mark: no call matches",
       ),
     });
+  });
+
+  test("a call that is listed without its response is counted, and neither sent nor marked", async () => {
+    const bare = [
+      {},
+      { messageLocation: "https://api.whispir.com/messages/M1" },
+      { messageId: "", from: {}, responseMessage: null },
+    ];
+    await open([...bare, { from: { mobile: "61400000001" } }, { messageId: "M2" }]);
+    const warning = "warning: 3 calls listed without their response: neither sent nor marked\n";
+    const shown = await whcb("replay", "crm", "--failed", "--dry-run", "-o", "json");
+    expect(shown).toMatchObject({ code: 0, stderr: warning });
+    expect(JSON.parse(shown.stdout)).toMatchObject({ calls: 2, withoutId: 0, withoutResponse: 3 });
+    expect(await whcb("replay", "crm", "--failed", "--yes")).toMatchObject({ code: 0, stderr: expect.stringContaining(warning) });
+    expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([{ messageid: "M2" }, { from: { mobile: "61400000001" } }]);
+    expect(markedIds()).toEqual([platformId(3), platformId(4)].sort());
+    const nothing = { code: 0, stderr: `${warning}nothing to replay: no failed call matches\n` };
+    expect(await whcb("replay", "crm", "--failed", "--yes")).toMatchObject(nothing);
+    const named = await whcb("replay", "crm", platformId(0), "--yes");
+    expect(named.stderr).toContain("warning: 1 call listed without its response: neither sent nor marked\n");
+    const seen = join(machine.world.paths.config, "..", "seen.txt");
+    await writeFile(seen, platformId(0));
+    const reconciled = await whcb("reconcile", "crm", "--seen", seen, "--yes");
+    expect(reconciled).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("balance: 3 failed = 1 seen + 0 accepted + 0 rejected + 0 unknown + 2 not sent"),
+      stderr: expect.stringContaining("warning: 2 calls listed without their response: neither sent nor marked\n"),
+    });
+    expect(endpoint.bodies).toHaveLength(2);
   });
 
   test("a line that may be of a call without an id marks no other one", async () => {

@@ -130,6 +130,14 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
 });
 
+it("a new run says where they have arrived if the callback's URL is another one by now", async () => {
+  const run = await acceptedRun();
+  const before = demo.url;
+  demo.url += "x";
+  const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\n`) });
+});
+
 it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {
   const seen = `${calls[0]?.id}\n`;
   const asked = async () => {
@@ -268,6 +276,61 @@ it("calls that are FAILED again by an undo have arrived all the same", async () 
   expect(failed()).toBe(6);
   expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${notSent(run)}\n`) });
   expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
+});
+
+/** Its list still has them as they were before the run, or somebody else has made them FAILED. */
+function listAsBefore(): void {
+  for (const call of calls) call.status = "FAILED";
+}
+
+it("what a run has just marked isn't sent, as the list may lag, but after five minutes, or once mark-failed has marked it", async () => {
+  const { stdout } = await whcb([...REPLAY, "-o", "json"]);
+  const run = JSON.parse(stdout).runId;
+  listAsBefore();
+  const left = (number: number) => `${number} calls not sent: run ${run} had marked them SUCCESS by 20`;
+  const hint =
+    /hint: the list may be older than the marks: try again after 20\S+Z, or, if they were made FAILED since, mark them with `whcb mark-failed` and their ids first\n/;
+  const repeated = await whcb(REPLAY);
+  expect(repeated).toMatchObject({ code: 8, stdout: "", stderr: expect.stringContaining(`error: ${left(6)}`) });
+  expect(repeated.stderr).toMatch(hint);
+  const shown = await whcb([...REPLAY.slice(0, -1), "--dry-run", "-o", "json"]);
+  expect(shown.stderr).toContain(`warning: ${left(6)}`);
+  const [first = "", second = ""] = calls.map(({ id }) => id);
+  expect(await whcb(["replay", "demo", first, second, "--yes"])).toMatchObject({
+    code: 8,
+    stderr: expect.stringContaining(left(2)),
+  });
+  expect(await whcb(["reconcile", "demo", "--seen", "-", "--yes"], `${first}\n`)).toMatchObject({
+    code: 8,
+    stdout: expect.stringContaining("balance: 6 failed = 1 seen + 0 accepted + 0 rejected + 0 unknown + 5 not sent"),
+    stderr: expect.stringContaining(left(5)),
+  });
+  listAsBefore();
+  expect(await whcb(["mark-failed", "demo", second, "--yes"])).toMatchObject({ code: 0 });
+  expect(await whcb([...REPLAY, "-o", "json"])).toMatchObject({ code: 8, stderr: expect.stringContaining(left(4)) });
+  expect(calls.map(({ id }) => received(id))).toEqual([1, 2, 1, 1, 1, 1]);
+  listAsBefore();
+  for (const id of (await whcb(["runs", "list", "-o", "ids"])).stdout.trim().split("\n")) {
+    const path = machine.path(`runs/${id}.ndjson`);
+    const earlier = (_: string, at: string) => `"at":${Number(at) - 300_000}`;
+    writeFileSync(path, readFileSync(path, "utf8").replace(/"at":(\d+)/g, earlier));
+  }
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^6 calls replayed in /) });
+});
+
+it("what mark-success has just marked isn't sent, also by an unfinished run, unless an undo has taken it back", async () => {
+  const rejected = await rejectedRun();
+  const run = await markedRun();
+  listAsBefore();
+  const left = `6 calls not sent: run ${run} had marked them SUCCESS by 20`;
+  expect(await whcb(["replay", "--resume", rejected])).toMatchObject({
+    code: 8,
+    stdout: expect.stringContaining(`next: whcb replay --resume ${rejected} --service ${listening.url}\n`),
+    stderr: expect.stringContaining(left),
+  });
+  expect(await whcb(["undo", run, "--yes"])).toMatchObject({ code: 0 });
+  expect(await whcb(["replay", "--resume", rejected])).toMatchObject({ code: 0 });
+  expect(calls.map(({ id }) => received(id))).toEqual([1, 1, 1, 1, 1, 2]);
 });
 
 it("a damaged journal, which may have such calls, stops a replay until it is moved away", async () => {

@@ -2,9 +2,11 @@
 import type { Client, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
+import { MINUTE_MS } from "../../domain/duration.js";
 import { WhcbError } from "../../domain/errors.js";
+import { maskUrl } from "../../domain/mask.js";
+import { toIsoDate } from "../../wire/dates.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
-import { placeOf } from "../run-options.js";
 import { isRecorded } from "./recorded-url.js";
 import { hasArrived, isSentElsewhere } from "./run-counts.js";
 import type { RunCall } from "./run-state.js";
@@ -22,8 +24,12 @@ import {
 
 interface Unmarked {
   readonly header: RunHeader;
-  /** Accepted calls have arrived; of seen ones, a list said so. */
-  readonly as: "accepted" | "seen";
+  /** Accepted calls have arrived; of seen ones, a list said so. The run has just marked the others, and the service may list them as before. */
+  readonly as: "accepted" | "seen" | "marked";
+  /** It is " at " and the URL that accepted the calls, or "" if that is the callback's present one. */
+  readonly place: string;
+  /** The run has made its last mark at this instant. */
+  readonly markedBy: number;
   /** The run was made with another database, whose callback had the same URL. */
   readonly isOfOther: boolean;
   /** The run has marked so many calls, which an undo of it takes back. */
@@ -38,9 +44,12 @@ export interface UnmarkedRun extends Omit<Unmarked, "maybeMarked"> {
   readonly maybeUndoable: number;
 }
 
+/** So long after a run has marked calls as SUCCESS, another service's list may still have them as FAILED. */
+const LISTS_LAG_MS = 5 * MINUTE_MS;
+
 /**
  * Another run knows these calls as accepted or seen, and hasn't marked them. They are FAILED, and would arrive twice, unless a later run of
- * mark-failed has marked them, or a later reconcile has a newer list.
+ * mark-failed has marked them, or a later reconcile has a newer list. So would those that a run has just marked, where lists may lag.
  */
 export class ArrivedCalls {
   readonly #runs = new Map<string, Unmarked>();
@@ -58,24 +67,37 @@ export class ArrivedCalls {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
     const urls = new Map(callbacks.map(({ id, url }) => [id, url]));
+    const mayLag = !deps.client.capabilities.has("exact-lists");
+    const markedSince = mayLag ? deps.clock.now() - LISTS_LAG_MS : Number.POSITIVE_INFINITY;
     const isWanted = async (header: RunHeader): Promise<boolean> =>
-      header.runId !== sender.runId && header.options?.mark === true && (await reachedCallbacks(header, urls, deps)).size > 0;
+      header.runId !== sender.runId &&
+      (header.options?.mark === true || (mayLag && header.kind !== "mark-failed")) &&
+      (await reachedCallbacks(header, urls, deps)).size > 0;
     let findMarker: FindMarker | null = null;
+    let findUnmarker: FindMarker | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
-    for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
-      const { header } = state;
+    for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted, markedSince)) {
+      const { header, isDiscarded } = state;
       const isOfOther = compareDatabase(header, deps.client) === "other";
       const undoable = [...state.entries()].filter(canBeUndone).length;
-      const run = { header, isOfOther, undoable, maybeMarked: state.maybeMarked };
-      const runs = { accepted: { ...run, as: "accepted" }, seen: { ...run, as: "seen" } } as const;
+      const markedBy = [...state.entries()].reduce((last, { isMarked, at }) => (isMarked ? Math.max(last, at) : last), 0);
+      const run = { header, isOfOther, undoable, markedBy, maybeMarked: state.maybeMarked };
+      const runs = new Map<string, Unmarked>();
       const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
+      findUnmarker ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => null;
       hasNewerList ??= await readNewerListCheck(deps);
-      for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
+      for (const { callbackId, id, state: known, needsMark, isMarked, at } of state.entries()) {
         const key = callKey(callbackId, id);
-        if (!reached.has(callbackId) || !hasArrived(as) || !needsMark || findMarker(key, at, header) !== null) continue;
+        const isFresh = isMarked && at >= markedSince && !isOfOther;
+        const as = isFresh ? "marked" : needsMark && !isDiscarded && hasArrived(known) ? known : null;
+        const place = reached.get(callbackId);
+        if (as === null || place === undefined) continue;
+        if ((as === "marked" ? findUnmarker : findMarker)(key, at, header) !== null) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
-        arrived.#runs.set(key, runs[as]);
+        const unmarked = runs.get(`${as}${place}`) ?? { ...run, as, place };
+        runs.set(`${as}${place}`, unmarked);
+        if (as !== "marked" || !arrived.has(callbackId, id)) arrived.#runs.set(key, unmarked);
       }
     }
     return arrived;
@@ -118,22 +140,23 @@ export function compareDatabase({ databaseId }: RunHeader, client: Pick<Client, 
 }
 
 /**
- * Returns those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their present URLs by id. On another
- * database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
+ * Returns, by id, the `place` of those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their
+ * present URLs. On another database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
  */
 async function reachedCallbacks(
   header: RunHeader,
   urls: ReadonlyMap<string, string>,
   deps: RunDeps,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, string>> {
   const isOfOther = compareDatabase(header, deps.client) === "other";
   const to = header.options?.to ?? null;
-  const reached = new Set<string>();
+  const reached = new Map<string, string>();
   for (const callback of header.callbacks) {
     const url = urls.get(callback.id);
     if (url === undefined) continue;
     const sentTo = to === null ? callback : { url: to, urlHash: header.toHash };
-    if (!isOfOther || (await isRecorded(url, sentTo, deps))) reached.add(callback.id);
+    const isPresent = await isRecorded(url, sentTo, deps);
+    if (!isOfOther || isPresent) reached.set(callback.id, isPresent && to === null ? "" : ` at ${maskUrl(sentTo.url)}`);
   }
   return reached;
 }
@@ -157,9 +180,11 @@ export async function findRunsToMark(
 }
 
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
-export function describeUnmarked({ header, as, isOfOther, calls }: UnmarkedRun): string {
+export function describeUnmarked({ header, as, isOfOther, place, markedBy, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
-  const reason = as === "accepted" ? `${have} arrived${placeOf(header.options)}` : `your list said that ${were} received`;
+  if (as === "marked")
+    return `${count(calls, "call")} not sent: run ${header.runId} had marked ${them} SUCCESS by ${toIsoDate(markedBy)}`;
+  const reason = as === "accepted" ? `${have} arrived${place}` : `your list said that ${were} received`;
   const run = `run ${header.runId}${isOfOther ? `, ${madeElsewhere(header)},` : ""}`;
   return `${count(calls, "call")} not sent: ${reason}, but ${run} hasn't marked ${them}`;
 }
@@ -167,6 +192,11 @@ export function describeUnmarked({ header, as, isOfOther, calls }: UnmarkedRun):
 /** Returns a text about a run that was made with another database. */
 export function madeElsewhere({ service }: RunHeader): string {
   return `made with another database, which was at ${service} then`;
+}
+
+/** Returns the instant from which a replay goes by the list again. */
+export function retryAt({ markedBy }: UnmarkedRun): number {
+  return markedBy + LISTS_LAG_MS;
 }
 
 /** Runs in the folder that were made with another database than the client's don't count. */

@@ -114,7 +114,7 @@ export interface RunPurpose {
   readonly kind: RunKind;
   /** `options` is null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
-  /** Only a reconcile has it; journals of 0.1.0 lack it. The `unmarked` calls aren't planned, as another run is to mark them. */
+  /** Only a reconcile has it; journals of 0.1.0 lack it. The `unmarked` calls aren't planned: they are another run's, or lack a response. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;

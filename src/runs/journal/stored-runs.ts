@@ -104,19 +104,21 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
 }
 
 /**
- * Yields the runs of a wanted header that aren't discarded and have calls to mark. Reads only the ends of the other journals. Throws
- * `malformed` for one that is damaged.
+ * Yields the runs of a wanted header that have calls to mark and aren't discarded, or have worked since this instant. Reads only the ends of
+ * the other journals. Throws `malformed` for one that is damaged.
  */
 export async function* readUnmarkedRuns(
   runsDirectory: string,
   isWanted: (header: RunHeader) => Promise<boolean>,
+  since: number,
 ): AsyncGenerator<RunState> {
   for (const runId of await runIds(runsDirectory)) {
     const { header, last } = await readEnds(journalPath(runsDirectory, runId));
     const isDone = last?.step === "discarded" || (last?.step === "ended" && last.counts.toMark === 0);
-    if (isDone || (header !== null && !(await isWanted(header)))) continue;
+    if ((isDone && last.at < since) || (header !== null && !(await isWanted(header)))) continue;
     const { state, hasSession } = await readSteps(runsDirectory, runId);
-    if (state !== null && hasSession && (await isWanted(state.header)) && state.counts().toMark > 0) yield state;
+    if (state === null || !hasSession || !(await isWanted(state.header))) continue;
+    if (state.counts().toMark > 0 || state.lastAt >= since) yield state;
   }
 }
 

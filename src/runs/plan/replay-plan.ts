@@ -3,7 +3,7 @@ import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { MAX_REASON_TEXT } from "../../domain/call-filter.js";
 import { DAY_MS } from "../../domain/duration.js";
 import { readDate } from "../../wire/dates.js";
-import { hasOpenEnd, isUnsent } from "../../wire/json/call-json.js";
+import { hasOpenEnd, hasResponse, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { UnmarkedRun } from "../journal/other-runs.js";
 import type { RunDeps } from "../run-deps.js";
@@ -17,7 +17,7 @@ export interface LeftOutCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
-  /** These runs know that calls have arrived. */
+  /** These runs know that calls have arrived, or have just marked them. */
   readonly unmarked: readonly UnmarkedRun[];
 }
 
@@ -26,6 +26,8 @@ export interface ReplayPlan extends LeftOutCalls {
   /** Only callbacks with calls to send have one. */
   readonly groups: readonly ReplayGroup[];
   readonly calls: number;
+  /** So many would be sent if they were listed with their response. */
+  readonly withoutResponse: number;
   /** Reads the calls in sending order, from disk. */
   read(group: ReplayGroup): AsyncIterable<PlannedCall>;
   /** Yields them in sending order. */
@@ -73,6 +75,7 @@ export function createReplayPlan({ runId, drafts, file, leftOut = {}, limit }: S
     runId,
     groups,
     calls: groups.reduce((sum, { calls }) => sum + calls, 0),
+    withoutResponse: drafts.reduce((sum, draft) => sum + draft.withoutResponse, 0),
     read,
     async *callIds(group) {
       for await (const { id } of read(group)) yield id;
@@ -193,6 +196,7 @@ interface Listed {
 export class GroupDraft {
   readonly callback: ListedCallback;
   readonly #ids: string[] = [];
+  readonly #withoutResponse: string[] = [];
   /** `kept` is null if all are kept. */
   #kept: ReadonlySet<string> | null = null;
   readonly #offsets: number[] = [];
@@ -219,7 +223,18 @@ export class GroupDraft {
     return isRetrying(call, this.callback, this.#deps);
   }
 
-  async add(calls: readonly ListedCall[]): Promise<void> {
+  get withoutResponse(): number {
+    return this.#withoutResponse.filter((id) => this.#isKept(id)).length;
+  }
+
+  /** What another service lists without its response isn't sent. `whcb serve` lists all that was submitted. */
+  async add(listed: readonly ListedCall[]): Promise<void> {
+    const isWhole = this.#deps.client.capabilities.has("exact-lists");
+    const calls = listed.filter((call) => isWhole || hasResponse(call));
+    if (calls.length < listed.length) {
+      const added = new Set(calls);
+      for (const call of listed) if (!added.has(call)) this.#withoutResponse.push(call.id);
+    }
     if (calls.length === 0) return;
     const style = requireBodyStyle(this.callback, this.#file.bodyOptions.contentType);
     const places = await this.#file.add(calls, style);
@@ -242,11 +257,15 @@ export class GroupDraft {
     this.#kept = callIds;
   }
 
+  #isKept(id: string): boolean {
+    return this.#kept?.has(id) ?? true;
+  }
+
   /** Returns the first `limit` calls in sending order, and where they are. */
   select(limit = Number.POSITIVE_INFINITY): readonly [ReplayGroup, CallPlaces] {
     const attempts = new LastAttemptsSum();
     const sum = { unsent: 0, retrying: 0, openEnds: 0 };
-    const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
+    const isKept = (index: number): boolean => this.#isKept(this.#ids[index] ?? "");
     const order = this.#order.indexes().filter(isKept).slice(0, limit);
     for (const index of order) {
       attempts.add(this.#statusCodes[index] ?? null, this.#order.attemptedAt(index), this.#answers[index]);

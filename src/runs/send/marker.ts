@@ -176,19 +176,21 @@ export class Marker {
   }
 
   /**
-   * What was accepted, and is SUCCESS, was delivered or marked by others, or marked by an earlier session. Of other calls, what an earlier
-   * request of the run has made SUCCESS, or may have, is its own.
+   * What an earlier request of the run has made SUCCESS, or may have, is its own. Anything else that was accepted, and is SUCCESS, was delivered
+   * or marked by others, also by another replay.
    */
   async #sortKept(ids: readonly string[], { left, twice, isRepeat }: Kept): Promise<void> {
     const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
     const states = await findStates(callbackId, ids, this.#session.deps.client);
     for (const id of ids) {
       const state = states.get(id);
+      const mayBeOwn = isRepeat || mayBeMarked?.has(id) === true;
       if (state?.status === "SUCCESS" && from === "accepted") {
-        if (state.settledBy !== "replay" && !isSentElsewhere(this.#session.header)) twice.add(id);
+        const isOwn = mayBeOwn && state.settledBy === "replay";
+        if (!isOwn && !isSentElsewhere(this.#session.header)) twice.add(id);
         continue;
       }
-      const isOwn = state?.status === "SUCCESS" && wanted === "SUCCESS" && (isRepeat || mayBeMarked?.has(id) === true);
+      const isOwn = state?.status === "SUCCESS" && wanted === "SUCCESS" && mayBeOwn;
       const isReopened = state !== undefined && state.status !== "SUCCESS" && wanted === "SUCCESS";
       if (!isOwn) left.set(id, isReopened ? "reopened" : "settled");
     }

@@ -105,6 +105,16 @@ export function hasSentNothing(call: ListedCall): boolean {
   );
 }
 
+/** A list of other columns may lack it: without message, sender and content there is nothing to send. */
+export function hasResponse({ response }: Pick<ListedCall, "response">): boolean {
+  const { messageId, from, responseMessage } = responseToJson(response);
+  return ![messageId, from, responseMessage].every(isBlank);
+}
+
+function isBlank(value: unknown): boolean {
+  return value === undefined || value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+}
+
 /** The endpoint may have such a call. One that it answered with 200 was marked FAILED. */
 export function hasOpenEnd(call: ListedCall): boolean {
   return call.status === "FAILED" && mayHaveBeenTaken(call.statusCode, reasonText(call));

@@ -24,7 +24,6 @@ export const ODD_RESPONSES: Readonly<Record<string, object>> = {
   "hostile names": JSON.parse(
     '{"from":{"__proto__":{"name":"x"},"constructor":"y","a b":1,"<x>":"z"},"responseMessage":{"toString":"t","content":"Yes"},"customParameters":{"__proto__":"p","entry":"e"}}',
   ),
-  "no members": {},
 };
 
 /** Returns the call as a delivered body with the default names has it. */

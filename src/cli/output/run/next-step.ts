@@ -2,18 +2,19 @@
 import { type CommandWords, callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
 import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
-import { describeUndoable, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
+import { describeUndoable, retryAt, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
 import { placeOf } from "../../../runs/run-options.js";
 import type { Rejection } from "../../../runs/run-session.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import type { RenderOptions } from "../screen.js";
 
 /** Returns the command that finishes what is left, shows why it isn't, follows the service or lists rejections. It is null when all is done. */
 export function nextStep(summary: RunSummary, options: RenderOptions): NextStep | null {
   const { header, counts, service, isResumable, unmarked } = summary;
-  const [other] = unmarked;
+  const other = unmarked.find(({ as }) => as !== "marked");
   if (other !== undefined) return { command: resumeCommand(other.header, options), when: "" };
   if (isResumable) return stepOfUnfinished(summary, options);
   if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: whileServed(header) };
@@ -147,7 +148,10 @@ function hasRejectedMarks({ counts, troubled }: RunSummary): boolean {
 }
 
 /** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
-export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOptions): Advice {
+export function markAdvice(runs: readonly UnmarkedRun[], options: RenderOptions): Advice {
+  const unmarked = runs.filter(({ as }) => as !== "marked");
+  const wait = waitAdvice(runs.filter(({ as }) => as === "marked"));
+  if (unmarked.length === 0) return wait;
   const commands = [...new Set(unmarked.map(({ header }) => resumeCommand(header, options)))];
   const whats = unmarked.map(({ as, header }) =>
     as === "accepted" ? `what has arrived${placeOf(header.options)}` : "what your list had",
@@ -166,7 +170,17 @@ export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOpti
     ...commands.map((command, index) => advise`${index === 0 ? "" : " and "}${{ command, when: `to mark ${what}` }}`),
     { hint: ` ${commands.length === 1 ? "marks" : "mark"} ${what}` },
     ...discards,
+    ...(wait.hint === undefined ? [] : [{ hint: `; ${wait.hint}` }]),
   ]);
+}
+
+/** Such calls are listed as FAILED. */
+function waitAdvice(marked: readonly UnmarkedRun[]): Advice {
+  if (marked.length === 0) return {};
+  const until = toIsoDate(Math.max(...marked.map(retryAt)));
+  return {
+    hint: `the list may be older than the marks: try again after ${until}, or, if they were made FAILED since, mark them with \`whcb mark-failed\` and their ids first`,
+  };
 }
 
 function joinAdvice(parts: readonly Advice[]): Advice {

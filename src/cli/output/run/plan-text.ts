@@ -43,8 +43,15 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
-export function warnOfUnusableCalls({ withoutId, unlisted }: UnusableCalls, screen: Screen): void {
+export function warnOfUnusableCalls(
+  { withoutId, withoutResponse = 0, unlisted }: UnusableCalls & Partial<Pick<ReplayPlan, "withoutResponse">>,
+  screen: Screen,
+): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without a usable id: neither sent nor marked`);
+  if (withoutResponse > 0) {
+    const their = withoutResponse === 1 ? "its" : "their";
+    screen.info(`warning: ${count(withoutResponse, "call")} listed without ${their} response: neither sent nor marked`);
+  }
   if (unlisted > 0)
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
 }
@@ -54,12 +61,14 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     calls: plan.calls,
     leftOut: plan.leftOut,
     withoutId: plan.withoutId,
+    withoutResponse: plan.withoutResponse,
     unlisted: plan.unlisted,
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
     sentTo: shownTo(options),
-    unmarked: plan.unmarked.map(({ header, calls }) => ({ runId: header.runId, calls })),
+    unmarked: runsJson(plan.unmarked.filter(({ as }) => as !== "marked")),
+    justMarked: runsJson(plan.unmarked.filter(({ as }) => as === "marked")),
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
       name: group.callback.name,
@@ -72,6 +81,10 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       paused: pauseJson(group.callback),
     })),
   };
+}
+
+function runsJson(runs: ReplayPlan["unmarked"]) {
+  return runs.map(({ header, calls }) => ({ runId: header.runId, calls }));
 }
 
 /** Returns text such as ", key in ?Auth=", or "". */
