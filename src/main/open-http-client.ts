@@ -6,8 +6,7 @@ import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
 import { isMadeByUser } from "../platform/files/is-own.js";
 import { fileState, hasOpen } from "../platform/files/open-file.js";
-import { isLoopbackHost } from "../platform/loopback.js";
-import { peerOwners } from "../platform/peer-owners.js";
+import { isLoopbackHost, peerOwners } from "../platform/loopback.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
