@@ -37,6 +37,7 @@ const HEADER: Required<RunHeader> = {
   options: OPTIONS,
   reconcile: { failed: 3, ambiguous: 2, unmarked: 1 },
   listedAt: 1,
+  marksAgain: true,
   undoes: { runId: "Q", startedAt: 1 },
   profile: "local",
   service: "http://127.0.0.1:8787",

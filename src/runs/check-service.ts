@@ -1,8 +1,10 @@
 import type { Client } from "../client/client.js";
 import { commandLine, shellQuote } from "../domain/command-line.js";
+import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
-import type { RunHeader } from "./journal/run-step.js";
+import type { RunHeader, UndoneRun } from "./journal/run-step.js";
+import type { RunOverview, RunRecord } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
 
 /**
@@ -44,4 +46,28 @@ export async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client
   // A callback that was deleted may have given its name to another one, which shows the service, too.
   for (const { id } of callbacks) if ((await client.getCallback(id).catch(nullIfGone)) !== null) return true;
   return false;
+}
+
+/** Throws `usage` if the run has yet to mark what arrived. */
+export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): void {
+  const arrived = counts.toMark - seenToMark;
+  if (arrived === 0) return;
+  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark what has arrived" };
+  throw new WhcbError(
+    "usage",
+    `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: an undo would discard it, and a replay send them again`,
+    advise`${resume} marks what has arrived; undo the run afterwards`,
+  );
+}
+
+export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
+
+export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
+  const isFinished = undo.state === "finished";
+  const resume = { command: commandLine({ command: "replay", flags: ["--resume", undo.runId] }), when: "to finish it" };
+  return new WhcbError(
+    "usage",
+    `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`,
+    isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`,
+  );
 }

@@ -2,15 +2,14 @@ import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
-import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { isUnsent } from "../wire/json/call-json.js";
-import { checkService, requireMarkedHere } from "./check-service.js";
+import { alreadyUndone, checkService, ONLY_UNDONE, requireArrivedMarked, requireMarkedHere } from "./check-service.js";
 import { callKey, canBeUndone, findRunsToMark, findUndo } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunHeader, RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
+import { discardRun, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -52,6 +51,8 @@ interface FoundCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** `already` counts calls that were named by id, had this status before, and are left as they are. */
   readonly already: number;
+  /** `again` counts those of them that are marked all the same, as another service's list may be old. */
+  readonly again: number;
   /** These unfinished runs may still mark SUCCESS what is FAILED already. */
   readonly toMarkIn: readonly RunHeader[];
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
@@ -60,7 +61,16 @@ interface FoundCalls extends UnusableCalls {
   readonly waiting: number;
 }
 
-const NONE_FOUND: FoundCalls = { ...NO_UNUSABLE, groups: [], missing: [], already: 0, toMarkIn: [], delivered: 0, waiting: 0 };
+const NONE_FOUND: FoundCalls = {
+  ...NO_UNUSABLE,
+  groups: [],
+  missing: [],
+  already: 0,
+  again: 0,
+  toMarkIn: [],
+  delivered: 0,
+  waiting: 0,
+};
 
 export interface MarkGroup {
   readonly callback: ListedCallback;
@@ -169,29 +179,6 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
 }
 
 /** Throws `usage` for a reconcile that is to be discarded, and hasn't marked calls that it sent. */
-function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): void {
-  const arrived = counts.toMark - seenToMark;
-  if (arrived === 0) return;
-  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark what has arrived" };
-  throw new WhcbError(
-    "usage",
-    `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: an undo would discard it, and a replay send them again`,
-    advise`${resume} marks what has arrived; undo the run afterwards`,
-  );
-}
-
-export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
-
-function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
-  const isFinished = undo.state === "finished";
-  const resume = { command: commandLine({ command: "replay", flags: ["--resume", undo.runId] }), when: "to finish it" };
-  return new WhcbError(
-    "usage",
-    `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`,
-    isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`,
-  );
-}
-
 /**
  * This comes before the undo, as an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on
  * since the plan.
@@ -239,6 +226,7 @@ export async function runMarks(
       kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
       options: null,
       listedAt: plan.listedAt,
+      ...(plan.again > 0 && { marksAgain: true }),
       ...(plan.undoes !== null && { undoes: plan.undoes }),
     },
     callbacks: groups.map(({ callback }) => callback),
@@ -298,6 +286,7 @@ async function byIds(
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback));
   const already: ListedCall[] = [];
+  let again = 0;
   let delivered = 0;
   let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
@@ -308,11 +297,14 @@ async function byIds(
       if (call.status === status && !(mayBeOld && mayHaveChanged(call))) already.push(call);
       else if (call.status === "PENDING" && status === "FAILED") waiting++;
       else if (await staysSuccess(call)) delivered++;
-      else addCall(group, call, deps);
+      else {
+        addCall(group, call, deps);
+        if (call.status === status) again++;
+      }
     }
   });
   const toMarkIn = status === "FAILED" ? await findRunsToMark(already, deps) : [];
-  return { ...NO_UNUSABLE, groups, missing, already: already.length, toMarkIn, delivered, waiting };
+  return { ...NO_UNUSABLE, groups, missing, already: already.length, again, toMarkIn, delivered, waiting };
 }
 
 interface GrowingGroup extends MarkGroup {

@@ -1,6 +1,7 @@
 /** Without a terminal, a mark by a filter prints a line to type, which marks none but the calls that it counted. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { toPlatformDate } from "../../src/wire/dates.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 
@@ -15,6 +16,7 @@ afterEach(() => machine.leave());
 /** Returns the words of a line to type, after "whcb". */
 const words = (line: string): readonly string[] => /whcb (.*)$/.exec(line)?.[1]?.split(" ") ?? [];
 
+const MINUTE = 60_000;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 it.each([
@@ -50,5 +52,23 @@ it("and all of them where dates have no seconds, once their minute is over", asy
   expect(line).toContain(" --until 2026-11-24T09:32:00.000Z ");
   await machine.works(words(line), { env });
   expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+  await listening.close();
+});
+
+it.each([
+  ["minutes", MINUTE, toPlatformDate],
+  ["seconds", 1_000, (at: number) => new Date(at).toISOString()],
+] as const)("but none of the latest minute or second where more may get its date: whole %s", async (_, unit, written) => {
+  const latest = Math.floor((Date.now() - 5 * 60 * MINUTE) / unit) * unit;
+  const calls = platformCalls(3, (index) => ({
+    callback: { attemptedDate: written(latest - (index === 0 ? 0 : unit), "UTC"), statusCode: "503" },
+  }));
+  const callbacks = [{ id: "528F17736481BA9A", name: "demo", url: "http://127.0.0.1:9/", key: "planted-key", calls }];
+  const listening = await scriptedPlatform({ clock: systemClock, callbacks }).listen();
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const { stderr } = await machine.whcb(["mark-success", "demo", "--failed"], { env });
+  expect(stderr).toContain(", as more may get this date: mark them by their ids\n");
+  await machine.works(words(/to continue, type: (.*)\n/.exec(stderr)?.[1] ?? ""), { env });
+  expect(calls.map(({ status }) => status)).toEqual(["FAILED", "SUCCESS", "SUCCESS"]);
   await listening.close();
 });

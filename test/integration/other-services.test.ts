@@ -258,6 +258,18 @@ it("a call that an older list has as FAILED becomes FAILED all the same", async 
   expect(statuses(calls)).toEqual(["FAILED"]);
 });
 
+it("no line is proposed that makes SUCCESS what was FAILED before a mark-failed", async () => {
+  const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2", "FAILED")];
+  await open({ calls });
+  const marked = await whcb("mark-failed", "demo", "1", "2", "--yes");
+  expect(marked).toMatchObject({ code: 0, stdout: expect.not.stringContaining("mark-success") });
+  expect(statuses(calls)).toEqual(["FAILED", "FAILED"]);
+  const [, runId = ""] = /run (\d+-\w+-\w+)/.exec(marked.stdout + marked.stderr) ?? [];
+  const undo = await whcb("undo", runId, "--yes");
+  expect(undo).toMatchObject({ code: 2, stderr: expect.not.stringContaining("mark-success DEMO") });
+  expect(statuses(calls)).toEqual(["FAILED", "FAILED"]);
+});
+
 it.each([
   { status: 207, body: '{"results":[{"status":409}]}' },
   { status: 203, body: "" },

@@ -118,6 +118,8 @@ export interface RunPurpose {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
+  /** The service listed calls of a mark-failed as FAILED already, so they don't all become SUCCESS by taking it back. */
+  readonly marksAgain?: boolean;
   /** Only an undo has it: the run of mark-success, or the reconcile, that it undoes. */
   readonly undoes?: UndoneRun;
 }

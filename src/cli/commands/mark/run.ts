@@ -1,7 +1,7 @@
-import { callbackOperand, commandLine, withFlags } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
-import { requireMarkedHere } from "../../../runs/check-service.js";
+import { ONLY_UNDONE, requireMarkedHere } from "../../../runs/check-service.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { latestRunToUndo } from "../../../runs/latest-marks.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
@@ -12,13 +12,11 @@ import {
   discardUndone,
   type MarkGroup,
   type MarkPlan,
-  ONLY_UNDONE,
   planMarks,
   planUndo,
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
-import { toIsoDate } from "../../../wire/dates.js";
 import {
   type CallOperands,
   missingCalls,
@@ -28,11 +26,10 @@ import {
   toCallScope,
 } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { UNTIL } from "../../args/filter-flags.js";
-import { flagName } from "../../args/flag.js";
 import { writeJson } from "../../output/json-fields.js";
 import { countFailed, describeAnswers, describeCodes } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
+import { canAsk, YES } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { commandOnRun, undoCommand, undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../output/run/plan-text.js";
@@ -44,6 +41,7 @@ import { openRunDeps, runFolder } from "../../settings/open-run-deps.js";
 import { type Session, withSession } from "../../settings/session.js";
 import { confirmRun, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import type { MarkFlags } from "./command.js";
+import { untilCounted } from "./until-counted.js";
 
 export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<void> {
   return markCalls(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
@@ -182,9 +180,9 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
     return true;
   }
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
-  const asked = { description, question: [question] };
-  const isByFilter = scope !== null && "filter" in scope.calls;
-  const repeated = isByFilter ? untilCounted(invocation, plan, runDeps) : invocation;
+  const isTyped = scope !== null && "filter" in scope.calls && !invocation.args.get(YES) && !canAsk(invocation);
+  const { repeated, leftOut } = isTyped ? untilCounted(invocation, plan, runDeps) : { repeated: invocation, leftOut: [] };
+  const asked = { description: [...description, ...leftOut], question: [question] };
   if (!(await confirmRun(repeated, asked, { runDeps, locks, onlyMarks: true }))) return true;
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
@@ -196,25 +194,6 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   requireNoneWaiting(plan);
   return true;
-}
-
-const MINUTE_MS = 60_000;
-
-/** The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. */
-function untilCounted(invocation: MarkInvocation, { groups, listedAt }: MarkPlan, { client, clock }: RunDeps): MarkInvocation {
-  const latest = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
-  // A client may have dated its attempt ahead of the service's clock.
-  const isAhead = latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
-  const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
-  if (lastAttemptedAt === 0) return invocation;
-  // Where dates have whole minutes, the client takes no call of the minute that `until` is in.
-  const isWhole = lastAttemptedAt % MINUTE_MS === 0 && !client.capabilities.has("exact-lists");
-  const until = isWhole ? Math.min(lastAttemptedAt + MINUTE_MS, clock.now()) : lastAttemptedAt + 1;
-  const flag = flagName(UNTIL.syntax);
-  const others = invocation.argv.filter(
-    (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
-  );
-  return { ...invocation, argv: withFlags(others, [flag, toIsoDate(until)]) };
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {

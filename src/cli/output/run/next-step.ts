@@ -54,15 +54,15 @@ function whenToResume(summary: RunSummary): string {
   return callbacks.some(({ stopped }) => stopped === "retry-after") ? "after the endpoint's pause" : "";
 }
 
-/** Returns the command, or the two, that undo the run's marks. It is null for other runs, without marks, and after an undo. */
+/** Returns the command, or the two, that undo the run's marks. It is null for other runs, without marks, and after an undo or marks of what was so before. */
 export function undoCommand(
   { header, counts, undo = null }: Pick<RunSummary, "header" | "counts" | "undo">,
   { serviceFlags }: RenderOptions,
 ): string | null {
-  const { kind, runId, callbacks, service } = header;
+  const { kind, runId, callbacks, service, marksAgain } = header;
   if (counts.marked === 0 || undo !== null) return null;
   if (kind === "mark-success" || (kind === "reconcile" && counts.seen > 0)) return commandLine(undoWords(runId, serviceFlags));
-  if (kind !== "mark-failed") return null;
+  if (kind !== "mark-failed" || marksAgain) return null;
   const [first, ...others] = callbacks;
   const isOfOne = first !== undefined && others.length === 0;
   // A callback that is created later may have the name, and calls with the same ids.

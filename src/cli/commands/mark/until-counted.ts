@@ -1,0 +1,43 @@
+import { withFlags } from "../../../domain/command-line.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
+import type { MarkPlan } from "../../../runs/run-marks.js";
+import { toIsoDate } from "../../../wire/dates.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { UNTIL } from "../../args/filter-flags.js";
+import { flagName } from "../../args/flag.js";
+import { formatInstant } from "../../output/times.js";
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+/** A date without a zone may be off by 14 hours, and a clock by less than an hour. */
+const PAST_MS = 15 * 60 * MINUTE_MS;
+
+/**
+ * The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. Where dates have whole
+ * minutes or seconds, more calls may get the latest one, so it leaves these out until that is past.
+ */
+export function untilCounted<Typed extends Invocation>(
+  invocation: Typed,
+  { groups, listedAt }: MarkPlan,
+  { client, clock }: RunDeps,
+): { readonly repeated: Typed; readonly leftOut: readonly string[] } {
+  const latest = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
+  // A client may have dated its attempt ahead of the service's clock.
+  const isAhead = latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
+  const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
+  if (lastAttemptedAt === 0) return { repeated: invocation, leftOut: [] };
+  const isExact = client.capabilities.has("exact-lists");
+  const unit = (!isExact && [MINUTE_MS, SECOND_MS].find((each) => lastAttemptedAt % each === 0)) || 1;
+  const isPast = unit === 1 || lastAttemptedAt < clock.now() - PAST_MS;
+  const until = isPast ? lastAttemptedAt + unit : lastAttemptedAt;
+  const at = formatInstant(lastAttemptedAt, invocation.screen.renderOptions.utc);
+  const leftOut = `the line to type leaves out the calls of ${at}, as more may get this date: mark them by their ids`;
+  const flag = flagName(UNTIL.syntax);
+  const others = invocation.argv.filter(
+    (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
+  );
+  return {
+    repeated: { ...invocation, argv: withFlags(others, [flag, toIsoDate(until)]) },
+    leftOut: isPast ? [] : [leftOut],
+  };
+}
