@@ -116,6 +116,15 @@ test("a line that mentions a refusal in a column that --ignore names leaves its 
   );
 });
 
+test("a line that says so leaves its call open though another line has it, too", async () => {
+  const lines = ['{"webhook-id":"order-17","status":"received"}', '{"webhook-id":"order-17","status":"failed"}'];
+  for (const list of [lines, lines.toReversed()]) {
+    const given = [...list, '{"webhook-id":"order-18","status":"received"}'];
+    const { code } = await reconcile(`${given.join("\n")}\n`, "--yes", "--ignore", "status");
+    expect([code, await failed()]).toEqual([8, ["order-17"]]);
+  }
+});
+
 test("a list with a line that lacks what says of the others that they were received", async () => {
   const list = '{"callId":"order-17","receivedAt":"2026-11-29T10:00:00Z"}\n{"callId":"order-18"}\n';
   expect(await stops(list)).toBe(
@@ -126,6 +135,17 @@ test("a list with a line that lacks what says of the others that they were recei
     code: 0,
     stdout: expect.stringContaining("your system has 2, 0 ambiguous, 1 to send"),
   });
+});
+
+test("a list with ids that a program has rounded", async () => {
+  const ids = Array.from({ length: 6 }, (_, index) => `20261201071500${index}0`);
+  for (const list of [`callid\n${ids.join("\n")}\n`, `${ids.join("\n")}\n`])
+    expect(await stops(list)).toMatch(
+      /^error: line [12] can't be read: its (?:call)?id is 2026120107150000: a spreadsheet keeps 15 digits, and writes zeros for others\nhint: /,
+    );
+  expect(await stops('{"webhook_id":20261201071500104}\n')).toBe(
+    "error: line 1 can't be read: its webhookid is the number 20261201071500104, which programs round\nhint: export it as text; nothing was done\n",
+  );
 });
 
 test("a table with a row whose compared columns are empty, as one that a join hasn't found", async () => {
@@ -251,7 +271,7 @@ test("a list with a line that lacks a compared field which the others have", asy
   expect(await reconcile(list, ...flags)).toMatchObject({ code: 0 });
 });
 
-test("the error names every such column of the list, and the flag for those that say nothing of arrival", async () => {
+test("the error names every such column of the list, but proposes no flag that a user could paste", async () => {
   const lines = [
     { "webhook-id": "order-17", level: 30, req: { id: "r1", method: "POST" }, res: { statusCode: 200, etag: "x" } },
     {
@@ -267,9 +287,8 @@ test("the error names every such column of the list, and the flag for those that
     "error: the list has columns that aren't compared: level=30 on line 1, req.method=POST on line 1, res.etag=x on line 1; " +
       "columns that aren't compared differ between lines: req.id=r1 on line 1, r2 on line 2, note=␛x on line 2, (missing) on others; " +
       "res.statuscode=503 on line 2 may say that the line wasn't received\n" +
-      "hint: give only the lines that were received; for columns that don't say whether a line was received: --ignore req.method,res.etag; " +
-      "--ignore level only if what it says doesn't mean that a line wasn't received; " +
-      "--ignore NAME for one that differs, if none of its values means that its line wasn't received; " +
+      "hint: give only the lines that were received; " +
+      "--ignore NAME for each column that isn't compared, if none of its values means that its line wasn't received; " +
       "for what a call has too: --map content=NAME (names: messageid, callid, webhookid, from, mobile, email, mri, voice, name, acknowledged, undeliverable, content); nothing was done\n",
   );
   expect(await stops(list, "--ignore", "level,req,res.etag,note")).toBe(
@@ -508,6 +527,14 @@ test("lines for all failed calls and none just for delivered ones are warned of,
   await machine.works(["trigger", "demo", "--file", "-"], { stdin: `${JSON.stringify(call)}\n` });
   await machine.settled("demo");
   expect(await Promise.all(lists.map(warns))).toEqual([true, true, true, true]);
+  const log = IDS.map((id) => `{"webhook-id":"${id}","rc":1}\n`).join("");
+  const { code, stderr } = await reconcile(log, "--yes", "--ignore", "rc");
+  expect([code, await failed()]).toEqual([2, IDS]);
+  expect(stderr).toContain(
+    "error: with --ignore, --yes doesn't mark 3 calls by a list that has lines for all failed calls, and none just for delivered ones\nhint: answer the question in a terminal: ",
+  );
+  const delivered = '{"webhook-id":"order-19","rc":0}\n';
+  expect(await reconcile(log + delivered, "--yes", "--dry-run", "--ignore", "rc")).toMatchObject({ code: 0 });
   const others = [`${ids}order-19\n`, "order-17\norder-18\n", `${ids}order-2\n`, `callid,content\norder-17,order-17\n`];
   const all = await machine.works(["calls", "list", "demo", "-o", "csv", ...columns]);
   flags.set(all, ["--map", "messageid=message"]);

@@ -27,6 +27,8 @@ function timesOf({ line }: WantedCall, call: ComparableCall): Values {
 
 export class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
+  /** Ids that are numbers, by how a spreadsheet writes these. */
+  readonly #byNumber: Lists<ComparableCall> = new Map();
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byOtherContent: Lists<ComparableCall> = new Map();
@@ -36,6 +38,7 @@ export class CallIndex {
 
   add(call: ComparableCall): void {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
+    if (/^\d+(?:\.\d+)?$/.test(call.id)) append(this.#byNumber, shortNumber(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
@@ -117,11 +120,15 @@ export class CallIndex {
     return id === null || callId === null ? [] : listOf(this.#byMessage.get(idKey(id)));
   }
 
-  /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
+  /**
+   * If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. A spreadsheet writes 1000.10
+   * and 01000.1 as 1000.1, so that may be of each.
+   */
   #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
     const equal = this.#byId.get(idKey(callId ?? ""));
     const exact = equal?.find(({ id }) => id === callId);
-    return listOf(exact === undefined ? equal : [exact]);
+    if (exact === undefined) return listOf(equal);
+    return (this.#byNumber.get(exact.id) ?? [exact]).map((call) => [call]);
   }
 
   /** Makes a key of each choice of a value from each list. */
@@ -215,6 +222,10 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
     if (index % PER_TURN === 0) await clock.nextTurn();
     work(item);
   }
+}
+
+function shortNumber(text: string): string {
+  return text.replace(/^0+(?=\d)/, "").replace(/(?:\.0+|(?<=\.\d*[1-9])0+)$/, "");
 }
 
 function isUndated({ hasUnreadDate, minutes }: ComparableCall): boolean {

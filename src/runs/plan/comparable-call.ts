@@ -310,9 +310,9 @@ export function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean 
   return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
 }
 
-/** Returns the ignored columns of the line that mention a refusal. What the sender wrote says nothing of the receiver. */
-export function refusalsOf({ refusals }: SeenLine, { contents }: ComparableCall): readonly string[] {
-  return refusals.flatMap(({ name, key }) => (contents.includes(key) ? [] : [name]));
+/** Returns the ignored columns of the line that mention a refusal. What the sender of its call wrote says nothing of the receiver. */
+export function refusalsOf({ refusals }: SeenLine, call?: ComparableCall): readonly string[] {
+  return refusals.flatMap(({ name, key }) => (call?.contents.includes(key) ? [] : [name]));
 }
 
 const FIELD_OF: Readonly<Record<string, Field>> = {

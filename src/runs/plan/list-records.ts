@@ -42,6 +42,7 @@ export function readRecords(text: string, nameField: NameField): SeenRecords {
   const format = detectFormat(list, nameField);
   if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
   const records = RECORDS[format](list, (column) => isCompared(column, nameField));
+  if (format === "ndjson") requireTexts(records, list.split("\n"), nameField);
   const columns = records.flatMap(({ fields, empty }) => [...fields.map(([name]) => name), ...empty]);
   const names = new Set(columns.map((name) => (name === OTHER_SENDER ? "from" : name)));
   return { format, names: format === "ids" ? [] : [...names], records };
@@ -80,6 +81,31 @@ function jsonRecords(text: string, isCompared: (column: string) => boolean): rea
   );
   return found.map(({ line, body }, index) => ({ line, fields: fieldsOfBody(body, isCompared), empty: empty[index] ?? [] }));
 }
+
+/** Throws if an id may have been rounded: a text has quotes, and programs read numbers as doubles. */
+function requireTexts(records: readonly SeenRecord[], sources: readonly string[], nameField: NameField): void {
+  for (const { line, fields } of records)
+    for (const [name, value] of fields)
+      if (isId(name, nameField) && Number(value) > Number.MAX_SAFE_INTEGER && !sources[line - 1]?.includes(`"${value}"`))
+        throw unreadableLine(
+          line,
+          `its ${name} is the number ${value}, which programs round`,
+          "export it as text; nothing was done",
+        );
+}
+
+const MAY_BE_NUMBERS: ReadonlySet<string> = new Set([...ID_COLUMNS, "id", "from", "mobile", "voice", "mri"]);
+
+/** Throws if a spreadsheet has shortened a long number, as 6.14587E+10 or 6,14587E+10. */
+export function requireWhole(line: number, [name, value]: Fields[number]): void {
+  if (!MAY_BE_NUMBERS.has(name)) return;
+  if (/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value))
+    throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
+  if (/^\d{7,}[.,]0+$/.test(value))
+    throw unreadableLine(line, `its ${name} is ${value}: a program has read it as a number with decimals`, SHORTENED_HINT);
+}
+
+const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 

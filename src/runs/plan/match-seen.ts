@@ -33,7 +33,7 @@ export interface SeenMatch extends Readonly<LineCounts> {
   readonly ambiguous: readonly ComparableCall[];
   /** Lines that match no call nearly match a FAILED one, which has these differently. */
   readonly unlike: readonly string[];
-  /** Lines that match a FAILED call mention a refusal in these columns, which are ignored. */
+  /** Lines that may be of a FAILED call mention a refusal in these columns, which are ignored. */
   readonly refusing: readonly string[];
   /** So many PENDING calls have their id in a line. */
   readonly waiting: number;
@@ -77,21 +77,20 @@ export async function matchSeen(
   const confirmed = new Set<ComparableCall>();
   const waiting = new Set<ComparableCall>();
   const uncompared: UncomparedValue[] = [];
-  const possible = new Set<ComparableCall>();
-  const taken = new Set<readonly ComparableCall[]>();
+  const open = new Set<readonly ComparableCall[]>();
+  /** What lines say of these in ignored columns mentions a refusal, so no other line makes them seen. */
+  const refused = new Map<readonly ComparableCall[], Set<string>>();
   const matched = new Set<readonly ComparableCall[]>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall; readonly isClear: boolean }[] = [];
   const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
-  const refusing = new Set<string>();
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = (call?: ComparableCall): call is ComparableCall => call?.status === "FAILED" && call.id !== "";
-  const take = (near: readonly (readonly ComparableCall[])[]): void => {
+  const leaveOpen = (near: readonly (readonly ComparableCall[])[], refusals: readonly string[] = []): void => {
     if (near.length === 0) counts.unmatched += 1;
     for (const alike of near) {
-      if (taken.has(alike)) continue;
-      taken.add(alike);
-      for (const call of alike) if (isToSettle(call)) possible.add(call);
+      open.add(alike);
+      for (const name of refusals) refused.set(alike, (refused.get(alike) ?? new Set()).add(name));
     }
   };
   for (const alike of groupBy(wanted, shapeOfLine).values()) {
@@ -109,17 +108,16 @@ export async function matchSeen(
       for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
       const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
-      const refusals = isToSettle(only) ? refusalsOf(each.line, only) : [];
+      const refusals = only === undefined || isToSettle(only) ? refusalsOf(each.line, only) : [];
       const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
       for (const doubt of doubts) counts[doubt] += 1;
       for (const name of unlikeParts) unlike.add(name);
-      for (const name of refusals) refusing.add(name);
       if (near.some(([call]) => differences(each, call).join() === "time")) counts.atOtherTimes += 1;
       else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       const isClear = [doubts, unlikeParts, refusals, others].every(({ length }) => length === 0);
       if (isToSettle(only) && !isNamed) unnamed.push({ line: each, call: only, isClear });
-      if (only === undefined || !isClear) take([...matches, ...ofMessage, ...others]);
+      if (only === undefined || !isClear) leaveOpen([...matches, ...ofMessage, ...others], refusals);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
         if (hasOnlyIds || isConfirmed(each, only)) confirmed.add(only);
@@ -132,19 +130,25 @@ export async function matchSeen(
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
     const unlisted = findUnlisted(line, call);
     if (unlisted.length > 0) {
-      take([[call], ...unlisted]);
+      leaveOpen([[call], ...unlisted]);
       counts.unlisted += 1;
     } else if (isClear) {
       seen.add(call);
       uncompared.push(...uncomparedValues(line, call));
     }
   });
+  const refusing = new Set<string>();
+  for (const [alike, names] of refused) {
+    for (const call of alike) for (const calls of [named, confirmed, seen]) calls.delete(call);
+    if (alike.some(isToSettle)) for (const name of names) refusing.add(name);
+  }
+  const possible = new Set([...open].flat());
   return {
     seen: calls.filter((call) => seen.has(call)),
     seenById: confirmed.size,
     unconfirmed: named.size - confirmed.size,
     uncompared,
-    ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
+    ambiguous: calls.filter((call) => isToSettle(call) && possible.has(call) && !seen.has(call)),
     ...counts,
     unlike: [...unlike],
     refusing: [...refusing],

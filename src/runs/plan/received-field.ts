@@ -74,7 +74,7 @@ const WORDS_OF_REFUSAL = new RegExp(
 const REFUSAL = [WORDS_OF_REFUSAL, /(?<!\d)[45](?:\d\d|xx)(?![\d\p{L}])/iu];
 const NO = /^(?:f|false|no|never|n|0(?:\.0+)?)?$/i;
 
-/** What this misses is rejected all the same, but a hint may propose to ignore the column. */
+/** What this misses stops the command all the same, but isn't named apart. */
 export function mentionsRefusal(name: string, value: string): boolean {
   return saysWhetherReceived(name) || NO.test(value.trim()) || [name, value].some(hasRefusal);
 }
@@ -82,14 +82,6 @@ export function mentionsRefusal(name: string, value: string): boolean {
 /** Dates and ids may have digits like a code. */
 function hasRefusal(text: string): boolean {
   return REFUSAL.some((pattern) => pattern.test(text)) && !DISTINCT_KINDS.some((isOfKind) => isOfKind(text));
-}
-
-const TELLING_NAME =
-  /(?:level|severity|msg|message|reason|cause|note|details?|text|comment|description|event|action|outcome|queue|topic|why)$/;
-
-/** Tells whether the column's values may mean that a line wasn't received, in words that `mentionsRefusal` doesn't know. */
-export function mayTellOfRefusal(name: string, value: string): boolean {
-  return TELLING_NAME.test(lettersOf(name)) || (/\p{L}\s+\p{L}/u.test(value) && !isHeader(name));
 }
 
 function isHeader(name: string): boolean {

@@ -10,6 +10,7 @@ import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./lis
 import {
   type NameField,
   readRecords,
+  requireWhole,
   type SeenFormat,
   type SeenRecord,
   listNames as showNames,
@@ -140,6 +141,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     for (const name of empty) if (lacksValue(nameField(name), renamed)) columns.add(name, "");
     return { line, fields: renamed, bodies: columns.bodies, arrivals: columns.arrivals, refused: columns.refusals };
   });
+  requireExact(callIds);
   const order = dateOrder ?? requireOrder(read, areBodies);
   // The dates of bodies are written as they were delivered.
   const bodies = read.flatMap(({ line, bodies }) => bodies.map((fields) => ({ line, fields })));
@@ -208,18 +210,17 @@ function requireOrder(records: readonly Pick<SeenRecord, "line" | "fields">[], a
 const ORDER_HINT = "--date-order dmy or mdy says which comes first; nothing was done";
 
 const CALL_IDS: ReadonlySet<string> = new Set(["callid", "webhookid"]);
-const MAY_BE_NUMBERS: ReadonlySet<string> = new Set([...ID_COLUMNS, "id", "from", "mobile", "voice", "mri"]);
 
-/** Throws if a spreadsheet has shortened a long number, as 6.14587E+10 or 6,14587E+10. */
-function requireWhole(line: number, [name, value]: Fields[number]): void {
-  if (!MAY_BE_NUMBERS.has(name)) return;
-  if (/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value))
-    throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
-  if (/^\d{7,}[.,]0+$/.test(value))
-    throw unreadableLine(line, `its ${name} is ${value}: a program has read it as a number with decimals`, SHORTENED_HINT);
+/** Throws if all long ids are round: a spreadsheet keeps 15 digits. */
+function requireExact(ids: readonly Heading[]): void {
+  const [first, ...others] = ids.filter(({ id }) => /^\d{16,}$/.test(id));
+  if (first === undefined || ![first, ...others].every(({ id }) => /^\d{15}0+$/.test(id))) return;
+  throw unreadableLine(
+    first.line,
+    `its ${first.name} is ${first.id}: a spreadsheet keeps 15 digits, and writes zeros for others`,
+    "format the column as text, and export it again; if the ids of your system end in zeros, --ignore with the column's name; nothing was done",
+  );
 }
-
-const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";
 
 interface LineReading {
   readonly timezone: string;

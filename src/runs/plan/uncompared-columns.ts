@@ -1,6 +1,5 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
 import { idKey } from "../../domain/call.js";
-import { shellQuote } from "../../domain/command-line.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, maskUrlsIn } from "../../domain/mask.js";
@@ -23,7 +22,6 @@ import {
 import {
   DISTINCT_KINDS,
   isArrivalDate,
-  mayTellOfRefusal,
   mentionsRefusal,
   readArrival,
   saysReceived,
@@ -207,8 +205,6 @@ export class UncomparedColumns {
     const refusals = columns.filter((column) => column.mentionsRefusal);
     const others = columns.filter((column) => !column.mentionsRefusal && !this.#differs(column));
     const different = columns.filter((column) => !column.mentionsRefusal && this.#differs(column));
-    const telling = others.filter(({ name, values }) => [...values.values()].some(({ value }) => mayTellOfRefusal(name, value)));
-    const plain = others.filter((column) => !telling.includes(column));
     const message = [
       ...(others.length === 0 ? [] : [`the list has columns that aren't compared: ${showColumns(others, 1)}`]),
       ...(different.length === 0
@@ -218,17 +214,9 @@ export class UncomparedColumns {
     ];
     const hint = [
       ...(refusals.length === 0 ? [] : ["give only the lines that were received"]),
-      ...(plain.length === 0
+      ...(others.length + different.length === 0
         ? []
-        : [
-            `for columns that don't say whether a line was received: --ignore ${shellQuote(this.#flagFor(plain, [...refusals, ...different, ...telling]))}`,
-          ]),
-      ...telling
-        .slice(0, 1)
-        .map(({ name }) => `--ignore ${shellQuote(name)} only if what it says doesn't mean that a line wasn't received`),
-      ...(different.length === 0
-        ? []
-        : ["--ignore NAME for one that differs, if none of its values means that its line wasn't received"]),
+        : ["--ignore NAME for each column that isn't compared, if none of its values means that its line wasn't received"]),
       ...(refusals.some(({ name }) => name.endsWith(".webhookid")) ? [HEADERS_HINT] : []),
       others.length + different.length === 0
         ? "--ignore NAME if a column means something else"
@@ -236,16 +224,6 @@ export class UncomparedColumns {
       "nothing was done",
     ];
     throw new WhcbError("malformed", message.join("; "), { hint: hint.join("; ") });
-  }
-
-  /** A prefix stands for several columns, but for none that says whether a line was received, or that the user has to look at. */
-  #flagFor(columns: readonly Column[], decided: readonly Column[]): string {
-    const taken = new Set([...decided.map(({ name }) => name), ...this.#received.keys()].flatMap(prefixesOf));
-    const numbers = new Map<string, number>();
-    for (const { name } of columns) for (const prefix of prefixesOf(name)) numbers.set(prefix, (numbers.get(prefix) ?? 0) + 1);
-    const shortest = ({ name }: Column): string =>
-      prefixesOf(name).find((prefix) => !taken.has(prefix) && (numbers.get(prefix) ?? 0) > 1) ?? name;
-    return [...new Set(columns.map(shortest))].slice(0, MAX_PROPOSED).join(",");
   }
 }
 
@@ -288,7 +266,6 @@ function prefixesOf(name: string): readonly string[] {
 const MAX_COUNTED = 1_000;
 const MAX_SHOWN = 20;
 const MAX_VALUES = 3;
-const MAX_PROPOSED = 200;
 const MAX_VALUE = 40;
 /** The headers of a log have keys. */
 const LONGEST_FLAG = 5;

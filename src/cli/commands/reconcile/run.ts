@@ -132,7 +132,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
       return checkLeftOut(plan, invocation);
     }
-    requireNamed(plan, job.callback, invocation);
+    requireNamed(plan, job, invocation);
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
     const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
@@ -218,15 +218,21 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
   columns.requireNone();
 }
 
-/** Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids that nothing confirms. */
-function requireNamed(plan: ReconcilePlan, callback: ListedCallback, invocation: Invocation<ReconcileFlags>): void {
+/**
+ * Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids that nothing confirms, or about a list that may
+ * be of failed calls.
+ */
+function requireNamed(plan: ReconcilePlan, { callback, seen }: ReconcileJob, invocation: Invocation<ReconcileFlags>): void {
   const others = otherMatches(plan);
-  if (others.length === 0 || (!invocation.values.yes && canAsk(invocation))) return;
+  const mayBeOfFailed = plan.mayBeOfFailed && seen.ignored.size > 0 && plan.seen.length > 1;
+  if ((others.length === 0 && !mayBeOfFailed) || (!invocation.values.yes && canAsk(invocation))) return;
   const flags = ["--file", "ids.txt", "--yes", ...invocation.screen.renderOptions.serviceFlags];
   const command = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
   throw new WhcbError(
     "usage",
-    `--yes marks only what the list names by the call's id; it has ${others.join(", ")}`,
+    others.length > 0
+      ? `--yes marks only what the list names by the call's id; it has ${others.join(", ")}`
+      : `with --ignore, --yes doesn't mark ${count(plan.seen.length, "call")} by a list that has lines for all failed calls, and none just for delivered ones`,
     advise`answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, and mark these by name: ${{ command, when: "for those that you have looked at" }}; nothing was done`,
   );
 }

@@ -240,8 +240,13 @@ describe("a line that matches one call", () => {
     const matchIgnoring = (list: string) => matchList(calls, list, { ...options, ignored: new Set(["text"]) });
     const isOpen = { seen: [], ambiguous: [{ id: "c1" }], refusing: ["text"] };
     expect(await matchIgnoring("callid,text\nc1,rejected\n")).toMatchObject(isOpen);
-    expect(await matchIgnoring("callid,text\nc1,rejected\nc1,stored\n")).toMatchObject({ seen: [{ id: "c1" }], ambiguous: [] });
+    for (const list of ["c1,rejected\nc1,stored", "c1,stored\nc1,rejected"])
+      expect(await matchIgnoring(`callid,text\n${list}\n`)).toMatchObject({ ...isOpen, seenById: 0 });
     expect(await matchIgnoring("callid,text\nc1,my order failed\n")).toMatchObject({ seen: [{ id: "c1" }], refusing: [] });
+    const any = '{"messageid":"A1","text":"rejected"}\n{"callid":"c1"}\n{"callid":"c2"}\n';
+    const ignored = new Set(["text", "callid", "messageid"]);
+    const both = await matchList({ ...calls, c2: {}, c3: { messageId: "A2" } }, any, { ...options, ignored });
+    expect(both).toMatchObject({ seen: [], ambiguous: [{ id: "c1" }, { id: "c2" }], seenById: 0, refusing: ["text"] });
     const unnamed = "messageid,mobile,content,text\nA1,61400000001,my order failed,rejected\n";
     expect(await matchIgnoring(unnamed)).toMatchObject(isOpen);
   });
@@ -256,6 +261,17 @@ describe("a line that matches one call", () => {
     const isOpen = { seen: [], ambiguous: [plain, dashed].sort(), unmatched: 0 };
     expect(await match(calls, rows("callid", other))).toEqual(isOpen);
     expect(await match(calls, rows("callid,mobile", `${other},0400000001`))).toEqual(isOpen);
+  });
+
+  it("may mean any call whose id is the same number, if it is spelled as a spreadsheet writes that", async () => {
+    const calls = { "1000.1": {}, "1000.10": {}, "7": {}, "07": {}, "5": {}, "5.0": { from: BOB } };
+    const table = rows("callid", "1000.1", "7");
+    expect(await match(calls, table)).toEqual({ seen: [], ambiguous: ["07", "1000.1", "1000.10", "7"], unmatched: 0 });
+    expect(await match(calls, rows("1000.1", "1000.10", "07"))).toEqual({
+      ...{ seen: ["07", "1000.10"], ambiguous: ["1000.1"], unmatched: 0 },
+    });
+    expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
+    expect(await match(calls, rows("1000.100", "7.0"))).toEqual({ seen: [], ambiguous: [], unmatched: 2 });
   });
 
   it("counts as vague if it says too little", async () => {
