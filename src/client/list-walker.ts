@@ -33,9 +33,9 @@ export class KeptMemory {
     this.#addBytes(Math.max(OBJECT_BYTES, VALUE_BYTES + textLength));
   }
 
-  /** Returns the item, which is kept whole. Throws as `add`. */
-  keep<Item extends object>(item: Item): Item {
-    this.#addBytes(memoryOf(item));
+  /** Returns the item, which is kept whole, with more bytes beside it. Throws as `add`. */
+  keep<Item extends object>(item: Item, moreBytes = 0): Item {
+    this.#addBytes(memoryOf(item) + moreBytes);
     return item;
   }
 

@@ -153,6 +153,19 @@ export class CallIndex {
   }
 }
 
+/**
+ * Returns about how many keys a call has while lines of one shape are matched. Lines that have `from` beside three or four kinds of senders
+ * may take more.
+ */
+export function keyCount({ messageIds, kinds, minutes, contents, otherContents, senders }: ComparableCall): number {
+  const productOf = (lengths: readonly number[]): number => lengths.reduce((product, length) => product * Math.max(1, length), 1);
+  const ofKinds = SENDER_KINDS.map((kind) => senders[kind].length);
+  const anySender = ofKinds.reduce((sum, length) => sum + length);
+  const bySender = anySender * (1 + (minutes.length + 2) * otherContents.length);
+  const byFields = productOf([kinds, minutes, contents].map(({ length }) => length)) * Math.max(anySender, productOf(ofKinds));
+  return messageIds.length * (bySender + byFields);
+}
+
 type Outlined = readonly [outline: string, call: ComparableCall];
 
 /** Time zones differ by quarters of an hour, and by little more than a day. A program may round to minutes, so one more or less is near, too. */

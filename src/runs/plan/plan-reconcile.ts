@@ -1,4 +1,5 @@
 /** The plan goes by what the receiver has (docs/cli.md, Reconcile). */
+import { getHeapStatistics } from "node:v8";
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptMemory } from "../../client/list-walker.js";
@@ -11,6 +12,7 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
+import { keyCount } from "./call-index.js";
 import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen, type SeenMatch } from "./match-seen.js";
@@ -140,7 +142,9 @@ interface ComparedCalls {
   readonly listsWaiting: ListsWaiting;
 }
 
-const MAX_COMPARED_BYTES = 1024 * 1024 * 1024;
+const MAX_COMPARED_BYTES = Math.min(1024 * 1024 * 1024, Math.floor(getHeapStatistics().heap_size_limit * 0.75));
+/** V8 takes about this for a short key, its entry in a map and a list of one call. */
+const KEY_BYTES = 200;
 const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: "yes" };
 
 function mayBeWaiting({ callId, messageId, minute }: SeenLine, listsWaiting: ListsWaiting): boolean {
@@ -167,7 +171,10 @@ async function listCalls(
     zones.add(saysZone(responseMessage.date));
     const comparable = comparableCall(call, options);
     // The texts count as they are listed, too: what is cut from one keeps all of it in memory.
-    kept.keep([...Object.values(from), ...(given?.from ?? []).flat(), ...Object.values(comparable)]);
+    kept.keep(
+      [...Object.values(from), ...(given?.from ?? []).flat(), ...Object.values(comparable)],
+      keyCount(comparable) * KEY_BYTES,
+    );
     return comparable;
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {

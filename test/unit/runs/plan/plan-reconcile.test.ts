@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
 import type { Client, ListedCall } from "../../../../src/client/client.js";
 import { phoneParser, planReconcile, type ReconcileRequest } from "../../../../src/runs/plan/plan-reconcile.js";
@@ -6,6 +6,11 @@ import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
 import { aCallPage, aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
 import { countOpenFiles } from "../../../support/system.js";
+
+vi.mock("node:v8", async (original) => ({
+  ...(await original<typeof import("node:v8")>()),
+  getHeapStatistics: () => ({ heap_size_limit: 64 * 1024 * 1024 }),
+}));
 
 const CALLBACK = aListedCallback({ id: "CB", name: "demo" });
 
@@ -125,6 +130,24 @@ describe("a plan by what the receiver has", () => {
     const before = countOpenFiles();
     await failsWith(unlisted);
     expect(countOpenFiles()).toBe(before);
+  });
+
+  it("ends before calls with many readings fill the memory with the keys by which they are found", async () => {
+    const odd = (text: string) => `<b>\b "é" ${text}`;
+    const message = { channel: "SMS", kind: "reply", date: "24/11/26 \b09:30", content: odd("Yes") } as const;
+    const aOddCall = (_: unknown, number: number): ListedCall => {
+      const from = { mobile: "61491570140", voice: "61291570140", email: odd(`e${number}`), mri: odd(`r${number}`) };
+      const call = aListedCall({ id: `odd${number}`, from });
+      return { ...call, response: { ...call.response, messageId: odd(`m${number}`), responseMessage: message } };
+    };
+    const seen = readSeenList("message id\tcontent\nm0\tzz\n", "UTC");
+    const plan = (calls: readonly ListedCall[]) => reconcile("", { all: aCallPage(calls) }, { seen });
+    const plain = Array.from({ length: 4_000 }, (_, number) => aCall(`plain${number}`));
+    expect((await plan(plain)).balance).toMatchObject({ failed: 4_000, seen: [] });
+    await expect(plan(Array.from({ length: 4_000 }, aOddCall))).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("the list doesn't end: more than 50331648 bytes"),
+    });
   });
 
   it("says that dates with a zone are compared with dates without one", async () => {
