@@ -123,8 +123,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   };
 }
 
-/** Their times may be of one reply, by clocks of two time zones. */
+/** Their times may be of one reply, by clocks of two time zones, or rounded to another minute. */
 function areOfZones(one: number, other: number): boolean {
+  if (Math.abs(one - other) === 1) return true;
   return one % 15 === other % 15 && Math.abs(Math.floor(one / 1_440) - Math.floor(other / 1_440)) <= 1;
 }
 
