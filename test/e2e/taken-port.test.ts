@@ -5,11 +5,13 @@ import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "n
 import { createServer, isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { interfaceAddresses } from "../../src/platform/loopback.js";
 import { lockFile } from "../../src/store/sqlite/lock-database.js";
+import { ConsoleSession } from "../support/attack/console-session.js";
 import { freePort } from "../support/postgres/server.js";
-import { storedProfile } from "../support/process/served-api.js";
+import { ServedApi, storedProfile, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -246,3 +248,19 @@ it("a watch gives nothing to the program that takes the port meanwhile, and goes
   await home.whcb(["trigger", "demo"]);
   await watch.says(/1 failed/);
 });
+
+// Only root can start another user's program.
+it.runIf(process.platform === "linux" && process.getuid?.() === 0)(
+  "a session of the console isn't another user's, whose program has got its cookie",
+  async () => {
+    const { url } = await home.serve([], { env: USER_ENV });
+    const session = await ConsoleSession.signIn(new ServedApi(url));
+    const script = `require("node:http").get(${JSON.stringify(`${url}/console`)}, { headers: ${JSON.stringify(session.headers)} },
+      ({ statusCode }) => process.stdout.write(String(statusCode)))`;
+    const statusFor = async (uid: number) => {
+      const child = spawn(process.execPath, ["-e", script], { uid, cwd: "/" });
+      return text(child.stdout);
+    };
+    expect([await statusFor(0), await statusFor(65_534), await session.statusOf("/console")]).toEqual(["200", "303", 200]);
+  },
+);

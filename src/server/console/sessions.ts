@@ -2,7 +2,7 @@
 import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Callback } from "../../domain/callback.js";
-import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
+import { isLoopbackHost, isUnspecifiedHost, peerOwners } from "../../platform/loopback.js";
 import { newSecret, type Random, randomId, shortId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
@@ -66,7 +66,7 @@ export class Sessions {
     const now = clock.now();
     for (const token of this.#sessionTokens(request)) {
       if (this.#isOfEarlierStart(token, request)) continue;
-      const tokenHash = hashToken(token, request.host);
+      const tokenHash = hashToken(token, this.#placeOf(request));
       const found = await store.sessions.find(tokenHash, limitsAt(now));
       if (found === null) continue;
       if (isActive && now - found.session.usedAt >= TOUCH_MS) await store.sessions.recordUse(tokenHash, now);
@@ -79,7 +79,7 @@ export class Sessions {
   async findFormerUser(request: FastifyRequest): Promise<string | null> {
     const { store, clock } = this.#deps;
     for (const token of this.#sessionTokens(request)) {
-      const found = await store.sessions.find(hashToken(token, request.host), keptAt(clock.now()));
+      const found = await store.sessions.find(hashToken(token, this.#placeOf(request)), keptAt(clock.now()));
       if (found !== null) return found.session.username;
     }
     return null;
@@ -95,7 +95,8 @@ export class Sessions {
     const secret = this.#newToken(request);
     const now = clock.now();
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
-    const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
+    const tokenHash =
+      host === null ? hashToken(secret, this.#placeOf(request)) : hashTicket(secret, this.#placeOf(request, host));
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
     await store.sessions.create(session, credential, keptAt(now), {
       ...authorOf(request, this.#deps),
@@ -110,12 +111,13 @@ export class Sessions {
   async redeemTicket(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock } = this.#deps;
     if (!isOurToken(store, ticket) || this.#isOfEarlierStart(ticket, request)) return false;
-    const ticketHash = hashTicket(ticket, request.host);
+    const ticketHash = hashTicket(ticket, this.#placeOf(request));
     const now = clock.now();
     // It is read first, so a stranger's guesses write nothing.
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = this.#newToken(request);
-    if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
+    if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, this.#placeOf(request)))))
+      return false;
     setCookie(request, reply, "session", token, KEPT_MS / 1000);
     return true;
   }
@@ -126,7 +128,8 @@ export class Sessions {
   }
 
   async #end(request: FastifyRequest): Promise<void> {
-    for (const token of this.#sessionTokens(request)) await this.#deps.store.sessions.end(hashToken(token, request.host));
+    for (const token of this.#sessionTokens(request))
+      await this.#deps.store.sessions.end(hashToken(token, this.#placeOf(request)));
   }
 
   /** Leaves out what a stranger has made up. */
@@ -139,6 +142,15 @@ export class Sessions {
     const name = hostNameOf(request.host);
     const isKnown = !this.#isShared(request) || isLoopbackHost(name) || isUnspecifiedHost(name);
     return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portSuffixOf(request)}`;
+  }
+
+  /**
+   * A token is worth nothing at another host. On this machine it is worth nothing to another user either, whose program may have got the
+   * cookie.
+   */
+  #placeOf(request: FastifyRequest, host = request.host): string {
+    const owners = this.#isShared(request) ? peerOwners(request.raw.socket) : null;
+    return [hostNameOf(host), ...(owners ?? [])].join(" ");
   }
 
   #isShared({ host }: FastifyRequest): boolean {
@@ -228,15 +240,12 @@ function keptAt(now: number): SessionLimits {
   return { createdAfter: now - KEPT_MS, usedAfter: now - KEPT_MS };
 }
 
-/** A token is worth nothing at another host. */
-function hashToken(token: string, host: string): string {
-  return createHash("sha256")
-    .update(`${hostNameOf(host)} ${token}`)
-    .digest("hex");
+function hashToken(token: string, place: string): string {
+  return createHash("sha256").update(`${place} ${token}`).digest("hex");
 }
 
-function hashTicket(ticket: string, host: string): string {
-  return hashToken(`ticket ${ticket}`, host);
+function hashTicket(ticket: string, place: string): string {
+  return hashToken(`ticket ${ticket}`, place);
 }
 
 type Signer = Pick<Store, "sign">;

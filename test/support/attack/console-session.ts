@@ -28,9 +28,13 @@ export class ConsoleSession {
     return session;
   }
 
+  get headers(): { readonly host: string; readonly cookie: string } {
+    return { host: this.#host, cookie: this.#cookies.join("; ") };
+  }
+
   /** Nothing is read of the answer until the caller does. */
   open(path: string, options: RequestOptions = {}): ClientRequest {
-    const headers = { host: this.#host, cookie: this.#cookies.join("; "), ...options.headers };
+    const headers = { ...this.headers, ...options.headers };
     return request(this.#url + path, { agent: false, ...options, headers });
   }
 
