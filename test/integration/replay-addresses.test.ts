@@ -31,9 +31,19 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });
 
+let services = 0;
+
 /** The service of the command is elsewhere and names this URL. Its DNS knows one address only. */
 async function from(url: string, address = "127.0.0.1"): Promise<(argv: readonly string[]) => Promise<CliResult>> {
-  const callback = { id: "9837E6D82347EB5D", name: "demo", url, key: "a-key-that-is-secret", calls: platformCalls(3) };
+  // What has just been marked isn't sent again by a list that may be older.
+  services += 1;
+  const callback = {
+    id: `9837E6D82347EB${String(services).padStart(2, "0")}`,
+    name: "demo",
+    url,
+    key: "a-key-that-is-secret",
+    calls: platformCalls(3),
+  };
   const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
   endings.push(() => platform.close());
   const deps: typeof machine.world.deps = {

@@ -55,6 +55,8 @@ export interface ReconcileRequest extends BodyOptions {
   readonly sendAmbiguous: boolean;
   /** The run with this id has the callback's lock. */
   readonly runId?: string | undefined;
+  /** The calls and their keys may take so much memory. The default is what fits into V8's heap, 1 GiB at most. */
+  readonly maxBytes?: number;
   /** `onCompare` is called before the calls are listed. `requests` is null if the service gives no total. */
   readonly onCompare?: (calls: number | null, requests: number | null) => void;
   readonly onEvent?: RunListener;
@@ -157,7 +159,7 @@ function mayBeWaiting({ callId, messageId, minute }: SeenLine, listsWaiting: Lis
  * count.
  */
 async function listCalls(
-  { callback, onEvent }: ReconcileRequest,
+  { callback, onEvent, maxBytes = MAX_COMPARED_BYTES }: ReconcileRequest,
   client: Client,
   draft: GroupDraft,
   options: CompareOptions,
@@ -165,7 +167,7 @@ async function listCalls(
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
   const zones = new Set<boolean | null>();
-  const kept = new KeptMemory(MAX_COMPARED_BYTES);
+  const kept = new KeptMemory(maxBytes);
   const keep = (call: ListedCall): ComparableCall => {
     const { from, given, responseMessage } = call.response;
     zones.add(saysZone(responseMessage.date));

@@ -211,9 +211,9 @@ const ORDER_HINT = "--date-order dmy or mdy says which comes first; nothing was 
 
 const CALL_IDS: ReadonlySet<string> = new Set(["callid", "webhookid"]);
 
-/** Throws if all long ids are round: a spreadsheet keeps 15 digits. */
+/** Throws if all long ids are round: a spreadsheet keeps 15 digits. Generated ids have 32, and letters as a rule. */
 function requireExact(ids: readonly Heading[]): void {
-  const [first, ...others] = ids.filter(({ id }) => /^\d{16,}$/.test(id));
+  const [first, ...others] = ids.filter(({ id }) => /^\d{16,31}$/.test(id));
   if (first === undefined || ![first, ...others].every(({ id }) => /^\d{15}0+$/.test(id))) return;
   throw unreadableLine(
     first.line,

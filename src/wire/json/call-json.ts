@@ -107,6 +107,7 @@ export function hasSentNothing(call: ListedCall): boolean {
 
 /** A list of other columns may lack it: without message, sender and content there is nothing to send. */
 export function hasResponse({ response }: Pick<ListedCall, "response">): boolean {
+  if (response.messageId !== "") return true;
   const { messageId, from, responseMessage } = responseToJson(response);
   return ![messageId, from, responseMessage].every(isBlank);
 }
