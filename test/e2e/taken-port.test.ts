@@ -255,8 +255,8 @@ it.runIf(process.platform === "linux" && process.getuid?.() === 0)(
   async () => {
     const { url } = await home.serve([], { env: USER_ENV });
     const session = await ConsoleSession.signIn(new ServedApi(url));
-    const script = `require("node:http").get(${JSON.stringify(`${url}/console`)}, { headers: ${JSON.stringify(session.headers)} },
-      ({ statusCode }) => process.stdout.write(String(statusCode)))`;
+    const script = `require("node:http").get(${JSON.stringify(`${url}/console`)}, { agent: false, headers: ${JSON.stringify(session.headers)} },
+      (answer) => process.stdout.write(String(answer.resume().statusCode)))`;
     const statusFor = async (uid: number) => {
       const child = spawn(process.execPath, ["-e", script], { uid, cwd: "/" });
       return text(child.stdout);
