@@ -1,4 +1,5 @@
 import { withFlags } from "../../../domain/command-line.js";
+import { HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { MarkPlan } from "../../../runs/run-marks.js";
 import { toIsoDate } from "../../../wire/dates.js";
@@ -7,10 +8,8 @@ import { UNTIL } from "../../args/filter-flags.js";
 import { flagName } from "../../args/flag.js";
 import { formatInstant } from "../../output/times.js";
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60_000;
 /** A date without a zone may be off by 14 hours, and a clock by less than an hour. */
-const PAST_MS = 15 * 60 * MINUTE_MS;
+const PAST_MS = 15 * HOUR_MS;
 
 /**
  * The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. Where dates have whole
@@ -27,7 +26,7 @@ export function untilCounted<Typed extends Invocation>(
   const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
   if (lastAttemptedAt === 0) return { repeated: invocation, leftOut: [] };
   const isExact = client.capabilities.has("exact-lists");
-  const unit = (!isExact && [MINUTE_MS, SECOND_MS].find((each) => lastAttemptedAt % each === 0)) || 1;
+  const unit = (!isExact && [MINUTE_MS, 1_000].find((each) => lastAttemptedAt % each === 0)) || 1;
   const isPast = unit === 1 || lastAttemptedAt < clock.now() - PAST_MS;
   const until = isPast ? lastAttemptedAt + unit : lastAttemptedAt;
   const at = formatInstant(lastAttemptedAt, invocation.screen.renderOptions.utc);
