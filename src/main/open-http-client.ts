@@ -39,8 +39,7 @@ function expectServe(lock: PortLock): (socket: Socket) => Promise<boolean> {
 /** A program that had bound the port before `serve` can connect from it at the same moment as this one, and has the connection then. */
 function isOwners(socket: Socket, { path }: PortLock): boolean {
   const { uid } = lstatSync(path);
-  const owners = peerOwners(socket);
-  return owners === null || (owners.length > 0 && owners.every((owner) => owner === uid || owner === 0));
+  return peerOwners(socket).every((owner) => owner === uid || owner === 0);
 }
 
 /** Another machine may have any port. A connection to an address of this machine's own has it at both ends. */

@@ -149,8 +149,8 @@ export class Sessions {
    * cookie.
    */
   #placeOf(request: FastifyRequest, host = request.host): string {
-    const owners = this.#isShared(request) ? peerOwners(request.raw.socket) : null;
-    return [hostNameOf(host), ...(owners ?? [])].join(" ");
+    const owners = this.#isShared(request) ? peerOwners(request.raw.socket) : [];
+    return [hostNameOf(host), ...owners].join(" ");
   }
 
   #isShared({ host }: FastifyRequest): boolean {
