@@ -122,8 +122,8 @@ function findHeading({ format, headings, callIds }: SeenList, calls: readonly Co
   // A sender may have chosen the word as an id.
   const isKnown = ({ id }: Heading): boolean => ids.has(idKey(id)) || messages.has(idKey(id));
   const heading = headings.find((each) => mentionsRefusal("", each.id) || !isKnown(each));
-  const digit = format === "ids" ? callIds.find(({ id }) => isDigit(id)) : undefined;
-  if (heading !== undefined || digit !== undefined) return heading ?? digit ?? null;
+  const misread = heading ?? (format === "ids" ? callIds.find(({ id }) => isDigit(id)) : undefined);
+  if (misread !== undefined) return misread;
   const absent = callIds.filter(({ id }) => !ids.has(idKey(id)));
   // Bare ids may be those of messages.
   const hasMessages = format === "ids" && absent.some(isKnown);

@@ -230,10 +230,10 @@ export class GroupDraft {
   /** What another service lists without its response isn't sent. `whcb serve` lists all that was submitted. */
   async add(listed: readonly ListedCall[]): Promise<void> {
     const isWhole = this.#deps.client.capabilities.has("exact-lists");
-    const calls = listed.filter((call) => isWhole || hasResponse(call));
-    if (calls.length < listed.length) {
-      const added = new Set(calls);
-      for (const call of listed) if (!added.has(call)) this.#withoutResponse.push(call.id);
+    const calls: ListedCall[] = [];
+    for (const call of listed) {
+      if (isWhole || hasResponse(call)) calls.push(call);
+      else this.#withoutResponse.push(call.id);
     }
     if (calls.length === 0) return;
     const style = requireBodyStyle(this.callback, this.#file.bodyOptions.contentType);
