@@ -16,7 +16,7 @@ const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
   { name: "list", isEager: true, entries: /^src\/(main\/open-http-|cli\/(output\/progress-|commands\/calls\/(command|calls-)))/ },
-  { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
+  { name: "commands", entries: /^src\/cli(ent|\/(?!full-|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/))/ },
   { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
   { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },
   { name: "service", entries: /^(?!src\/main\/start-service)/ },

@@ -6,7 +6,8 @@ import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
 import { isMadeByUser } from "../platform/files/is-own.js";
 import { fileState, hasOpen } from "../platform/files/open-file.js";
-import { isLoopbackHost, peerOwners } from "../platform/loopback.js";
+import { peerOwner } from "../platform/files/peer-owner.js";
+import { isLoopbackHost } from "../platform/loopback.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
@@ -38,8 +39,8 @@ function expectServe(lock: PortLock): (socket: Socket) => Promise<boolean> {
 
 /** A program that had bound the port before `serve` can connect from it at the same moment as this one, and has the connection then. */
 function isOwners(socket: Socket, { path }: PortLock): boolean {
-  const { uid } = lstatSync(path);
-  return peerOwners(socket).every((owner) => owner === uid || owner === 0);
+  const owner = peerOwner(socket);
+  return owner === null || owner === 0 || owner === lstatSync(path).uid;
 }
 
 /** Another machine may have any port. A connection to an address of this machine's own has it at both ends. */

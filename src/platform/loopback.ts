@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { parseUrl } from "../domain/mask.js";
 
@@ -46,24 +44,4 @@ export function interfaceAddresses(): readonly string[] {
 /** Accepts names of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */
 export function isLocalName(host: string): boolean {
   return /^(?:.+\.)?(?:localhost|local)\.?$/i.test(host);
-}
-
-/**
- * Returns the users of this machine's sockets that are at the other end of the connection. It is empty if that is another machine, or the system
- * doesn't tell. Linux says 0 of one that its program hasn't accepted yet. Other addresses with the same two ports count, too.
- */
-export function peerOwners({ localPort = 0, remotePort = 0 }: Pick<Socket, "localPort" | "remotePort">): readonly number[] {
-  const [near, far] = [localPort, remotePort].map((port) => port.toString(16).toUpperCase().padStart(4, "0"));
-  const peer = new RegExp(`^ *\\d+: \\w+:${far} \\w+:${near} (?:\\S+ +){4}(\\d+) `, "gm");
-  const tables = ["tcp", "tcp6"].map((name) => read(`/proc/self/net/${name}`));
-  return tables.flatMap((table) => Array.from(table.matchAll(peer), ([, uid]) => Number(uid)));
-}
-
-/** Without IPv6 there is no table of it. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }

@@ -2,7 +2,8 @@
 import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Callback } from "../../domain/callback.js";
-import { isLoopbackHost, isUnspecifiedHost, peerOwners } from "../../platform/loopback.js";
+import { peerOwner } from "../../platform/files/peer-owner.js";
+import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, type Random, randomId, shortId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
@@ -149,8 +150,8 @@ export class Sessions {
    * cookie.
    */
   #placeOf(request: FastifyRequest, host = request.host): string {
-    const owners = this.#isShared(request) ? peerOwners(request.raw.socket) : [];
-    return [hostNameOf(host), ...owners].join(" ");
+    const owner = this.#isShared(request) ? peerOwner(request.raw.socket) : null;
+    return owner === null ? hostNameOf(host) : `${hostNameOf(host)} ${owner}`;
   }
 
   #isShared({ host }: FastifyRequest): boolean {
