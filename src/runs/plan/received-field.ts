@@ -94,7 +94,7 @@ export function saysRefused(name: string, value: string): boolean {
   return hasRefusal(value) && !isCount;
 }
 
-/** Values of one kind all differ as a rule, so they don't say yes of one line and no of another. */
+/** Values of one kind all differ as a rule: then they don't say yes of one line and no of another. */
 export const DISTINCT_KINDS: readonly ((value: string) => boolean)[] = [isArrivalDate, isHexId, isLongNumber];
 
 function isHexId(text: string): boolean {

@@ -175,9 +175,10 @@ export class UncomparedColumns {
     column.lastIndex = this.#lines.length;
   }
 
-  /** Such a column can say yes of one line and no of another. */
+  /** Such a column can say yes of one line and no of another. Dates and ids can't if each line has its own. */
   #differs({ values, kinds, lines }: Column): boolean {
-    return (values.size > 1 && kinds.length === 0) || lines < this.#lines.length;
+    const isRepeated = values.size < Math.min(lines, MAX_COUNTED);
+    return (values.size > 1 && (kinds.length === 0 || isRepeated)) || lines < this.#lines.length;
   }
 
   ignores(name: string): boolean {
