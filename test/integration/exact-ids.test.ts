@@ -277,6 +277,19 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect((await scene.whcb(["mark-success", "demo", uuid, "--yes"])).code).toBe(0);
     expect(await scene.successIds()).toEqual([digits]);
   });
+
+  it("reconcile neither marks nor sends a call whose list has its number without the zeros", async () => {
+    for (const list of ["9991\n10001\n", "callid,webhook-id\n9991,9991\n10001,10001\n"]) {
+      const scene = await onPlatform([{ id: "09991" }, { id: "10001" }, { id: "10002" }]);
+      const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], list);
+      expect(stderr).toContain("lines nearly matching a failed call, but with another call id");
+      expect({ code, sent: scene.sent(), success: await scene.successIds() }).toEqual({
+        code: 8,
+        sent: ["10002"],
+        success: ["10001", "10002"],
+      });
+    }
+  });
 });
 
 describe("of two calls whose ids are equal, but for the case or the dashes of a UUID", () => {

@@ -67,6 +67,9 @@ test("nothing is done with a list that may mean two things, and the error says w
   expect(await failing("MsgRef;msisdn\nM;1\n", "--map", "messageid=msg-ref,mobile=phone")).toBe(
     "error: --map: the list has no phone\nhint: it has MsgRef, msisdn\n",
   );
+  expect(await failing('messageid,mobile,content\nM-1,61491570156,"no\nM-1,61491570157,yes\nM-1,61491570158,ok"\n')).toBe(
+    "error: line 2 can't be read: a quoted value takes in line 3, which looks like a row\nhint: a quote inside a value must be doubled, and the value quoted; if the line is the value's, export NDJSON instead; nothing was done\n",
+  );
   for (const [map, error] of [
     ["msisdn=mobile", `--map: "msisdn=mobile" must be NAME=COLUMN, with NAME one of ${known}`],
     ["mobile", `--map: "mobile" must be NAME=COLUMN, with NAME one of ${known}`],

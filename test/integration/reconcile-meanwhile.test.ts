@@ -106,8 +106,28 @@ it("finds a call whose place is taken by others, though as many calls are listed
   expect(plan.ambiguous.map(({ id }) => id)).toEqual(expect.arrayContaining(["accepted-meanwhile", "never-accepted"]));
 });
 
+const reply = { messageId: "M1", from: { mobile: "61491570001" }, responseMessage: { content: "Yes", channel: "SMS" } };
+const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null };
+
+it("finds delivered calls that a service lists only if it is asked for them", async () => {
+  const failed = { id: "a".repeat(32), status: "FAILED" as const, fields: reply };
+  const calls = [failed, { id: "b".repeat(32), status: "SUCCESS" as const, fields: reply }];
+  const body = JSON.stringify({ calls: [{ id: failed.id, status: failed.status, ...reply }], status: "1 to 1 of 1" });
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ ...callback, calls }],
+    instead: ({ path }) => (path.includes("/calls") && !path.includes("status=") ? { status: 200, body } : null),
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  closing.push(desk.leave);
+  const seen = readSeenList(JSON.stringify({ messageid: "M1", from: reply.from, content: "Yes" }), "UTC");
+  const request = { callback: await desk.deps.client.getCallback("demo"), seen, timezone: "UTC", country: null };
+  const plan = await planReconcile({ ...request, sendAmbiguous: false }, desk.deps);
+  await plan.replay.discard();
+  expect([plan.seen, plan.ambiguous.map(({ id }) => id), plan.failed]).toEqual([[], [failed.id], 1]);
+});
+
 describe("PENDING calls of the platform", () => {
-  const reply = { messageId: "M1", from: { mobile: "61491570001" }, responseMessage: { content: "Yes", channel: "SMS" } };
   const waiting = Array.from({ length: 40 }, (_, index) => ({
     id: String(index).padStart(32, "a"),
     status: "PENDING" as const,
@@ -125,15 +145,12 @@ describe("PENDING calls of the platform", () => {
     ],
   ])("are compared, as the line may be of one%s", async (_, choose, onSecondPage) => {
     const pending = choose(waiting.map((call) => ({ ...call })));
-    const callback = {
-      ...{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null },
-      calls: [{ id: "f".repeat(32), status: "FAILED" as const, fields: reply }, ...pending],
-    };
+    const calls = [{ id: "f".repeat(32), status: "FAILED" as const, fields: reply }, ...pending];
     const instead = ({ path }: { readonly path: string }) => {
       if (path.includes("PENDING") && path.includes("offset=20")) onSecondPage(pending);
       return null;
     };
-    const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback], instead });
+    const platform = scriptedPlatform({ clock: systemClock, callbacks: [{ ...callback, calls }], instead });
     const desk = openDesk({ transport: platform.transport() });
     closing.push(desk.leave);
     const line = JSON.stringify({ messageid: "M1", from: reply.from, responseMessage: { content: "Yes" } });
@@ -155,16 +172,19 @@ describe("PENDING calls of the platform", () => {
     const call: PlatformCall = { id, status: "FAILED", fields: reply };
     const platform = scriptedPlatform({
       clock: systemClock,
-      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null, calls: [call] }],
+      callbacks: [{ ...callback, calls: [call] }],
       instead: ({ path }) => (path.includes("PENDING") ? answer : null),
     });
     if (answer === null) platform.ignoreFilters();
     const desk = openDesk({ transport: platform.transport() });
     closing.push(desk.leave);
-    const callback = await desk.deps.client.getCallback("demo");
+    const found = await desk.deps.client.getCallback("demo");
     const planOf = async (line: object) => {
       const seen = readSeenList(JSON.stringify(line), "UTC");
-      const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, desk.deps);
+      const plan = await planReconcile(
+        { callback: found, seen, timezone: "UTC", country: null, sendAmbiguous: false },
+        desk.deps,
+      );
       await plan.replay.discard();
       return [plan.seen, plan.mayLackWaiting];
     };

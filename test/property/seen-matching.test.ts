@@ -28,7 +28,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
   for (const line of lines) {
     const { id } = line;
-    const isCall = calls.some((call) => call.id === id);
+    const isCall = calls.some((call) => call.id === id || isSameNumber(call.id, id));
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
     const numberOf = (text: string | null) =>
@@ -57,8 +57,10 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const givesNone = any.length === 0 && KINDS.every((kind) => given[kind] === null);
     const isCommon = <Value>(value: Value | null, values: readonly Value[]) =>
       value === null || values.length === 0 || values.includes(value);
+    const isCallOfLine = calls.some((call) => call.id === callId);
+    const isNamedBy = (call: ComparableCall) => call.id === callId || (isShort(callId) && isSameNumber(call.id, callId));
     const agrees = (call: ComparableCall) =>
-      (callId === null || callId === call.id) &&
+      (callId === null || (isCallOfLine && isNamedBy(call))) &&
       (messageId === null || call.messageIds.includes(messageId)) &&
       isCommon(line.kind, call.kinds) &&
       isCommon(line.minute, call.minutes) &&
@@ -86,7 +88,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
     const mayBeMeant = (call: ComparableCall) =>
       only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
-    const isNamed = (call: ComparableCall) => only === undefined && call.id === callId;
+    const isNamed = (call: ComparableCall) =>
+      !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId));
     const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant(call)));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
@@ -123,6 +126,11 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   };
 }
 
+const isNumber = (id: string | null): id is string => id !== null && /^\d+(?:\.\d+)?$/.test(id);
+const isSameNumber = (one: string, other: string | null) => isNumber(one) && isNumber(other) && Number(one) === Number(other);
+/** A spreadsheet writes a number so. */
+const isShort = (id: string | null) => isNumber(id) && String(Number(id)) === id;
+
 /** Their times may be of one reply, by clocks of two time zones, or rounded to another minute. */
 function areOfZones(one: number, other: number): boolean {
   if (Math.abs(one - other) === 1) return true;
@@ -155,7 +163,7 @@ const addressOf = (senders: Senders) => KINDS.flatMap((kind) => senders[kind])[0
 
 const callArb = fc.record({
   status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
-  messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"]),
+  messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"], ["007"]),
   kinds: several("reply" as const, "undeliverable" as const),
   minutes: several(1, 2, 16, 1_456, 3_001),
   hasUnreadDate: fc.boolean(),
@@ -171,7 +179,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
     return {
-      id: `c${index}`,
+      id: ["7.0", "07", "7", "07.50"][index] ?? `c${index}`,
       ...call,
       own: [],
       isUnsent: false,
@@ -187,10 +195,15 @@ const lineArb = fc.record({
   named: fc.constantFrom(
     { callId: null, messageId: "m1", id: null },
     { callId: null, messageId: "m2", id: null },
-    { callId: "c1", messageId: null, id: null },
-    { callId: "c2", messageId: "m1", id: null },
-    { callId: null, messageId: null, id: "c3" },
+    { callId: "c4", messageId: null, id: null },
+    { callId: "c5", messageId: "m1", id: null },
+    { callId: "7", messageId: null, id: null },
+    { callId: "07", messageId: "m1", id: null },
+    { callId: "7.5", messageId: null, id: null },
+    { callId: null, messageId: null, id: "c6" },
+    { callId: null, messageId: null, id: "007" },
     { callId: null, messageId: null, id: "m1" },
+    { callId: null, messageId: null, id: "3" },
   ),
   kind: orNone("reply" as const, "undeliverable" as const),
   minute: orNone(1, 2, 16),

@@ -49,11 +49,11 @@ export class CallIndex {
     }
   }
 
-  /** A bare id is a call's if there is such a call, and a message's otherwise. */
+  /** A bare id is a call's if a call has it, or the same number, and a message's otherwise. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
-    const key = idKey(line.id);
-    return this.#byId.has(key) ? { ...line, callId: line.id } : { ...line, messageId: key };
+    const isOfCall = this.#byId.has(idKey(line.id)) || this.#byNumber.has(shortNumber(line.id));
+    return isOfCall ? { ...line, callId: line.id } : { ...line, messageId: idKey(line.id) };
   }
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
@@ -77,9 +77,14 @@ export class CallIndex {
       });
   }
 
-  /** Finds the call of its id if none matches, and those of its message that share a sender. Lists of which `match` is all are left out. */
+  /**
+   * Finds the call of its id if none matches, or those whose id is the same number: a spreadsheet may have dropped a zero. Finds those of its
+   * message that share a sender, too. Lists of which `match` is all are left out.
+   */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    return [...(match ? [] : this.#ofId(wanted)), ...this.#ofSender(this.#bySender, wanted, [], match)];
+    const named = this.#ofId(wanted);
+    const ofNumber = named.length > 0 ? [] : listOf(this.#byNumber.get(shortNumber(wanted.line.callId ?? "")));
+    return [...(match ? [] : [...named, ...ofNumber]), ...this.#ofSender(this.#bySender, wanted, [], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -111,8 +116,8 @@ export class CallIndex {
   }
 
   /** Whether a line's bare id is a message's, and no call's. */
-  isOnlyMessage({ id, callId, messageId }: SeenLine): boolean {
-    return id !== null && callId === null && messageId !== null && this.#byMessage.has(messageId);
+  isOnlyMessage({ id }: SeenLine): boolean {
+    return id !== null && this.#byMessage.has(idKey(id)) && !this.#byId.has(idKey(id));
   }
 
   /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */

@@ -12,8 +12,8 @@ import {
   OTHER_SENDER,
   readBody,
 } from "./body-fields.js";
-import { lineFeeds, readCsv, readTsv } from "./read-table.js";
-import { saysWhetherReceived } from "./received-field.js";
+import { lineFeeds, readCsv, readTsv, type TableRow } from "./read-table.js";
+import { idsLike, saysWhetherReceived } from "./received-field.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -134,12 +134,13 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
   const rows = format === "tsv" ? readTsv(text) : readCsv(text);
   if ("reason" in rows) throw unreadableLine(rows.line, rows.reason);
   const [{ cells: names, line: header } = { cells: [], line: 1 }, ...values] = rows;
-  if (!names.some((column) => isId(column, nameField)))
-    throw unreadableLine(header, `none of its columns is messageid or callid: ${listNames(names)}`);
+  const areIds = names.map((column) => isId(column, nameField));
+  if (!areIds.includes(true)) throw unreadableLine(header, `none of its columns is messageid or callid: ${listNames(names)}`);
   const columns = names.map(columnName);
   const fields = columns.map(nameField).filter((name) => COMPARED_FIELDS.includes(name) && !ID_COLUMNS.has(name));
   const twice = fields.find((name, index) => fields.indexOf(name) < index);
   if (twice !== undefined) throw unreadableLine(header, `two of its columns are ${twice}: ${listNames(names)}`);
+  requireNoRowInside(values, (cells) => cells.filter((id, index) => areIds[index] && id.trim() !== ""));
   // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
   const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
   const records = values.map(({ cells, line }) => {
@@ -149,6 +150,20 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
   });
   return { format, names, records };
 }
+
+/** Throws if a line inside a quoted value looks like a row: it has as many values, and an id that is spelled like those of the rows. */
+function requireNoRowInside(rows: readonly TableRow[], idsOf: (cells: readonly string[]) => readonly string[]): void {
+  if (rows.every(({ inner }) => inner.length === 0)) return;
+  const isLikeOne = idsLike(rows.flatMap(({ cells }) => idsOf(cells)));
+  for (const { line, cells, inner } of rows) {
+    const index = inner.findIndex((values) => values.length === cells.length && idsOf(values).some(isLikeOne));
+    if (index !== -1)
+      throw unreadableLine(line, `a quoted value takes in line ${line + index + 1}, which looks like a row`, ROW_HINT);
+  }
+}
+
+const ROW_HINT =
+  "a quote inside a value must be doubled, and the value quoted; if the line is the value's, export NDJSON instead; nothing was done";
 
 /**
  * A sender may choose almost any id, but a line with one of these characters, one that isn't seen or isn't UTF-8, or a database's NULL, is

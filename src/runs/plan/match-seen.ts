@@ -1,4 +1,5 @@
 /** The rules are in docs/cli.md, Reconcile. */
+import { idKey } from "../../domain/call.js";
 import { DAY_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";
 import { CallIndex, groupBy, inTurns } from "./call-index.js";
@@ -102,7 +103,7 @@ export async function matchSeen(
       const isOfMessage = ofMessage.length > 0 || (hasMessageIds && each.line.id !== null && each.line.callId !== null);
       const isOne = !isOfMessage && matches.every((found) => found.every((call) => call === first));
       const only = isOne ? first : undefined;
-      const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
+      const isNearToo = matches.length === 0 || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
@@ -112,8 +113,8 @@ export async function matchSeen(
       const near = first === undefined ? others.slice(0, MAX_COMPARED) : [];
       for (const doubt of doubts) counts[doubt] += 1;
       for (const name of unlikeParts) unlike.add(name);
-      if (near.some(([call]) => differences(each, call).join() === "time")) counts.atOtherTimes += 1;
-      else for (const [call] of near) if (isToSettle(call)) for (const name of differences(each, call)) unlike.add(name);
+      if (near.some(([call]) => nearDifferences(each, call).join() === "time")) counts.atOtherTimes += 1;
+      else for (const [call] of near) if (isToSettle(call)) for (const name of nearDifferences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       const isClear = [doubts, unlikeParts, refusals, others].every(({ length }) => length === 0);
       if (isToSettle(only) && !isNamed) unnamed.push({ line: each, call: only, isClear });
@@ -159,6 +160,13 @@ export async function matchSeen(
 
 /** Of what a line nearly matches, so much is compared with it, for a warning. */
 const MAX_COMPARED = 4;
+
+/** Returns what a line has differently from a call that it doesn't match. */
+function nearDifferences(wanted: WantedCall, call: ComparableCall): readonly string[] {
+  const { callId } = wanted.line;
+  const isOther = callId !== null && idKey(callId) !== idKey(call.id);
+  return [...(isOther ? ["call id"] : []), ...differences(wanted, call)];
+}
 
 /** An earlier call may have had the same id, and a plan has times to come. Dates without a zone are up to a day off. */
 function mayHaveArrived({ arrivals }: SeenLine, { id, minutes }: ComparableCall, now: number): boolean {

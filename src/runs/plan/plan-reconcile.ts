@@ -3,7 +3,7 @@ import { getHeapStatistics } from "node:v8";
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptMemory } from "../../client/list-walker.js";
-import { idKey } from "../../domain/call.js";
+import { type CallStatus, idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
@@ -13,7 +13,7 @@ import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
 import { keyCount } from "./call-index.js";
-import { listMatchingCalls } from "./call-scope.js";
+import { listMatchingCalls, type MatchingCallsQuery, NO_UNUSABLE } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen, type SeenMatch } from "./match-seen.js";
 import { idsLike, isDigit, mentionsRefusal } from "./received-field.js";
@@ -187,20 +187,19 @@ async function listCalls(
   const { capabilities } = client;
   const isExact = capabilities.has("exact-lists");
   const { id: callbackId } = callback;
+  const onlyOf = (status: CallStatus): MatchingCallsQuery => ({ callbackId, filter: { status }, onlyIfFiltered: true });
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again, as is what isn't PENDING
   // on a service that ignores the filter.
-  const waiting = await listMatchingCalls(
-    client,
-    { callbackId, filter: { status: "PENDING" }, onlyIfFiltered: true },
-    take,
-    onEvent,
-  );
+  const waiting = await listMatchingCalls(client, onlyOf("PENDING"), take, onEvent);
   // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId, filter: {}, withPending: true, oldestFirst: isExact };
   const listed = await listMatchingCalls(client, query, take, onEvent);
+  // Without a filter, a service may list FAILED calls only.
+  const lacksDelivered = !isExact && ![...calls.values(), ...nameless].some(({ status }) => status === "SUCCESS");
+  const delivered = lacksDelivered ? await listMatchingCalls(client, onlyOf("SUCCESS"), take, onEvent) : NO_UNUSABLE;
   // Where a page begins behind the last call of the page before, those that are attempted meanwhile hide no other.
   const hidden = isExact ? 0 : waiting.unlisted;
-  const unknown = hidden + listed.unlisted + listed.leftOut;
+  const unknown = hidden + listed.unlisted + listed.leftOut + delivered.unlisted;
   if (unknown > 0) {
     // What the receiver has may be one of them, and its line would match another call.
     throw new WhcbError("unavailable", `${count(unknown, "call")} of ${callback.name} can't be compared`, {

@@ -6,6 +6,8 @@ export interface TableRow {
   readonly cells: readonly string[];
   /** The row begins on this line. */
   readonly line: number;
+  /** The lines that follow in it, as rows would have their values. */
+  readonly inner: readonly (readonly string[])[];
 }
 
 export interface UnreadableLine {
@@ -35,9 +37,10 @@ export function readTsv(text: string): readonly TableRow[] | UnreadableLine {
     : { line: other.line, reason: "a value begins with a quote that may take in the next lines; export CSV instead" };
 }
 
-function readRows(text: string, options: CsvOptions): readonly TableRow[] | UnreadableLine {
-  const table = text.trimStart();
-  const skipped = lineFeeds(text.slice(0, text.length - table.length));
+function readRows(text: string, options: CsvOptions & { readonly delimiter: string }): readonly TableRow[] | UnreadableLine {
+  // csv-parse counts a quoted CRLF as two lines.
+  const table = text.trimStart().replaceAll("\r\n", "\n");
+  const skipped = lineFeeds(text.slice(0, text.length - text.trimStart().length));
   const rows: TableRow[] = [];
   let endLine = skipped;
   try {
@@ -46,7 +49,8 @@ function readRows(text: string, options: CsvOptions): readonly TableRow[] | Unre
       skip_empty_lines: true,
       on_record(cells: readonly string[], { lines }) {
         endLine = lines + skipped;
-        rows.push({ cells, line: endLine - lineFeeds(cells.join("")) });
+        const [, ...inner] = cells.join(options.delimiter).split("\n");
+        rows.push({ cells, line: endLine - inner.length, inner: inner.map((line) => line.split(options.delimiter)) });
         return null;
       },
     });
@@ -59,7 +63,7 @@ function readRows(text: string, options: CsvOptions): readonly TableRow[] | Unre
 }
 
 function csvProblem({ code, message, record }: CsvError, columns: number): string {
-  if (code === "CSV_QUOTE_NOT_CLOSED") return "a quote isn't closed";
+  if (code === "CSV_QUOTE_NOT_CLOSED") return "a quote isn't closed; one inside a value must be doubled, and the value quoted";
   if (/^CSV_(INVALID_CLOSING_QUOTE|NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE)$|^INVALID_OPENING_QUOTE$/.test(code))
     return "a quote inside a value must be doubled, and the value quoted";
   if (code !== "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH" || !Array.isArray(record)) return message;

@@ -84,33 +84,24 @@ function hasRefusal(text: string): boolean {
   return REFUSAL.some((pattern) => pattern.test(text)) && !DISTINCT_KINDS.some((isOfKind) => isOfKind(text));
 }
 
-function isHeader(name: string): boolean {
-  return /(?:^|\.)headers?\./.test(name);
-}
-
 /** A header such as content-length may be a number like a code. */
 export function saysRefused(name: string, value: string): boolean {
-  const isCount = isHeader(name) && /^\d+$/.test(value);
+  const isCount = /(?:^|\.)headers?\./.test(name) && /^\d+$/.test(value);
   return hasRefusal(value) && !isCount;
 }
 
-/** Values of one kind all differ as a rule, so they don't say yes of one line and no of another. */
-export const DISTINCT_KINDS: readonly ((value: string) => boolean)[] = [isArrivalDate, isHexId, isLongNumber];
-
-function isHexId(text: string): boolean {
-  return /^(?=.{16})[\da-f]+(?:-[\da-f]+)*$/i.test(text);
-}
-
-function isLongNumber(text: string): boolean {
-  return /^\d{4,}$/.test(text);
-}
+/** Values of one kind all differ as a rule: then they don't say yes of one line and no of another. */
+export const DISTINCT_KINDS: readonly ((value: string) => boolean)[] = [
+  isArrivalDate,
+  (text) => /^(?=.{16})[\da-f]+(?:-[\da-f]+)*$/i.test(text),
+  (text) => /^\d{4,}$/.test(text),
+];
 
 /** Such as `status=503`, `exit:1`, `---503---` and `//503`. */
 const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
 
 /** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
-  if (isUuid(text)) return true;
   if (WORDS_OF_REFUSAL.test(text) && !isGenerated(text)) return false;
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }

@@ -166,7 +166,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   // A join that found no row leaves out what the others say, at whatever level.
   const named = lines.filter(({ callId }) => callId !== null);
   const silent = named.some(saysWhat) ? named.find((line) => !saysWhat(line)) : undefined;
-  if (silent !== undefined) columns.addMissing(listNames.get("content") ?? "content", silent.line);
+  if (silent !== undefined) columns.addUnused(listNames.get("content") ?? "content", silent.line);
   columns.requireNone();
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));

@@ -43,7 +43,6 @@ export class SnapshotFile {
   readonly #file: FileHandle;
   readonly #maxBytes: number;
   #end = 0;
-  #isOpen = true;
 
   private constructor(file: FileHandle, { contentType, bodyNames, maxBytes = MAX_SNAPSHOT_BYTES }: SnapshotOptions) {
     this.bodyOptions = { contentType, bodyNames };
@@ -113,19 +112,17 @@ export class SnapshotFile {
     return { ...keysIn(line.toString("utf8")), bytes: body.length, readBody: () => readWhole(this.#file, body) };
   }
 
-  async close(): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    await this.#file.close();
+  /** It may be closed already. */
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }
 
 /** The first line has the keys. The rest is the body, and isn't copied. */
 function smallCall(bytes: Buffer): PlannedCall {
   const end = bytes.indexOf(LF);
-  const { id, from, message } = keysIn(bytes.toString("utf8", 0, end));
   const body = bytes.subarray(end + 1);
-  return { id, from, message, bytes: body.length, readBody: () => body };
+  return { ...keysIn(bytes.toString("utf8", 0, end)), bytes: body.length, readBody: () => body };
 }
 
 function keysIn(line: string): CallKeys {

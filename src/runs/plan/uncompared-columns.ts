@@ -125,12 +125,8 @@ export class UncomparedColumns {
       if (lacksValue(column, fields)) this.#addValue(`${name}.${column}`, "");
   }
 
-  addMissing(name: string, line: number): void {
-    this.addUnused(name, line, MISSING);
-  }
-
-  /** A value of a compared field took no part in the comparison of its line. Equal keys are of equal values. */
-  addUnused(name: string, line: number, value: string, key = value): void {
+  /** A value of a compared field is missing, or took no part in the comparison of its line. Equal keys are of equal values. */
+  addUnused(name: string, line: number, value = MISSING, key = value): void {
     if (!this.ignores(name)) this.#addColumn(name, line, value, key);
   }
 
@@ -139,11 +135,8 @@ export class UncomparedColumns {
     const ids = columnsOf(value).filter(([name]) => ID_COLUMNS.has(name));
     const isOfLine = ([, id]: readonly [string, unknown]): boolean =>
       this.#ids.some(([, known]) => idKey(known.trim()) === idKey(String(id).trim()));
-    return ids.length > 0 && (ids.every(isOfLine) || (this.#lacksMessage && isDeliveredBody(value)));
-  }
-
-  get #lacksMessage(): boolean {
-    return this.#ids.every(([name]) => name !== "messageid");
+    const lacksMessage = this.#ids.every(([name]) => name !== "messageid");
+    return ids.length > 0 && (ids.every(isOfLine) || (lacksMessage && isDeliveredBody(value)));
   }
 
   #addValue(name: string, value: string): void {
@@ -175,9 +168,10 @@ export class UncomparedColumns {
     column.lastIndex = this.#lines.length;
   }
 
-  /** Such a column can say yes of one line and no of another. */
+  /** Such a column can say yes of one line and no of another. Dates and ids can't if each line has its own. */
   #differs({ values, kinds, lines }: Column): boolean {
-    return (values.size > 1 && kinds.length === 0) || lines < this.#lines.length;
+    const isRepeated = values.size < Math.min(lines, MAX_COUNTED);
+    return (values.size > 1 && (kinds.length === 0 || isRepeated)) || lines < this.#lines.length;
   }
 
   ignores(name: string): boolean {

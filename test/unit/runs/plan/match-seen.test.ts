@@ -271,7 +271,20 @@ describe("a line that matches one call", () => {
       ...{ seen: ["07", "1000.10"], ambiguous: ["1000.1"], unmatched: 0 },
     });
     expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
-    expect(await match(calls, rows("1000.100", "7.0"))).toEqual({ seen: [], ambiguous: [], unmatched: 2 });
+  });
+
+  it("leaves open the calls whose id is the same number, if none has it as the line spells it", async () => {
+    const calls = { "0091": {}, "00091": { from: BOB }, "12.0": {}, X01: {} };
+    const isOpen = { seen: [], ambiguous: ["00091", "0091", "12.0"], unmatched: 1 };
+    expect(await match(calls, rows("91", "12", "X1"))).toEqual(isOpen);
+    const table = rows("callid,mobile", "91,0400000002", "12.00,0400000001", "X1,0400000001");
+    expect(await match(calls, table)).toEqual(isOpen);
+    const { unlike, vague } = await matchList(calls, rows("91"));
+    expect({ unlike, vague }).toEqual({ unlike: ["call id"], vague: 0 });
+    const withMessage = { ...calls, A1: { messageId: "91" } };
+    expect(await match(withMessage, rows("91"))).toMatchObject({ seen: [], ambiguous: ["00091", "0091", "A1"] });
+    const ofMessages = await match({ ...withMessage, B1: { messageId: "B2" } }, rows("91", "B1"));
+    expect(ofMessages).toMatchObject({ seen: [], ambiguous: ["00091", "0091", "A1", "B1"] });
   });
 
   it("counts as vague if it says too little", async () => {

@@ -641,6 +641,15 @@ test.each([
     "line 2 can't be read: a quote inside a value must be doubled, and the value quoted",
   ],
   [
+    `callid,content\nA-1,"two\nlines, A-2"\nA-2,"no\nA-3,yes\nA-4,ok"\nA-5,"yes"\n`,
+    "line 4 can't be read: a quoted value takes in line 5, which looks like a row",
+  ],
+  [
+    `content;n;callid\r\n"two\r\nA-3;0;A-x";1;A-1\r\n"no;2;A-2\r\nyes;3;A-3\r\nok";4;A-4\r\n`,
+    "line 4 can't be read: a quoted value takes in line 5, which looks like a row",
+  ],
+  [`callid\nA-1\n"A-2\nA-3\nA-4"\n`, "line 3 can't be read: a quoted value takes in line 4, which looks like a row"],
+  [
     `\nmessageid\tcontent\n${MESSAGE}\tno\n${MESSAGE}\t"Yes\n${MESSAGE}\tOK"\n`,
     "line 4 can't be read: a value begins with a quote that may take in the next lines; export CSV instead",
   ],

@@ -381,6 +381,19 @@ describe("a column that can say yes of one line and no of another", () => {
     expect(hint.startsWith(ADVICE)).toBe(true);
   });
 
+  it("is named though its values are long numbers or ids, if lines share one", () => {
+    const coded = (index: number, id = "") => line({ at: `2026-11-29T18:05:0${index}Z`, reason: { id } });
+    const [stored, other] = [0, 1].map((digit) => `3f2b8c1d-9a4e-4f60-8b7c-00000000000${digit}`);
+    expect(thrownBy(coded(0, stored) + coded(1, other) + coded(2, stored)).message).toBe(
+      "the list has columns that aren't compared: at=2026-11-29T18:05:00Z on line 1; columns that aren't compared differ between lines: " +
+        `reason.id=${stored} on line 1, ${other} on line 2`,
+    );
+    const list = (values: number) => Array.from({ length: 3_000 }, (_, index) => `c-${index},${10_000 + (index % values)}\n`);
+    const shown = (values: number) => thrownBy(`callid,rc\n${list(values).join("")}`).message;
+    expect(shown(500)).toContain("rc=10000 on line 2, 10001 on line 3, 10002 on line 4, and 497 other values");
+    expect(shown(1_000)).toBe("the list has columns that aren't compared: rc=10000 on line 2");
+  });
+
   it("may be missing on some lines", () => {
     const { message } = thrownBy(logged(0, "gave up") + logged(1));
     expect(message).toMatch(
