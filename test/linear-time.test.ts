@@ -42,9 +42,9 @@ function attacksOn(source: string): { readonly start: string; readonly unit: str
       .replace(/\\s[+*]?/g, " ")
       .replace(/\\(\W)/g, "$1")
       .match(/[\w:/<>.,&=;@(" -]+/g) ?? [];
-  const characters = ["a", "A", "0", "\u0301", ..." \t\n\r/\\?&=;:,.<>\"'`@#%+-_()[]{}|!*$"];
+  const characters = ["a", "A", "0", "1", "\u0301", ..." \t\n\r/\\?&=;:,.<>\"'`@#%+-_()[]{}|!*$"];
   const units = new Set([...characters, ...words.flatMap((word) => [word, `${word} `, `${word}\n`])]);
-  return ["", ":", ...words.slice(0, 2)].flatMap((start) => [...units].map((unit) => ({ start, unit })));
+  return ["", ":", ".", ...words.slice(0, 2)].flatMap((start) => [...units].map((unit) => ({ start, unit })));
 }
 
 const SIZE = 30_000;

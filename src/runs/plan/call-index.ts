@@ -38,7 +38,7 @@ export class CallIndex {
 
   add(call: ComparableCall): void {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
-    if (/^\d+(?:\.\d+)?$/.test(call.id)) append(this.#byNumber, shortNumber(call.id), call);
+    if (NUMBER.test(call.id)) append(this.#byNumber, shortNumber(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
@@ -242,8 +242,14 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
   }
 }
 
+const NUMBER = /^(\d+)(?:\.(\d+))?$/;
+
+/** Returns other text as it is. */
 function shortNumber(text: string): string {
-  return text.replace(/^0+(?=\d)/, "").replace(/(?:\.0+|(?<=\.\d*[1-9])0+)$/, "");
+  const [, whole, fraction = ""] = NUMBER.exec(text) ?? [];
+  if (whole === undefined) return text;
+  const decimals = fraction.replace(/(?<!0)0+$/, "");
+  return whole.replace(/^0+(?=\d)/, "") + (decimals === "" ? "" : `.${decimals}`);
 }
 
 function isUndated({ hasUnreadDate, minutes }: ComparableCall): boolean {
