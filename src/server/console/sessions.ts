@@ -213,7 +213,7 @@ export class Sessions {
   }
 }
 
-function tokenOf({ visitor }: FastifyRequest): string {
+export function tokenOf({ visitor }: FastifyRequest): string {
   return visitor?.token ?? "";
 }
 
