@@ -6,6 +6,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl, parseWebUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isOwnHost } from "../platform/loopback.js";
+import type { Random } from "../platform/random.js";
 import { tlsOptions } from "../platform/tls-options.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
@@ -31,6 +32,8 @@ export interface HttpTarget {
    * it, and says whether the service itself is at the other end.
    */
   readonly expectService?: (() => SocketCheck) | undefined;
+  /** Where another program has got the connection, the request goes once more, from a random port. Without `random` it doesn't. */
+  readonly random?: Random;
 }
 
 export interface ProxySettings {
@@ -80,8 +83,16 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     name: url.origin + basePath,
     basePath,
     send(message) {
-      const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
-      const answered = exchange(sent, message.body, isServices);
+      let sent: ClientRequest;
+      const sendFrom = (localPort?: number) => {
+        const options = { method: message.method, headers: headersOf(message), agent, localPort };
+        sent = request(url.origin + message.path, options);
+        return exchange(sent, message.body, isServices);
+      };
+      const answered = sendFrom().catch((error: unknown) => {
+        if (!(error instanceof OtherProgram) || target.random === undefined) throw error;
+        return sendFrom(otherPort(target.random));
+      });
       const cancel = startTimeout(message, (failure) => sent.destroy(failure));
       return answered.finally(cancel);
     },
@@ -138,17 +149,24 @@ function exchange(request: ClientRequest, body: string | null, isService: Socket
     const sendToService = async (socket: Socket): Promise<void> => {
       if (await isService(socket)) return send();
       request.destroy();
-      throw notTheService();
+      throw new OtherProgram();
     };
     request.on("socket", (socket) => void sendToService(socket).catch(fail));
   });
 }
 
-function notTheService(): TransportFailure {
-  return new TransportFailure(
-    "refused",
-    "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it",
-  );
+/**
+ * The system counts up the ports that it gives to connections, so another user's program knows the next ones. This one is random, and below
+ * those, of which many are taken.
+ */
+function otherPort(random: Random): number {
+  return 16_384 + Math.floor(random.fraction() * 16_384);
+}
+
+class OtherProgram extends TransportFailure {
+  constructor() {
+    super("refused", "the program that listens there isn't the profile's `whcb serve`, so nothing was sent to it");
+  }
 }
 
 /** The first `for await` of a process takes two milliseconds more than events. */
@@ -226,7 +244,7 @@ function checkedConnector(connect: Connector, expectService: () => SocketCheck):
       if (error !== null) return callback(error, null);
       if (await isService(socket).catch(() => false)) return callback(null, socket);
       socket.destroy();
-      callback(notTheService(), null);
+      callback(new OtherProgram(), null);
     });
   };
 }

@@ -21,7 +21,7 @@ export async function openHttpClient(target: HttpTarget, env: NodeJS.ProcessEnv)
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
   const expectService = portLock && (() => expectServe(portLock));
-  const transport = await createHttpTransport({ url, timers: systemTimers, proxy, expectService });
+  const transport = await createHttpTransport({ url, timers: systemTimers, proxy, expectService, random: systemRandom });
   const credentials = { apiKey, username, password };
   return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }

@@ -10,7 +10,7 @@ import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../domain/errors.js";
 import { TO_REPLACE } from "../platform/files/excess-mode.js";
-import { requireNoStrangers } from "../platform/files/is-own.js";
+import { requireNoStrangersBeside } from "../platform/files/is-own.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
@@ -218,7 +218,7 @@ async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Prom
   if ("holder" in answer) return answer;
   const path = lockPath(callbackId, deps);
   const fileLock = await deps.lockFile(path).catch((error: unknown) => {
-    requireNoStrangers(path);
+    requireNoStrangersBeside(path);
     // Where files can't be locked, the lease is enough.
     if (answer.isLeased && isWhcbError(error)) return NO_LOCK;
     throw error;

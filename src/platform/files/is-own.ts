@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 
@@ -69,6 +69,16 @@ export function requireNoStrangers(path: string, { isShared = false, opened }: M
     links++;
   }
   if (opened !== undefined) requireNoStranger(at, opened, fileWriters);
+}
+
+/** SQLite opens these beside a database, and beside a file that is locked by it. */
+export const SIDE_FILES: readonly string[] = ["-journal", "-wal", "-shm"];
+
+/** Throws `config` if a stranger made the file, or one that SQLite opens beside it. */
+export function requireNoStrangersBeside(path: string, isShared = false): void {
+  requireNoStrangers(path, { isShared });
+  const target = existsSync(path) ? realpathSync(path) : path;
+  for (const end of SIDE_FILES) requireNoStrangers(`${target}${end}`, { isShared });
 }
 
 /** Returns the rights in a folder by which a stranger may have made a file. */

@@ -6,7 +6,7 @@ import { pid as ownPid } from "node:process";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { createOwnFolder } from "../../platform/files/durable-folders.js";
 import { TO_REPLACE } from "../../platform/files/excess-mode.js";
-import { requireNoStrangers } from "../../platform/files/is-own.js";
+import { requireNoStrangersBeside } from "../../platform/files/is-own.js";
 import { removeLocked } from "../../platform/files/remove-locked.js";
 import { type FileLock, NO_LOCK, type RunFolder } from "../run-deps.js";
 import { journalPath } from "./run-id.js";
@@ -19,7 +19,7 @@ export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: str
   try {
     lock = await lockFile(path);
   } catch (error) {
-    requireNoStrangers(path);
+    requireNoStrangersBeside(path);
     // Where files can't be locked, no run is resumed, so a new one has nobody to keep out.
     if (isWhcbError(error) && !existsSync(journalPath(runsDirectory, runId))) return NO_LOCK;
     throw error;

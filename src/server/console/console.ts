@@ -30,7 +30,7 @@ import { addReplayPages } from "./pages/replay-pages.js";
 import { addSearch } from "./pages/search.js";
 import { addSignIn } from "./pages/sign-in.js";
 import { addRetriesSwitch } from "./pages/switch-retries.js";
-import { formToken, isFormToken, type Notice, Sessions } from "./sessions.js";
+import { formToken, isFormToken, type Notice, Sessions, tokenOf } from "./sessions.js";
 
 const HEADERS = {
   "content-security-policy":
@@ -118,7 +118,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     pages.get("/console/events", { config: { isBackground: true, takesNoReadSlot: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
       const topics = [(request.query as Query).topic ?? []].flat();
-      await live.start({ topics, session: request.visitor?.token ?? "", request, reply });
+      await live.start({ topics, session: tokenOf(request), request, reply });
     });
     pages.get("/console/callbacks", async (_, reply) => reply.redirect("/console"));
     pages.get<CallbackPath>("/console/callbacks/:id", async ({ params }, reply) => reply.redirect(consolePath(params.id)));

@@ -36,7 +36,7 @@ export interface Page {
   /** It is called so in the browser's tab and in the breadcrumb, if the title is something else's name. */
   readonly shortTitle?: string;
   readonly content: VNode;
-  /** `breadcrumb` leads from the list of callbacks, and then its callback, to this page, which comes last by itself. */
+  /** `breadcrumb` leads from the callback, if it is about one, to this page. The list of callbacks comes first by itself, and this page last. */
   readonly breadcrumb?: readonly { readonly text: string; readonly href: string }[];
   /** `aside` is beside the title, such as a state's badge or a button. */
   readonly aside?: VNode;

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import { readFields } from "./callback-fields.js";
 import { formOf } from "./page.js";
+import { tokenOf } from "./sessions.js";
 
 /** So many sessions can send a form twice. */
 const MAX_REMEMBERED = 1_000;
@@ -16,7 +17,7 @@ export class SavedForms {
   remember(request: FastifyRequest, callbackId: string, hasShownSecret: boolean): void {
     const [oldest] = this.#forms.keys();
     if (oldest !== undefined && this.#forms.size >= MAX_REMEMBERED) this.#forms.delete(oldest);
-    this.#forms.set(sessionOf(request), { typed: typedInto(request, callbackId), hasShownSecret });
+    this.#forms.set(tokenOf(request), { typed: typedInto(request, callbackId), hasShownSecret });
   }
 
   /**
@@ -24,13 +25,9 @@ export class SavedForms {
    * the stored key, or on a secret in the stored URL, would tell whether a guess is right.
    */
   find(request: FastifyRequest, callbackId: string): SavedForm | null {
-    const last = this.#forms.get(sessionOf(request));
+    const last = this.#forms.get(tokenOf(request));
     return last?.typed === typedInto(request, callbackId) ? last : null;
   }
-}
-
-function sessionOf({ visitor }: FastifyRequest): string {
-  return visitor?.token ?? "";
 }
 
 function typedInto(request: FastifyRequest, callbackId: string): string {

@@ -3,9 +3,9 @@ import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
-import { makePrivate } from "../../platform/files/is-own.js";
+import { makePrivate, requireNoStrangersBeside } from "../../platform/files/is-own.js";
 import { touch } from "../../platform/files/open-file.js";
-import { createPrivate, isSharedDatabase, openDatabase, requireNoStrangersBeside } from "./open-database.js";
+import { createPrivate, isSharedDatabase, openDatabase } from "./open-database.js";
 import { isBusy } from "./sqlite-error.js";
 
 export interface FileLock {

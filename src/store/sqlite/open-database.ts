@@ -1,5 +1,5 @@
 /** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, existsSync, openSync, realpathSync, statSync } from "node:fs";
+import { closeSync, openSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { isSea } from "node:sea";
@@ -7,7 +7,6 @@ import type Database from "better-sqlite3";
 import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { readBuiltFile } from "../../platform/files/built-file.js";
-import { requireNoStrangers } from "../../platform/files/is-own.js";
 import { loadNativeModule } from "../../platform/files/native-module.js";
 
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
@@ -43,15 +42,6 @@ export function createPrivate(path: string): void {
   } catch {
     // The file exists, or SQLite reports why not.
   }
-}
-
-export const SIDE_FILES: readonly string[] = ["-journal", "-wal", "-shm"];
-
-/** Throws `config` if a stranger made the file, or one that SQLite opens beside it. */
-export function requireNoStrangersBeside(path: string, isShared: boolean): void {
-  requireNoStrangers(path, { isShared });
-  const target = existsSync(path) ? realpathSync(path) : path;
-  for (const end of SIDE_FILES) requireNoStrangers(`${target}${end}`, { isShared });
 }
 
 /** Returns whether its folder's group may write to the database, so it may be trusted with what is beside it. */

@@ -5,13 +5,13 @@ import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
-import { requireNoStrangers, writersOf } from "../../platform/files/is-own.js";
+import { requireNoStrangers, requireNoStrangersBeside, SIDE_FILES, writersOf } from "../../platform/files/is-own.js";
 import { removeIfAllowed } from "../../platform/files/remove-locked.js";
 import type { Db, Schema } from "../schema.js";
 import { lockBeside } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
-import { createPrivate, isSharedDatabase, openDatabase, requireNoStrangersBeside, SIDE_FILES } from "./open-database.js";
+import { createPrivate, isSharedDatabase, openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
@@ -160,14 +161,16 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
   try {
     keep(headBytes);
     dropIfFull();
-    for await (const piece of request) {
-      if (collected === null) continue;
+    // For pieces of one byte, `for await` takes twice the time.
+    request.on("data", (piece: Buffer) => {
+      if (collected === null) return;
       isTooLong ||= collected.length + piece.length > MAX_BODY_BYTES;
-      if (isTooLong) continue;
+      if (isTooLong) return;
       collected.add(piece);
       keep(headBytes + collected.capacity);
       dropIfFull();
-    }
+    });
+    await once(request, "end");
     return collected && { body: collected.bytes().toString("utf8"), release: () => keep(0) };
   } catch (error) {
     keep(0);

@@ -35,6 +35,6 @@ export function callbackPage(
       </>
     ),
     callback: { id, tab },
-    breadcrumb: [{ text: "Callbacks", href: "/console" }, { text: name, href: consolePath(id) }, ...(trail ?? [])],
+    breadcrumb: [{ text: name, href: consolePath(id) }, ...(trail ?? [])],
   };
 }

@@ -53,14 +53,13 @@ export function FilterForm({
   outageSince: number | null;
 }): VNode {
   const others = FIELD_NAMES.filter((name) => !FIRST_FIELDS.includes(name));
-  const isOpen = others.some((name) => typed.fields[name] !== undefined || problems[name] !== undefined);
+  const isUsed = (name: FieldName) => typed.fields[name] !== undefined || problems[name] !== undefined;
   const field = (name: FieldName) => (
     <FilterField key={name} name={name} value={typed.fields[name] ?? ""} problem={problems[name]} />
   );
-  const isUsed = FIELD_NAMES.some((name) => typed.fields[name] !== undefined || problems[name] !== undefined);
   return (
     <search>
-      <details class="fold" open data-fold={isUsed ? undefined : ""}>
+      <details class="fold" open data-fold={FIELD_NAMES.some(isUsed) ? undefined : ""}>
         <summary>Filters</summary>
         <form class="filters" method="get" action={consolePath(callbackId)} data-filters="">
           {typed.status !== "FAILED" && <input type="hidden" name="status" value={typed.status} />}
@@ -69,7 +68,7 @@ export function FilterForm({
             <Button>Filter</Button>
           </div>
           <Presets callbackId={callbackId} typed={typed} outageSince={outageSince} />
-          <details open={isOpen}>
+          <details open={others.some(isUsed)}>
             <summary>More filters</summary>
             <div class="filter-row">{others.map(field)}</div>
           </details>

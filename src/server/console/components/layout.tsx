@@ -67,7 +67,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
 
 /** An example: "Calls · Replies · whcb". A tab shows only its beginning. */
 function tabTitle({ title, shortTitle = title, breadcrumb = [] }: Page): string {
-  const [, callback] = breadcrumb;
+  const [callback] = breadcrumb;
   return [shortTitle, ...(callback ? [callback.text] : []), "whcb"].join(" · ");
 }
 
@@ -155,7 +155,7 @@ function Breadcrumb({ page }: { page: Page }): VNode | null {
   return (
     <nav class="breadcrumb" aria-label="Breadcrumb">
       <ol>
-        {page.breadcrumb.map(({ text, href }) => (
+        {[{ text: "Callbacks", href: "/console" }, ...page.breadcrumb].map(({ text, href }) => (
           <li key={href}>
             <a href={href}>{text}</a>
           </li>

@@ -33,7 +33,7 @@ export function addAudit(app: FastifyInstance, context: RouteContext): void {
     const fields = { ...(callbackId && { callbackId }), ...(user && { user }), ...typed.fields };
     return reply.showPage({
       title: "Audit",
-      breadcrumb: [{ text: "Callbacks", href: "/console" }],
+      breadcrumb: [],
       content: <Audit entries={entries} fields={fields} sinceProblem={problems.since} />,
     });
   });

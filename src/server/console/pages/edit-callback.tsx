@@ -37,8 +37,6 @@ import { SavedForms, typedKey } from "../saved-forms.js";
 import { formToken } from "../sessions.js";
 import { CallbackForm, maskedKey, type TestView, testView } from "./callback-form.js";
 
-const LIST = { text: "Callbacks", href: "/console" };
-
 const LOST_SECRET = " Sent twice: only the first answer had the signing secret. If you don't have it, save with a new one.";
 
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
@@ -193,34 +191,31 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const { fields, problems = NO_PROBLEMS, changes = [], test = null, isKept = false } = state;
     const isSent = request.method === "POST";
     const loaded = isSent && changes.length === 0 ? readLoaded(formOf(request)) : null;
-    const form = (
-      <CallbackForm
-        action={stored === null ? "/console/callbacks/new" : consolePath(stored.id, "edit")}
-        formToken={formToken(request)}
-        fields={fields}
-        problems={problems}
-        isKeyLost={typedKey(request) !== ""}
-        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth), loaded: loaded ?? loadedForm(request, stored) }}
-        changes={changes}
-        test={test}
-        canTest={deps.checkEndpoint !== null}
-        policy={deps.policy}
-        authParameter={deps.authParameter}
-        bodyNames={deps.bodyNames}
-      />
-    );
-    const content = isKept ? (
+    const content = (
       <>
-        <Alert kind="info">
-          Your session had ended, and nothing was done. Look at what you typed, then send it again. A key isn't kept.
-        </Alert>
-        {form}
+        {isKept && (
+          <Alert kind="info">
+            Your session had ended, and nothing was done. Look at what you typed, then send it again. A key isn't kept.
+          </Alert>
+        )}
+        <CallbackForm
+          action={stored === null ? "/console/callbacks/new" : consolePath(stored.id, "edit")}
+          formToken={formToken(request)}
+          fields={fields}
+          problems={problems}
+          isKeyLost={typedKey(request) !== ""}
+          stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth), loaded: loaded ?? loadedForm(request, stored) }}
+          changes={changes}
+          test={test}
+          canTest={deps.checkEndpoint !== null}
+          policy={deps.policy}
+          authParameter={deps.authParameter}
+          bodyNames={deps.bodyNames}
+        />
       </>
-    ) : (
-      form
     );
     const status = isKept ? 200 : changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
-    if (stored === null) return reply.showPage({ title: "New API callback", breadcrumb: [LIST], content, status });
+    if (stored === null) return reply.showPage({ title: "New API callback", breadcrumb: [], content, status });
     const [record] = await deps.store.endpoints.listReports([stored.id]);
     const page = callbackPage(stored, record, { title: "Edit API callback", content, status, tab: "settings", trail: [] });
     return reply.showPage(page);

@@ -17,6 +17,7 @@ import type { CallbackPath } from "../../routes/route-context.js";
 import { maskOutcome } from "../components/call-parts.js";
 import { requireFilter } from "../filter-fields.js";
 import type { ConsoleContext } from "../page.js";
+import { tokenOf } from "../sessions.js";
 
 const MAX_PER_SESSION = 2;
 const MAX_TOTAL = 16;
@@ -59,7 +60,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
     if (request.method === "HEAD") return sendFile();
     // Its end wouldn't be seen below.
     requireClient(reply);
-    const session = request.visitor?.token ?? "";
+    const session = tokenOf(request);
     if (running.size >= MAX_TOTAL || [...running.values()].filter((one) => one === session).length >= MAX_PER_SESSION) {
       reply.header("retry-after", RETRY_AFTER_SECONDS);
       throw new WhcbError("rate-limited", "As many exports are running as may run at once: wait until one has ended");

@@ -78,7 +78,7 @@ export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
     return reply.showPage({
       title: text === "" ? "Search" : `Search: ${excerpt(text, 60)}`,
       searchText: text,
-      breadcrumb: [{ text: "Callbacks", href: "/console" }],
+      breadcrumb: [],
       content: <SearchResults {...view} />,
     });
   });

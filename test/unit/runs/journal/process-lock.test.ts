@@ -119,10 +119,18 @@ describe("a run's lock", () => {
   // Only root can give a file away.
   it.runIf(process.getuid?.() === 0)("is needed if a stranger may have made the folder or the file", async () => {
     chmodSync(runsDirectory, 0o1777);
-    const path = join(runsDirectory, `${RUN}.lock`);
-    writeFileSync(path, "");
-    chownSync(path, 12_345, 12_345);
-    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ code: "config" });
+    for (const end of ["", "-journal"]) {
+      const path = join(runsDirectory, `${RUN}.lock${end}`);
+      writeFileSync(path, "");
+      chownSync(path, 12_345, 12_345);
+      const message = `${path} belongs to another user, and others may write to its folder`;
+      await expect(lockRun(folder, RUN)).rejects.toMatchObject({
+        code: "config",
+        message,
+        hint: expect.stringMatching(/^Remove it/),
+      });
+      rmSync(path);
+    }
     const planted = join(runsDirectory, "planted");
     mkdirSync(planted);
     chownSync(planted, 12_345, 12_345);
