@@ -178,7 +178,6 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   return { ...markPlan(found, marking, deps), toDiscard, markedBy };
 }
 
-/** Throws `usage` for a reconcile that is to be discarded, and hasn't marked calls that it sent. */
 /**
  * This comes before the undo, as an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on
  * since the plan.

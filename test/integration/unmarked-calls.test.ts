@@ -130,12 +130,17 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
 });
 
-it("a new run says where they have arrived if the callback's URL is another one by now", async () => {
+it("a new run and status say where they have arrived if the callback's URL is another one by now", async () => {
   const run = await acceptedRun();
+  const resume = `\`whcb replay --resume ${run} --service ${listening.url}\``;
   const before = demo.url;
+  const status = async () => (await whcb(["status"])).stderr;
+  expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived\n`);
   demo.url += "x";
   const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
-  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\n`) });
+  const hint = `${resume} marks what has arrived at ${before}`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\nhint: ${hint}\n`) });
+  expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived at ${before}\n`);
 });
 
 it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {
