@@ -82,6 +82,8 @@ export interface MarkGroup {
   readonly delivered: ReadonlySet<string>;
   /** So many were never sent. */
   readonly unsent: number;
+  /** So many have no date of an attempt. */
+  readonly undated: number;
   /** The service would send so many by itself. */
   readonly retrying: number;
 }
@@ -312,13 +314,14 @@ interface GrowingGroup extends MarkGroup {
   readonly delivered: Set<string>;
   readonly answerTexts: AnswerTexts;
   unsent: number;
+  undated: number;
   retrying: number;
 }
 
 function newGroup(callback: ListedCallback, answer?: string): GrowingGroup {
   return {
     ...{ callback, callIds: [], listedChanges: new Map(), attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
-    ...{ delivered: new Set(), unsent: 0, retrying: 0 },
+    ...{ delivered: new Set(), unsent: 0, undated: 0, retrying: 0 },
   };
 }
 
@@ -328,6 +331,7 @@ function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
   group.attempts.add(call.statusCode, call.attemptedAt, group.answerTexts.keep(call));
   if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
   if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
+  if (call.attemptedAt === null) group.undated++;
   if (isRetrying(call, group.callback, deps)) group.retrying++;
 }
 
