@@ -35,6 +35,8 @@ export interface MarkPlan extends FoundCalls, Marking {
   readonly toDiscard: RunOverview | null;
   /** `markedBy` says which runs have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
   readonly markedBy: ReadonlyMap<RunOverview, number>;
+  /** What is listed as FAILED may have been marked SUCCESS shortly before. */
+  readonly mayLag: boolean;
 }
 
 interface Marking {
@@ -202,6 +204,7 @@ function markPlan(found: FoundCalls, marking: Marking, deps: RunDeps): MarkPlan 
     ...marking,
     toDiscard: null,
     markedBy: new Map(),
+    mayLag: !deps.client.capabilities.has("exact-lists"),
     runId: newRunId(deps.clock.now(), deps.random),
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
