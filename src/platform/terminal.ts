@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemErrorCode } from "../domain/errors.js";
 
 export interface Io {
@@ -21,6 +22,12 @@ export interface Output {
   readonly isPipe?: boolean;
   readonly writable: boolean;
   write(data: string | Uint8Array, done?: (error?: Error | null) => void): boolean;
+}
+
+/** Resolves once what waits in a stream that flows was read. The turn may have looked at its inputs already, so it is the next one that does. */
+export async function readWaiting(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
 }
 
 /** npx repeats the terminal's Ctrl-C within milliseconds. A key isn't pressed again this soon. */

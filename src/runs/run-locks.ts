@@ -32,6 +32,8 @@ export interface BusyCallback {
 const RENEW_MS = 10_000;
 /** A lease lasts 30 s. Nothing is sent if its renewal is older than this. */
 const FRESH_MS = 20_000;
+/** Nor is anything without leases if the process stood still for so long, as others may have sent the calls or marked them. */
+const LONGEST_STOP_MS = 60_000;
 const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
 const LONGEST_RELEASE_MS = 5_000;
@@ -39,8 +41,8 @@ const LONGEST_RELEASE_MS = 5_000;
 interface Lease {
   /** `isLeased` is false if the service gives out no leases. */
   readonly isLeased: boolean;
-  /** The last renewal began then, before the service started to count. It is null once the lease is lost, until it is retaken. */
-  renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
+  /** The last renewal began then, before the service started to count. It is null once the lock may be lost, until it is retaken. */
+  renewedAt: ReturnType<typeof readClocks> | null;
 }
 
 interface Held extends Lease {
@@ -130,14 +132,13 @@ export class RunLocks {
     return callbacks.filter(({ id }) => this.#held.has(id));
   }
 
-  /** The lease must have been renewed within the last 20 s, by both clocks. */
+  /** The lease must have been renewed within the last 20 s, by both clocks. Without one, the process must have run within the last minute. */
   maySend(callbackId: string): boolean {
     const held = this.#held.get(callbackId);
     if (held === undefined || held.renewedAt === null) return false;
-    if (!held.isLeased) return true;
-    const { clock } = this.#deps;
-    const wallMs = clock.now() - held.renewedAt.wallMs;
-    return wallMs >= -FRESH_MS && wallMs <= FRESH_MS && clock.monotonicMs() - held.renewedAt.monotonicMs <= FRESH_MS;
+    const longestMs = held.isLeased ? FRESH_MS : LONGEST_STOP_MS;
+    const { wallMs, monotonicMs } = readClocks(this.#deps);
+    return Math.abs(wallMs - held.renewedAt.wallMs) <= longestMs && monotonicMs - held.renewedAt.monotonicMs <= longestMs;
   }
 
   /** Throws `unavailable` if another run has taken it. */
@@ -192,6 +193,7 @@ export class RunLocks {
 
   async #renewOne(callbackId: string, held: Held): Promise<"renewed" | "failed"> {
     await writeHolder(callbackId, this.lease, this.#deps);
+    if (!held.isLeased) held.renewedAt = this.maySend(callbackId) ? readClocks(this.#deps) : null;
     if (!held.isLeased) return "renewed";
     try {
       const answer = await takeLease(callbackId, this.lease, this.#deps);
@@ -232,9 +234,14 @@ async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Prom
 }
 
 async function takeLease(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Lease | Busy> {
-  const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
+  const renewedAt = readClocks(deps);
   const answer = await deps.client.takeRunLock(callbackId, lease);
-  return answer.kind === "busy" ? { holder: answer.holder } : { isLeased: answer.kind === "taken", renewedAt };
+  if (answer.kind === "busy") return { holder: answer.holder };
+  return answer.kind === "taken" ? { isLeased: true, renewedAt } : { isLeased: false, renewedAt: readClocks(deps) };
+}
+
+function readClocks({ clock }: RunDeps) {
+  return { wallMs: clock.now(), monotonicMs: clock.monotonicMs() };
 }
 
 async function releaseOne(callbackId: string, lease: RunLease, held: Held, deps: RunDeps): Promise<void> {

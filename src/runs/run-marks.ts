@@ -35,6 +35,8 @@ export interface MarkPlan extends FoundCalls, Marking {
   readonly toDiscard: RunOverview | null;
   /** `markedBy` says which runs have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
   readonly markedBy: ReadonlyMap<RunOverview, number>;
+  /** What is listed as FAILED may have been marked SUCCESS shortly before. */
+  readonly mayLag: boolean;
 }
 
 interface Marking {
@@ -82,6 +84,8 @@ export interface MarkGroup {
   readonly delivered: ReadonlySet<string>;
   /** So many were never sent. */
   readonly unsent: number;
+  /** So many have no date of an attempt. */
+  readonly undated: number;
   /** The service would send so many by itself. */
   readonly retrying: number;
 }
@@ -178,7 +182,6 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   return { ...markPlan(found, marking, deps), toDiscard, markedBy };
 }
 
-/** Throws `usage` for a reconcile that is to be discarded, and hasn't marked calls that it sent. */
 /**
  * This comes before the undo, as an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on
  * since the plan.
@@ -201,6 +204,7 @@ function markPlan(found: FoundCalls, marking: Marking, deps: RunDeps): MarkPlan 
     ...marking,
     toDiscard: null,
     markedBy: new Map(),
+    mayLag: !deps.client.capabilities.has("exact-lists"),
     runId: newRunId(deps.clock.now(), deps.random),
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
@@ -313,13 +317,14 @@ interface GrowingGroup extends MarkGroup {
   readonly delivered: Set<string>;
   readonly answerTexts: AnswerTexts;
   unsent: number;
+  undated: number;
   retrying: number;
 }
 
 function newGroup(callback: ListedCallback, answer?: string): GrowingGroup {
   return {
     ...{ callback, callIds: [], listedChanges: new Map(), attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
-    ...{ delivered: new Set(), unsent: 0, retrying: 0 },
+    ...{ delivered: new Set(), unsent: 0, undated: 0, retrying: 0 },
   };
 }
 
@@ -329,6 +334,7 @@ function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
   group.attempts.add(call.statusCode, call.attemptedAt, group.answerTexts.keep(call));
   if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
   if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
+  if (call.attemptedAt === null) group.undated++;
   if (isRetrying(call, group.callback, deps)) group.retrying++;
 }
 

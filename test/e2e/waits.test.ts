@@ -148,6 +148,25 @@ describe.concurrent.each(["watch", "triage"])("on a terminal, %s with a service 
   });
 });
 
+describe.concurrent("a question on a terminal", () => {
+  it.for([`y${ENTER}`, `y${ENTER}y${ENTER}`, "y", "mkdir m"])(
+    "isn't answered by what was typed before it: %j",
+    async (early, { scene }) => {
+      const terminal = Terminal.whcb(scene.home, ["mark-success", "demo", "--failed"], { env: scene.env, columns: 120 });
+      terminal.type(early);
+      await terminal.shows("Mark 12 calls SUCCESS? [y/N]");
+      // The end of a text for another window isn't an answer either.
+      if (!early.endsWith(ENTER)) {
+        terminal.type(`y${ENTER}`);
+        await terminal.shows(/\[y\/N\] y\n[\s\S]+\nMark 12 calls SUCCESS\? \[y\/N\]$/);
+      }
+      terminal.type(ENTER);
+      await terminal.shows("nothing was done");
+      expect([(await terminal.closed()).code, scene.withStatus("SUCCESS")]).toEqual([0, 0]);
+    },
+  );
+});
+
 describe.concurrent("whcb login", () => {
   it("asks before the service answers, and shows nothing that is typed early", async ({ scene }) => {
     scene.hangs = () => true;

@@ -63,7 +63,7 @@ describe("a Ctrl-C before the demo's end", () => {
 describe("demo --keep", () => {
   test("leaves a service with past hours, until Ctrl-C: an outage that retries ended, and one to replay", async () => {
     // Enter repairs the endpoint, and c asks for another code.
-    const demo = await machine.start(["demo", "--keep"], { canAsk: true, stdin: "\nc\n" });
+    const demo = await machine.start(["demo", "--keep"], { canAsk: true, stdin: [Buffer.from("\nc\n")] });
     const callbacks = await client.listCallbacks();
     expect(new Map(callbacks.map(({ name, retriesEnabled }) => [name, retriesEnabled]))).toEqual(
       new Map([

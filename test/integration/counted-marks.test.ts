@@ -72,3 +72,27 @@ it.each([
   expect(calls.map(({ status }) => status)).toEqual(["FAILED", "SUCCESS", "SUCCESS"]);
   await listening.close();
 });
+
+it("but none without the date of an attempt, as no --until can tell it from later ones", async () => {
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.serve();
+  await machine.rehearse("demo", broken.url, 3);
+  const attempted = await machine.ids("demo", "--failed");
+  await machine.works(["callbacks", "pause", "demo"]);
+  await machine.works(["trigger", "demo", "-n", "2"]);
+  const waiting = await machine.ids("demo", "--pending");
+  for (const mark of ["mark-success", "mark-failed"]) await machine.works([mark, "demo", ...waiting, "--yes"]);
+  const asked: string[] = [];
+  for (const flags of [["--status-code", "none"], []])
+    asked.push((await machine.whcb(["mark-success", "demo", "--failed", ...flags])).stderr);
+  await broken.stop();
+  await machine.works(["callbacks", "resume", "demo"]);
+  await machine.works(["trigger", "demo", "-n", "2"]);
+  await machine.settled("demo");
+
+  for (const stderr of asked) {
+    expect(stderr).toContain("\nthe line to type leaves out 2 calls without the date of an attempt: mark them by their ids\n");
+    await machine.works(words(/to continue, type: (.*)\n/.exec(stderr)?.[1] ?? ""));
+  }
+  expect((await machine.ids("demo", "--success")).toSorted()).toEqual(attempted.toSorted());
+});

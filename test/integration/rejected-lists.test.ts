@@ -188,7 +188,7 @@ describe("calls that match by message id, sender and content", () => {
     expect(await stops(list)).toContain(problem);
     expect(await stops(list, "-o", "json")).toContain(problem.trim().slice("error: ".length));
     expect(await stops(bodyOf("order-17") + bodyOf("order-18"), "--ambiguous", "send")).toContain("; it has 2 calls by ");
-    const piped = await machine.whcb(["reconcile", "demo", "--seen", "-"], { stdin: list, canAsk: true });
+    const piped = await machine.whcb(["reconcile", "demo", "--seen", "-"], { stdin: [Buffer.from(list)], canAsk: true });
     expect(await reconcile(list)).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(problem) });
     expect(piped).toMatchObject({ code: 2, stdout: "" });
     expect([await failed(), received()]).toEqual([IDS, 0]);

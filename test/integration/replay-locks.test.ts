@@ -220,13 +220,13 @@ function sleepingClock(): { readonly clock: Clock; sleep(ms: number): void } {
   };
 }
 
-describe("a machine that sleeps for a minute in the middle of a replay", () => {
-  async function interrupted(isTakenByOther: boolean) {
+describe("a machine that sleeps for more than a minute in the middle of a replay", () => {
+  async function interrupted(isTakenByOther: boolean, hasLeases = true) {
     const calls = platformCalls(40);
     const { clock, sleep } = sleepingClock();
     const endpoint: CountingEndpoint = await countingEndpoint((_, number) => {
       if (number === 10) {
-        sleep(60_000);
+        sleep(61_000);
         // Another run sends and marks some meanwhile.
         for (const call of calls.slice(0, 20)) call.status = "SUCCESS";
         isBusy = isTakenByOther;
@@ -245,7 +245,7 @@ describe("a machine that sleeps for a minute in the middle of a replay", () => {
       ...desk.deps.client,
       async takeRunLock(callbackId) {
         taken.push(callbackId);
-        return isBusy ? { kind: "busy", holder } : { kind: "taken" };
+        return isBusy ? { kind: "busy", holder } : { kind: hasLeases ? "taken" : "unsupported" };
       },
       releaseRunLock: async () => undefined,
     };
@@ -260,8 +260,11 @@ describe("a machine that sleeps for a minute in the middle of a replay", () => {
     return { summary, endpoint, calls, taken };
   }
 
-  it("takes the lock again and sends only what is still failed", async () => {
-    const { summary, endpoint, calls, taken } = await interrupted(false);
+  it.each([
+    ["", true],
+    [", also where there are no leases", false],
+  ])("takes the lock again and sends only what is still failed%s", async (_, hasLeases) => {
+    const { summary, endpoint, calls, taken } = await interrupted(false, hasLeases);
     // The oldest are sent first: the last of the list.
     const settledByOthers = calls.slice(0, 20).map(({ id }) => id);
     expect(endpoint.received.filter((id) => settledByOthers.includes(id))).toEqual([]);
@@ -311,7 +314,9 @@ it.each(["mark-failed --success", "mark-failed --undo", "reconcile --seen"])(
     const asleep = { ...machine.world, deps: { ...machine.world.deps, clock, openClient } };
     expect(await runCli(asleep, argv, { canAsk: true, stdin: "y\n" })).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining("error:\u001b[39m another run may have had the lock of demo, so the rest wasn't marked\n"),
+      stderr: expect.stringContaining(
+        "error:\u001b[39m another run may have worked on the calls of demo meanwhile, so the rest wasn't marked\n",
+      ),
     });
     expect(await machine.ids("demo", "--success")).toHaveLength(isReconcile ? 0 : 3);
   },

@@ -126,16 +126,13 @@ it("an undo waits for a request that the network has kept, and what comes later 
   const ctrlC = new AbortController();
   const kept: TransportRequest[] = [];
   let isHanging = false;
-  const transport: Transport = {
-    ...inner,
-    async send(request) {
-      if (!isHanging || request.method !== "PUT" || !request.path.includes("/calls?")) return inner.send(request);
-      isHanging = false;
-      kept.push(request);
-      ctrlC.abort();
-      throw new TransportFailure("cut", "the connection was cut");
-    },
-  };
+  const transport = withMarks(inner, async (request) => {
+    if (!isHanging) return inner.send(request);
+    isHanging = false;
+    kept.push(request);
+    ctrlC.abort();
+    throw CUT;
+  });
   const late = async () => (await inner.send(kept[0] ?? expect.fail("no mark was sent"))).status;
   const client = createClient(transport, { credentials: USER, rate: null, timezone: "UTC", clock, random: systemRandom });
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
@@ -495,6 +492,14 @@ it("an undo that was discarded may be made again", async () => {
 });
 
 const HOUR_AHEAD = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+
+const CUT = new TransportFailure("cut", "the connection was cut");
+
+/** Requests that mark are sent by `sendMark`. */
+function withMarks(transport: Transport, sendMark: Transport["send"]): Transport {
+  const isMark = ({ method, path }: TransportRequest): boolean => method === "PUT" && path.includes("/calls?");
+  return { ...transport, send: (request) => (isMark(request) ? sendMark(request) : transport.send(request)) };
+}
 
 function withDates(transport: Transport, aheadMs = 0): Transport {
   return {
@@ -1106,15 +1111,11 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   const service = await openService();
   const inner = injectTransport(service.app);
   let marks = 0;
-  const transport: Transport = {
-    ...inner,
-    async send(request) {
-      const answer = await inner.send(request);
-      if (request.method === "PUT" && request.path.includes("/calls?") && ++marks === 1)
-        throw new TransportFailure("cut", "the connection was cut");
-      return answer;
-    },
-  };
+  const transport = withMarks(inner, async (request) => {
+    const answer = await inner.send(request);
+    if (++marks === 1) throw CUT;
+    return answer;
+  });
   const client = clientOver(transport);
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
   const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
@@ -1133,17 +1134,20 @@ it.each(["after a 503", "as its answer is lost"])(
     const service = await openService();
     const inner = injectTransport(service.app);
     let marks = 0;
-    const transport: Transport = {
+    const timeless: Transport = {
       ...inner,
       async send(request) {
-        const isFirst = request.method === "PUT" && request.path.includes("/calls?") && ++marks === 1;
-        if (isFirst && why === "after a 503") return { status: 503, headers: {}, body: "{}" };
         const answer = await inner.send(request);
         const { "x-service-time": _time, ...headers } = answer.headers;
-        if (isFirst) throw new TransportFailure("cut", "the connection was cut");
         return { ...answer, headers };
       },
     };
+    const transport = withMarks(timeless, async (request) => {
+      if (++marks > 1) return timeless.send(request);
+      if (why === "after a 503") return { status: 503, headers: {}, body: "{}" };
+      await timeless.send(request);
+      throw CUT;
+    });
     const direct = clientOver(inner);
     const { id } = await direct.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
     const { ids: callIds } = await direct.submitCalls(
@@ -1167,13 +1171,10 @@ it.each(["after a 503", "as its answer is lost"])(
 it("a mark that a gateway has repeated is the run's, and undone, but for what was SUCCESS before", async () => {
   const service = await openService();
   const inner = injectTransport(service.app);
-  const transport: Transport = {
-    ...inner,
-    async send(request) {
-      if (request.method === "PUT" && request.path.includes("/calls?")) await inner.send(request);
-      return inner.send(request);
-    },
-  };
+  const transport = withMarks(inner, async (request) => {
+    await inner.send(request);
+    return inner.send(request);
+  });
   const client = clientOver(transport);
   const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
   const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);

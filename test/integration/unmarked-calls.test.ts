@@ -130,12 +130,28 @@ it("a run that is resumed leaves them out, too, and sends none of them once they
   expect([failed(), endpoint.received.length]).toEqual([0, sent]);
 });
 
-it("a new run says where they have arrived if the callback's URL is another one by now", async () => {
+it("a new run and status say where they have arrived if the callback's URL is another one by now", async () => {
   const run = await acceptedRun();
+  const resume = `\`whcb replay --resume ${run} --service ${listening.url}\``;
   const before = demo.url;
+  const status = async () => (await whcb(["status"])).stderr;
+  expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived\n`);
   demo.url += "x";
   const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
-  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\n`) });
+  const hint = `${resume} marks what has arrived at ${before}`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\nhint: ${hint}\n`) });
+  expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived at ${before}\n`);
+});
+
+it("an undo doesn't say that calls are FAILED which the run may have marked, as a list may lag", async () => {
+  marksAreAllowed = false;
+  await whcb(["mark-success", "demo", "--failed", "--yes"]);
+  expect(await whcb(["undo", await latestRun(), "--dry-run"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(
+      "6 calls left out: listed as FAILED, but the run's last request may have marked them; look again later\n",
+    ),
+  });
 });
 
 it("--resume of a reconcile says which calls were accepted, and which its list only had", async () => {

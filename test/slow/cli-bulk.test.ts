@@ -178,7 +178,7 @@ describe("replay", () => {
   ])("with ids on stdin no question can be asked, even on a terminal: %j", async (argv, question) => {
     await anOutage(1);
     const [id] = await machine.ids("demo", "--failed");
-    const { code, stderr } = await machine.whcb(argv, { canAsk: true, env: { NO_COLOR: "1" }, stdin: `${id}\n` });
+    const { code, stderr } = await machine.whcb(argv, { canAsk: true, env: { NO_COLOR: "1" }, stdin: [Buffer.from(`${id}\n`)] });
     expect([code, stderr]).toEqual([2, expect.stringContaining(`type after the pipe: whcb ${argv.join(" ")} --yes\n`)]);
     expect(stderr).toContain(question);
   });

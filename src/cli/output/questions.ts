@@ -5,7 +5,7 @@ import { Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { repeatedLine, urlVariableOf } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { Io } from "../../platform/terminal.js";
+import { type Io, readWaiting } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
@@ -64,11 +64,12 @@ export async function askSecret(io: Io, question: Printable): Promise<string> {
   return ask(io, question, true);
 }
 
-/** A paste also answers the next questions. */
-const typedAhead = new WeakMap<Io["stdin"], string[]>();
 const quietReaders = new WeakMap<Io["stdin"], LineReader>();
 
-/** Until it is disposed, the terminal shows only what is typed as an answer. Ctrl-C between two questions ends the process. */
+/**
+ * Until it is disposed, the terminal shows only what is typed as an answer, and the lines of a paste answer one question each. Ctrl-C between
+ * two questions ends the process.
+ */
 export function hideTyping(io: Io): Disposable {
   const reader = new LineReader(io, () => io.exitNow(EXIT_INTERRUPTED));
   quietReaders.set(io.stdin, reader);
@@ -80,50 +81,30 @@ export function hideTyping(io: Io): Disposable {
   };
 }
 
+/** By default, the reader is closed after each question, so that Ctrl-C is a signal again. */
 async function ask(io: Io, question: Printable, isHidden: boolean): Promise<string> {
-  const show = () => notify(io.stderr, text`${question} `);
-  const lines = linesOf(io);
+  const quiet = quietReaders.get(io.stdin);
+  const reader = quiet ?? new LineReader(io, () => undefined);
   let isOnNextLine = false;
   try {
-    if (lines.length === 0 && !hasEnded(io.stdin)) {
-      await readLine(io, isHidden, show);
-      isOnNextLine = lines.length > 0 && !isHidden && io.stdin.isTTY === true;
-    } else show();
-    return lines.shift() ?? "";
+    const { line, isTyped } = await reader.read(isHidden, () => notify(io.stderr, text`${question} `));
+    isOnNextLine = isTyped && !isHidden && io.stdin.isTTY === true;
+    return line;
   } finally {
+    if (quiet === undefined) reader.close();
     if (!isOnNextLine) notify(io.stderr, text`\n`);
   }
 }
 
-function linesOf({ stdin }: Io): string[] {
-  const lines = typedAhead.get(stdin) ?? [];
-  typedAhead.set(stdin, lines);
-  return lines;
-}
-
-/**
- * Reads at least one line, or to the end. By default, the reader is closed after each question, so that Ctrl-C is a signal again. The
- * question is shown once the terminal shows no typing by itself any more: an answer may be a secret.
- */
-async function readLine(io: Io, isHidden: boolean, showQuestion: () => void): Promise<void> {
-  const quiet = quietReaders.get(io.stdin);
-  const reader = quiet ?? new LineReader(io, () => undefined);
-  try {
-    showQuestion();
-    await reader.read(isHidden);
-  } finally {
-    if (quiet === undefined) reader.close();
-  }
-}
-
-/** What is typed goes to `typedAhead`. */
 class LineReader {
   readonly #reader: Interface;
+  readonly #ended: Promise<false>;
+  readonly #lines: string[] = [];
   #isEchoing = false;
   #isReading = false;
+  #isFirst = true;
 
   constructor(io: Io, onInterrupt: () => void) {
-    const lines = linesOf(io);
     const output = new Writable({
       write: (chunk, _encoding, done) => {
         if (this.#isEchoing) io.stderr.write(isPlain(io.env) ? withoutCursor(String(chunk)) : chunk);
@@ -131,8 +112,9 @@ class LineReader {
       },
     });
     this.#reader = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY === true });
+    this.#ended = hasEnded(io.stdin) ? Promise.resolve(false) : once(this.#reader, "close").then(() => false);
     this.#reader.on("line", (line) => {
-      lines.push(line);
+      this.#lines.push(line);
       // The rest of a paste may be a secret.
       this.#isEchoing = false;
     });
@@ -141,16 +123,41 @@ class LineReader {
     });
   }
 
-  async read(isHidden: boolean): Promise<void> {
-    this.#isEchoing = !isHidden;
+  /**
+   * Returns the next line, or "" at the end. What was typed before the first question is no answer. If it is the beginning of a line, neither is
+   * the rest of that, as far as it is shown: the question is then shown again. The terminal shows no typing by itself by then, as an answer may
+   * be a secret.
+   */
+  async read(isHidden: boolean, showQuestion: () => void): Promise<{ readonly line: string; readonly isTyped: boolean }> {
     this.#isReading = true;
-    const line = once(this.#reader, "line").then(() => false);
-    const ended = once(this.#reader, "close").then(() => false);
     const interrupted = once(this.#reader, "SIGINT").then(() => true);
-    const isInterrupted = await Promise.race([line, ended, interrupted]);
-    this.#isEchoing = false;
-    this.#isReading = false;
-    if (isInterrupted) throw new WhcbError("interrupted", "interrupted; nothing was done");
+    const isBegun = this.#isFirst && (await this.#dropTyped());
+    this.#isFirst = false;
+    try {
+      for (let isAgain = isBegun && !isHidden; ; isAgain = false) {
+        showQuestion();
+        const [early] = this.#lines.splice(0, 1);
+        if (early !== undefined) return { line: early, isTyped: false };
+        this.#isEchoing = !isHidden;
+        const line = once(this.#reader, "line").then(() => false);
+        const isInterrupted = await Promise.race([line, this.#ended, interrupted]);
+        this.#isEchoing = false;
+        if (isInterrupted) throw new WhcbError("interrupted", "interrupted; nothing was done");
+        const [typed] = this.#lines.splice(0, isAgain ? this.#lines.length : 1);
+        if (!isAgain) return { line: typed ?? "", isTyped: typed !== undefined };
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Returns whether a line was begun. */
+  async #dropTyped(): Promise<boolean> {
+    await readWaiting();
+    const isBegun = this.#reader.line !== "";
+    Object.assign(this.#reader, { line: "", cursor: 0 });
+    this.#lines.length = 0;
+    return isBegun;
   }
 
   close(): void {

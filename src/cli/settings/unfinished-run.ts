@@ -1,12 +1,13 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
-import { compareDatabase } from "../../runs/journal/other-runs.js";
+import { compareDatabase, describeArrived } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
+import { findAllById } from "../../runs/plan/call-scope.js";
 import type { RunFolder } from "../../runs/run-deps.js";
-import { placeOf, shownTo } from "../../runs/run-options.js";
+import { shownTo } from "../../runs/run-options.js";
 import type { Invocation } from "../args/command-spec.js";
 import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
@@ -22,11 +23,11 @@ export async function mentionUnfinishedRuns(
   session: Session,
   callbackIds: readonly string[] | null,
 ): Promise<void> {
-  const folder = runFolder(deps);
   const { client } = session;
+  const folder = { ...runFolder(deps), client };
   const unfinished = (await listRuns(folder)).filter((run) => run.state === "unfinished" && isOwnRun(run, session));
   for (const run of unfinished) {
-    const { calls, seenToMark } = await readRun(folder, run.runId);
+    const { calls, toMark, seenToMark } = await readRun(folder, run.runId);
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
@@ -34,8 +35,9 @@ export async function mentionUnfinishedRuns(
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-    const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
-    const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived${placeOf(run.options)}`;
+    const arrived = toMark.filter(({ state }) => state === "accepted");
+    const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
+    const marks = arrived.length === 0 ? "" : `, and marks ${await describeArrived(run, arrived, callbacks, folder)}`;
     const seen =
       seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
     const again = unknown.length === 0 ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;

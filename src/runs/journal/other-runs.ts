@@ -8,7 +8,7 @@ import { maskUrl } from "../../domain/mask.js";
 import { toIsoDate } from "../../wire/dates.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
 import { isRecorded } from "./recorded-url.js";
-import { hasArrived, isSentElsewhere } from "./run-counts.js";
+import { hasArrived, isSentElsewhere, marksAccepted } from "./run-counts.js";
 import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -16,6 +16,7 @@ import {
   listWantedRuns,
   type RunDates,
   type RunOverview,
+  type RunRecord,
   readRun,
   readUnmarkedRuns,
   toServiceClock,
@@ -66,24 +67,24 @@ export class ArrivedCalls {
   ): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
-    const urls = new Map(callbacks.map(({ id, url }) => [id, url]));
     const mayLag = !deps.client.capabilities.has("exact-lists");
     const markedSince = mayLag ? deps.clock.now() - LISTS_LAG_MS : Number.POSITIVE_INFINITY;
-    const isWanted = async (header: RunHeader): Promise<boolean> =>
-      header.runId !== sender.runId &&
-      (header.options?.mark === true || (mayLag && header.kind !== "mark-failed")) &&
-      (await reachedCallbacks(header, urls, deps)).size > 0;
+    const find = async (header: RunHeader): Promise<ReadonlyMap<string, string> | null> => {
+      const mayHaveSome = marksAccepted(header) || (mayLag && header.kind !== "mark-failed");
+      if (header.runId === sender.runId || !mayHaveSome) return null;
+      const reached = await reachedCallbacks(header, callbacks, deps);
+      return reached.size > 0 ? reached : null;
+    };
     let findMarker: FindMarker | null = null;
     let findUnmarker: FindMarker | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
-    for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted, markedSince)) {
+    for await (const { state, found: reached } of readUnmarkedRuns(deps.runsDirectory, find, markedSince)) {
       const { header, isDiscarded } = state;
       const isOfOther = compareDatabase(header, deps.client) === "other";
       const undoable = [...state.entries()].filter(canBeUndone).length;
       const markedBy = [...state.entries()].reduce((last, { isMarked, at }) => (isMarked ? Math.max(last, at) : last), 0);
       const run = { header, isOfOther, undoable, markedBy, maybeMarked: state.maybeMarked };
       const runs = new Map<string, Unmarked>();
-      const reached = await reachedCallbacks(header, urls, deps);
       findMarker ??= await readMarks(isMarkFailed, deps);
       findUnmarker ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => null;
       hasNewerList ??= await readNewerListCheck(deps);
@@ -140,16 +141,17 @@ export function compareDatabase({ databaseId }: RunHeader, client: Pick<Client, 
 }
 
 /**
- * Returns, by id, the `place` of those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `urls` has their
- * present URLs. On another database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
+ * Returns, by id, the `place` of those of the run's callbacks whose endpoint may have what the run knows as accepted or seen. `callbacks` has
+ * their present URLs. On another database a callback may have had the URL of a rehearsal, or the present one, as before a backup was restored.
  */
 async function reachedCallbacks(
   header: RunHeader,
-  urls: ReadonlyMap<string, string>,
-  deps: RunDeps,
+  callbacks: readonly ListedCallback[],
+  deps: OwnFolder,
 ): Promise<ReadonlyMap<string, string>> {
   const isOfOther = compareDatabase(header, deps.client) === "other";
   const to = header.options?.to ?? null;
+  const urls = new Map(callbacks.map(({ id, url }) => [id, url]));
   const reached = new Map<string, string>();
   for (const callback of header.callbacks) {
     const url = urls.get(callback.id);
@@ -161,22 +163,17 @@ async function reachedCallbacks(
   return reached;
 }
 
-/** Returns the unfinished runs that mark some of these calls SUCCESS if they are resumed. */
-export async function findRunsToMark(
-  calls: readonly { readonly callbackId: string; readonly id: string }[],
+/** Returns a text such as "6 calls that arrived at https://example.com/before". `callbacks` has the present URLs of the run's callbacks. */
+export async function describeArrived(
+  run: RunHeader,
+  arrived: readonly RunCall[],
+  callbacks: readonly ListedCallback[],
   deps: OwnFolder,
-): Promise<readonly RunHeader[]> {
-  if (calls.length === 0) return [];
-  const keys = new Set(calls.map(({ callbackId, id }) => callKey(callbackId, id)));
-  const runs: RunHeader[] = [];
-  for (const run of await listRuns(deps)) {
-    if (run.state !== "unfinished" || run.kind === "mark-failed" || compareDatabase(run, deps.client) === "other") continue;
-    const toMark = (await readRun(deps, run.runId)).calls.filter(
-      ({ state, isMarked }) => !isMarked && (hasArrived(state) || (state === "left" && run.options === null)),
-    );
-    if (toMark.some(({ callbackId, id }) => keys.has(callKey(callbackId, id)))) runs.push(run);
-  }
-  return runs;
+): Promise<string> {
+  const reached = await reachedCallbacks(run, callbacks, deps);
+  const places = arrived.map(({ callbackId }) => reached.get(callbackId) ?? "");
+  const callsAt = (place: string): string => count(places.filter((other) => other === place).length, "call");
+  return Array.from(new Set(places), (place) => `${callsAt(place)} that arrived${place}`).join(" and ");
 }
 
 /** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
@@ -232,11 +229,10 @@ export async function readMarks(
   { mustRead, keyOf = callKey, mustHaveEnded = false }: MarkReading = {},
 ): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
-  const isOfThis = (run: RunHeader): boolean => compareDatabase(run, deps.client) !== "other";
   const runs =
     mustRead === undefined
-      ? (await listRuns(deps)).filter(isOfThis)
-      : await listWantedRuns(deps, (header) => isOfThis(header) && mustRead(header));
+      ? await listOwnRuns(deps)
+      : await listWantedRuns(deps, (header) => compareDatabase(header, deps.client) !== "other" && mustRead(header));
   const undone = new Set(runs.map(undoneBy));
   for (const overview of runs) {
     const mayHaveMarked = overview.counts.marked > 0 || (overview.kind !== "replay" && overview.state !== "finished");
@@ -305,16 +301,37 @@ export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }
 
+/** Returns the unfinished runs that mark some of these calls SUCCESS if they are resumed. */
+export async function findRunsToMark(
+  calls: readonly { readonly callbackId: string; readonly id: string }[],
+  deps: OwnFolder,
+): Promise<readonly RunHeader[]> {
+  if (calls.length === 0) return [];
+  const keys = new Set(calls.map(({ callbackId, id }) => callKey(callbackId, id)));
+  const runs: RunHeader[] = [];
+  const mayMark = ({ state, kind }: RunOverview): boolean => state === "unfinished" && kind !== "mark-failed";
+  for await (const run of readOwnRuns(mayMark, deps))
+    if (run.toMark.some(({ callbackId, id }) => keys.has(callKey(callbackId, id)))) runs.push(run);
+  return runs;
+}
+
 /** Returns the keys of the callback's calls that were accepted elsewhere (`--to`): the service doesn't list these attempts. */
 export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
-  for (const run of await listRuns(deps)) {
-    const hasAccepted = run.counts.accepted > 0 && run.callbacks.some(({ id }) => id === callbackId);
-    if (!isSentElsewhere(run) || !hasAccepted || compareDatabase(run, deps.client) === "other") continue;
-    const { calls } = await readRun(deps, run.runId);
+  const hasAccepted = (run: RunOverview): boolean =>
+    isSentElsewhere(run) && run.counts.accepted > 0 && run.callbacks.some(({ id }) => id === callbackId);
+  for await (const { calls } of readOwnRuns(hasAccepted, deps))
     for (const call of calls) if (call.state === "accepted") keys.add(callKey(call.callbackId, call.id));
-  }
   return keys;
+}
+
+/** Reads those of the wanted runs that weren't made with another database, the newest first. */
+async function* readOwnRuns(isWanted: (run: RunOverview) => boolean, deps: OwnFolder): AsyncGenerator<RunRecord> {
+  for (const run of await listOwnRuns(deps)) if (isWanted(run)) yield await readRun(deps, run.runId);
+}
+
+async function listOwnRuns(deps: OwnFolder): Promise<readonly RunOverview[]> {
+  return (await listRuns(deps)).filter((run) => compareDatabase(run, deps.client) !== "other");
 }
 
 /**
@@ -322,7 +339,7 @@ export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder)
  * or undone has none, nor has one of another database.
  */
 export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const runs = (await listRuns(deps)).filter((run) => run.state !== "discarded" && compareDatabase(run, deps.client) !== "other");
+  const runs = (await listOwnRuns(deps)).filter(({ state }) => state !== "discarded");
   const undone = new Set(runs.map(undoneBy));
   const lists = runs.filter(({ kind, runId }) => kind === "reconcile" && !undone.has(runId));
   return (callbackId, run) =>

@@ -19,6 +19,8 @@ interface KeyDeps {
   readonly random: Random;
 }
 
+type KeyFolder = Pick<KeyDeps, "runsDirectory">;
+
 /** `shown` has its secrets masked. Throws `unavailable` if the key can't be read or created. */
 export type RecordUrl = (url: string, shown: string) => Promise<RecordedUrl>;
 
@@ -33,7 +35,7 @@ export function urlRecorder(deps: KeyDeps): RecordUrl {
 }
 
 /** Compares what is sent to, however it is spelled. Returns false, too, if the key is gone. */
-export async function isRecorded(url: string, { url: shown, urlHash }: RecordedUrl, deps: KeyDeps): Promise<boolean> {
+export async function isRecorded(url: string, { url: shown, urlHash }: RecordedUrl, deps: KeyFolder): Promise<boolean> {
   const spelling = spellingOf(url);
   // 0.1.0 masked only the user, which isn't sent.
   if (urlHash === undefined) return spellingOf(shown) === spelling;
@@ -50,9 +52,9 @@ function hashOf(url: string, key: Buffer): string {
   return createHmac("sha256", key).update(url).digest("base64url");
 }
 
-const keyPath = ({ runsDirectory }: KeyDeps) => `${runsDirectory}.key`;
+const keyPath = ({ runsDirectory }: KeyFolder) => `${runsDirectory}.key`;
 
-async function readKey(deps: KeyDeps): Promise<Buffer | null> {
+async function readKey(deps: KeyFolder): Promise<Buffer | null> {
   return readOwnKey(keyPath(deps)).catch((error: unknown) => {
     if (systemErrorCode(error) === "ENOENT") return null;
     throw unusableKey(error);

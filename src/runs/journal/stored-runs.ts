@@ -22,6 +22,8 @@ export interface RunRecord extends RunOverview {
   readonly hasLateRequest: boolean;
   /** A run of marks, or a reconcile, may have marked these with its last request. */
   readonly maybeMarked: readonly RunCall[];
+  /** If it is resumed, it marks these. */
+  readonly toMark: readonly RunCall[];
   /** So many of the calls to mark are only known from a list. */
   readonly seenToMark: number;
   readonly calls: readonly RunCall[];
@@ -66,9 +68,10 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await findProgress(folder, runId, counts);
+  const toMark = [...state.entries()].filter(({ needsMark }) => needsMark);
   const seenToMark = countSeenToMark(state);
   const { header, lastAt, hasLateRequest, maybeMarked } = state;
-  return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, seenToMark, calls: state.calls() };
+  return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, toMark, seenToMark, calls: state.calls() };
 }
 
 /** Counts the calls that a resumed run sends, and marks by a list alone. A failed canary, which counts as rejected, is sent. */
@@ -104,21 +107,24 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
 }
 
 /**
- * Yields the runs of a wanted header that have calls to mark and aren't discarded, or have worked since this instant. Reads only the ends of
- * the other journals. Throws `malformed` for one that is damaged.
+ * Yields the runs that have calls to mark and aren't discarded, or have worked since this instant, with what `find` finds of their header. A run
+ * of which it finds null isn't wanted. Reads only the ends of the other journals. Throws `malformed` for one that is damaged.
  */
-export async function* readUnmarkedRuns(
+export async function* readUnmarkedRuns<Found>(
   runsDirectory: string,
-  isWanted: (header: RunHeader) => Promise<boolean>,
+  find: (header: RunHeader) => Promise<Found | null>,
   since: number,
-): AsyncGenerator<RunState> {
+): AsyncGenerator<{ readonly state: RunState; readonly found: Found }> {
   for (const runId of await runIds(runsDirectory)) {
     const { header, last } = await readEnds(journalPath(runsDirectory, runId));
     const isDone = last?.step === "discarded" || (last?.step === "ended" && last.counts.toMark === 0);
-    if ((isDone && last.at < since) || (header !== null && !(await isWanted(header)))) continue;
+    if (isDone && last.at < since) continue;
+    const foundFirst = header && (await find(header));
+    if (header !== null && foundFirst === null) continue;
     const { state, hasSession } = await readSteps(runsDirectory, runId);
-    if (state === null || !hasSession || !(await isWanted(state.header))) continue;
-    if (state.counts().toMark > 0 || state.lastAt >= since) yield state;
+    if (state === null || !hasSession) continue;
+    const found = foundFirst ?? (await find(state.header));
+    if (found !== null && (state.counts().toMark > 0 || state.lastAt >= since)) yield { state, found };
   }
 }
 

@@ -257,7 +257,7 @@ export class Marker {
 
 function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
   const name = callbacks.find(({ id }) => id === callbackId)?.name || callbackId;
-  return new WhcbError("unavailable", `another run may have had the lock of ${name}, so the rest wasn't marked`);
+  return new WhcbError("unavailable", `another run may have worked on the calls of ${name} meanwhile, so the rest wasn't marked`);
 }
 
 function tooLongPause(cause: WhcbError, runId: string): WhcbError {

@@ -12,7 +12,7 @@ export interface CapturedIo extends Io {
 
 export interface IoOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** It is piped into stdin, in pieces if it is a list. */
+  /** It is piped into stdin, in pieces if it is a list. With `canAsk`, each line of a text is typed once something is asked. */
   readonly stdin?: string | readonly Buffer[];
   /** stdout is a terminal of this many columns. */
   readonly columns?: number;
@@ -22,11 +22,20 @@ export interface IoOptions {
 
 export function captureIo(options: IoOptions = {}): CapturedIo {
   const out = new Capture(options.columns);
-  const err = new Capture(options.canAsk === true ? 100 : undefined);
   const stdin: PassThrough & { isTTY?: boolean } = new PassThrough();
   if (options.canAsk === true) stdin.isTTY = true;
-  for (const piece of [options.stdin ?? ""].flat()) stdin.write(piece);
-  stdin.end();
+  const { stdin: given = "", canAsk = false } = options;
+  const answers = typeof given === "string" && canAsk ? given.split(/(?<=\n)/) : null;
+  const err = new Capture(canAsk ? 100 : undefined, (text) => {
+    const answer = /[:\]] $/.test(text) ? answers?.shift() : undefined;
+    if (answer === undefined || answers === null) return;
+    const isLast = answers.length === 0;
+    setImmediate(() => (isLast ? stdin.end(answer) : stdin.write(answer)));
+  });
+  if (answers === null) {
+    for (const piece of [given].flat()) stdin.write(piece);
+    stdin.end();
+  }
   const handlers = new Set<() => void>();
   let exited: number | null = null;
   return {
@@ -55,8 +64,11 @@ class Capture extends Writable {
   readonly isTTY?: boolean;
   readonly columns?: number;
 
-  constructor(columns: number | undefined) {
+  readonly #onText: (text: string) => void;
+
+  constructor(columns: number | undefined, onText: (text: string) => void = () => undefined) {
     super({ decodeStrings: false });
+    this.#onText = onText;
     if (columns === undefined) return;
     this.isTTY = true;
     this.columns = columns;
@@ -64,6 +76,7 @@ class Capture extends Writable {
 
   override _write(chunk: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.text += String(chunk);
+    this.#onText(String(chunk));
     done();
   }
 }

@@ -257,7 +257,13 @@ async function describeSenders(
 
 function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly string[] {
   const { serviceFlags } = options;
-  const { already, toMarkIn, delivered, waiting, markedBy, status, toDiscard } = plan;
+  const { already, toMarkIn, delivered, waiting, markedBy, status, mayLag, toDiscard } = plan;
+  const itOrThem = already === 1 ? "it" : "them";
+  // Where a list may lag, only calls that the run to undo may have marked are left out as FAILED.
+  const stay =
+    status === "FAILED" && mayLag
+      ? `listed as FAILED, but the run's last request may have marked ${itOrThem}; look again later`
+      : `already ${status}`;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
@@ -267,7 +273,7 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
     return `${count(calls, "call")} left out: run ${runId} ${has} marked ${calls === 1 ? "it" : "them"} since${hint}`;
   });
   return [
-    ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
+    ...(already > 0 ? [`${count(already, "call")} left out: ${stay}`] : []),
     ...toMarkIn.map(
       (run) =>
         `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} SUCCESS once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,

@@ -1,4 +1,5 @@
 import { withFlags } from "../../../domain/command-line.js";
+import { count } from "../../../domain/count.js";
 import { HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { MarkPlan } from "../../../runs/run-marks.js";
@@ -13,7 +14,7 @@ const PAST_MS = 15 * HOUR_MS;
 
 /**
  * The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. Where dates have whole
- * minutes or seconds, more calls may get the latest one, so it leaves these out until that is past.
+ * minutes or seconds, more calls may get the latest one, so it leaves these out until that is past. Calls without a date are never before it.
  */
 export function untilCounted<Typed extends Invocation>(
   invocation: Typed,
@@ -22,21 +23,24 @@ export function untilCounted<Typed extends Invocation>(
 ): { readonly repeated: Typed; readonly leftOut: readonly string[] } {
   const latest = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
   // A client may have dated its attempt ahead of the service's clock.
-  const isAhead = latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
+  const isAhead = latest === 0 || latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
   const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
-  if (lastAttemptedAt === 0) return { repeated: invocation, leftOut: [] };
   const isExact = client.capabilities.has("exact-lists");
   const unit = (!isExact && [MINUTE_MS, 1_000].find((each) => lastAttemptedAt % each === 0)) || 1;
   const isPast = unit === 1 || lastAttemptedAt < clock.now() - PAST_MS;
   const until = isPast ? lastAttemptedAt + unit : lastAttemptedAt;
   const at = formatInstant(lastAttemptedAt, invocation.screen.renderOptions.utc);
-  const leftOut = `the line to type leaves out the calls of ${at}, as more may get this date: mark them by their ids`;
+  const undated = groups.reduce((sum, group) => sum + group.undated, 0);
+  const leftOut = [
+    ...(isPast ? [] : [`the calls of ${at}, as more may get this date`]),
+    ...(undated > 0 ? [`${count(undated, "call")} without the date of an attempt`] : []),
+  ];
   const flag = flagName(UNTIL.syntax);
   const others = invocation.argv.filter(
     (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
   );
   return {
     repeated: { ...invocation, argv: withFlags(others, [flag, toIsoDate(until)]) },
-    leftOut: isPast ? [] : [leftOut],
+    leftOut: leftOut.map((calls) => `the line to type leaves out ${calls}: mark them by their ids`),
   };
 }

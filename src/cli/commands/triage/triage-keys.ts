@@ -254,6 +254,14 @@ function pressInOverlay(
   );
 }
 
+/**
+ * Returns what stays of the text that was typed before a question. It begins the answer's line, as the end of a text for another window must
+ * not be a yes. A yes itself doesn't stay.
+ */
+export function keepTyped(typed: string): string {
+  return /^\s*y(es?)?\s*$/i.test(typed) ? "" : typed;
+}
+
 function pressInPanel(
   state: TriageState,
   panel: NonNullable<TriageState["panel"]>,

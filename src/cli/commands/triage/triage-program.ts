@@ -12,7 +12,7 @@ import { callText } from "./level-rows.js";
 import { type PanelRun, startInPanel } from "./run-panel.js";
 import type { Action } from "./triage-actions.js";
 import { isAskedWhole, triageFrame } from "./triage-frame.js";
-import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
+import { actionsIn, type Effect, keepTyped, type PressContext, press } from "./triage-keys.js";
 import { callTargetOf, type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
 
 const HEADER_AND_FOOTER = 5;
@@ -229,6 +229,7 @@ export class TriageProgram {
           change({
             progress: null,
             question: question === null ? null : { text: question, isSecret },
+            typed: keepTyped(this.#state.panel?.typed ?? ""),
           }),
         onRunStarted: (id) => {
           runId = id;

@@ -104,7 +104,7 @@ export interface Panel {
   readonly output: readonly string[];
   readonly progress: string | null;
   readonly question: { readonly text: string; readonly isSecret: boolean } | null;
-  /** The answer begins with what is typed before the question, as on a line: the end of a text for another window must not be a yes. */
+  /** The answer begins with what is typed before the question (`keepTyped`). */
   readonly typed: string;
   readonly outcome: Outcome | null;
 }

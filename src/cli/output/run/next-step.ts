@@ -6,7 +6,6 @@ import { describeUndoable, retryAt, type UnmarkedRun } from "../../../runs/journ
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
-import { placeOf } from "../../../runs/run-options.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import type { RenderOptions } from "../screen.js";
@@ -153,9 +152,7 @@ export function markAdvice(runs: readonly UnmarkedRun[], options: RenderOptions)
   const wait = waitAdvice(runs.filter(({ as }) => as === "marked"));
   if (unmarked.length === 0) return wait;
   const commands = [...new Set(unmarked.map(({ header }) => resumeCommand(header, options)))];
-  const whats = unmarked.map(({ as, header }) =>
-    as === "accepted" ? `what has arrived${placeOf(header.options)}` : "what your list had",
-  );
+  const whats = unmarked.map(({ as, place }) => (as === "accepted" ? `what has arrived${place}` : "what your list had"));
   const what = [...new Set(whats)].join(" and ");
   const discards = unmarked
     .filter(({ as }) => as === "seen")

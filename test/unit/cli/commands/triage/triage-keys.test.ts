@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type PressContext, press } from "../../../../../src/cli/commands/triage/triage-keys.js";
+import { keepTyped, type PressContext, press } from "../../../../../src/cli/commands/triage/triage-keys.js";
 import {
   type CallsLevel,
   type GroupLevel,
@@ -287,16 +287,18 @@ describe("a running command", () => {
     for (const key of ["escape", "interrupt"] as const) expect(pressHere(key).effect).toEqual({ do: "answer", text: "" });
   });
 
-  it("takes what was typed before a question for the beginning of the answer's line, and no line before it", () => {
-    const askedAfter = (text: string) => {
+  it("takes what was typed before a question for the beginning of the answer's line, but for a yes, and no line before it", () => {
+    const askedAfter = (text: string, after = "y↵") => {
       const { state, effect } = typed(during({}), text);
       expect(effect).toBeUndefined();
-      return typed({ ...state, panel: state.panel && { ...state.panel, question: asked } }, "y↵");
+      const panel = state.panel && { ...state.panel, question: asked, typed: keepTyped(state.panel.typed) };
+      return typed({ ...state, panel }, after);
     };
     expect(askedAfter("kdir m").effect).toEqual({ do: "answer", text: "kdir my" });
     expect(askedAfter("kdir m↵").effect).toEqual({ do: "answer", text: "y" });
     expect(askedAfter("kdir m⎋").effect).toEqual({ do: "answer", text: "y" });
     expect(askedAfter("kdir m").state.panel?.typed).toBe("");
+    for (const early of ["y", "YES"]) expect(askedAfter(early, "↵").effect).toEqual({ do: "answer", text: "" });
   });
 
   it("is stopped by Ctrl-C, and keeps the other keys from the list behind it", () => {
