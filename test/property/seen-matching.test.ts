@@ -70,7 +70,11 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
     for (const call of calls) if (agrees(call)) listed.add(call);
     const [only] = matches;
-    const isNear = (call: ComparableCall) => messageId !== null && call.messageIds.includes(messageId) && shares(call);
+    /** Senders without an address count as one. */
+    const areNobody = (call: ComparableCall) =>
+      callId === null && givesNone && KINDS.every((kind) => call.senders[kind].length === 0);
+    const isNear = (call: ComparableCall) =>
+      messageId !== null && call.messageIds.includes(messageId) && (shares(call) || areNobody(call));
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);

@@ -20,6 +20,15 @@ type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
 const [ANY, NO_TIME, NO_CONTENT] = ["any value", "no time", "no content"];
 
+/** Senders without an address may be one, so they count as one. */
+const NO_ADDRESS: Values = ["no address"];
+
+/** Returns each kind of sender with its addresses. */
+function sendersOf({ senders }: Pick<ComparableCall, "senders">, anySender: Values = []): readonly (readonly [Values, Values])[] {
+  const given = SENDER_KINDS.map((kind) => [[kind], [...senders[kind], ...anySender]] as const);
+  return given.some(([, addresses]) => addresses.length > 0) ? given : [[NO_ADDRESS, NO_ADDRESS]];
+}
+
 /** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
 function timesOf({ line }: WantedCall, call: ComparableCall): Values {
   return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
@@ -42,10 +51,10 @@ export class CallIndex {
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
-    for (const kind of SENDER_KINDS) {
-      const ofSender = [call.messageIds, [kind], call.senders[kind]];
-      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
-      for (const key of this.#keys(...ofSender, times, call.otherContents)) append(this.#byOtherContent, key, call);
+    for (const ofSender of sendersOf(call)) {
+      for (const key of this.#keys(call.messageIds, ...ofSender)) append(this.#bySender, key, call);
+      const otherContents = [call.messageIds, ...ofSender, times, call.otherContents];
+      for (const key of this.#keys(...otherContents)) append(this.#byOtherContent, key, call);
     }
   }
 
@@ -107,11 +116,13 @@ export class CallIndex {
 
   #ofSender(
     lists: Lists<ComparableCall>,
-    { line: { messageId }, senders, anySender }: WantedCall,
+    wanted: WantedCall,
     values: readonly Values[],
     match: ComparableCall | undefined,
   ): readonly Filled<ComparableCall>[] {
-    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
+    const { callId, messageId } = wanted.line;
+    const senders = sendersOf(wanted, wanted.anySender).filter(([kind]) => kind !== NO_ADDRESS || callId === null);
+    const keys = senders.flatMap((sender) => this.#keys([messageId], ...sender, ...values));
     return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
   }
 
@@ -165,7 +176,7 @@ export class CallIndex {
 export function keyCount({ messageIds, kinds, minutes, contents, otherContents, senders }: ComparableCall): number {
   const productOf = (lengths: readonly number[]): number => lengths.reduce((product, length) => product * Math.max(1, length), 1);
   const ofKinds = SENDER_KINDS.map((kind) => senders[kind].length);
-  const anySender = ofKinds.reduce((sum, length) => sum + length);
+  const anySender = ofKinds.reduce((sum, length) => sum + length) || 1;
   const bySender = anySender * (1 + (minutes.length + 2) * otherContents.length);
   const byFields = productOf([kinds, minutes, contents].map(({ length }) => length)) * Math.max(anySender, productOf(ofKinds));
   return messageIds.length * (bySender + byFields);

@@ -484,6 +484,28 @@ describe("a line that matches one call", () => {
       },
     );
 
+    it.each([{ whatsapp: "wa.1", name: "Ada" }, { name: "Ada" }, {}])(
+      "may be of a sender without an address, as %j",
+      async (from) => {
+        const reply = (content: string, date = DATE, sender: object = from): CallFacts => ({
+          from: NOBODY,
+          reply: { content, date },
+          listed: { from: sender },
+        });
+        const line = body(reply("Yes"));
+        for (const other of [reply("Yes "), reply("YES, please", "24/11/26 19:30"), reply("Yes!", DATE, { name: "Bob" })])
+          expect(await match({ A: reply("Yes"), B: other }, line)).toEqual(isOpen);
+        for (const other of [reply("No"), reply("Yes", "24/11/26 09:37"), { ...reply("Yes!"), listed: { from: ADA } }])
+          expect(await match({ A: reply("Yes"), B: other }, line)).toEqual(isSeen);
+        const arrived = { ...reply("Yes", "25/11/26 10:37"), status: "SUCCESS" } as const;
+        expect(await match({ A: reply("Yes"), B: arrived }, line)).toMatchObject({ seen: [], ambiguous: ["A"] });
+        expect(await match({ A: reply("Yes"), B: arrived }, line + body(arrived))).toMatchObject({ seen: ["A"] });
+        expect(await match({ A: reply("Yes 👍"), B: reply("Yes") }, line)).toMatchObject({ seen: [] });
+        expect(await match({ A: reply("No") }, line)).toEqual({ seen: [], ambiguous: ["A"], unmatched: 0 });
+        expect(await match({ A: reply("No") }, rows("callid,messageid", "X1,A1"))).toMatchObject({ unmatched: 1 });
+      },
+    );
+
     it("may be meant if it, or the call that the line matches, is not known to have been sent", async () => {
       const calls = both("YES", { content: "Yes" });
       expect(await match({ ...calls, B: { ...calls.B, isUnsent: true } }, row("YES"))).toEqual(isOpen);
