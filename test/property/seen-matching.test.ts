@@ -68,7 +68,6 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       comparedKinds(call).every((kind) => call.senders[kind].some((value) => value === given[kind])) &&
       (comparesAny(call) ? sharesAny(call) : compares(call) || !areOfOtherKinds(call));
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
-    for (const call of calls) if (agrees(call)) listed.add(call);
     const [only] = matches;
     /** Senders without an address count as one. */
     const areNobody = (call: ComparableCall) =>
@@ -105,6 +104,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     };
     if (only !== undefined && matches.length === 1 && !(hasMessageIds && id !== null && isCall)) {
       const isVague = callId === null && !identifies(only);
+      if (!isVague) listed.add(only);
       if (isVague && isFailed(only)) vague += 1;
       const isClear = !isVague && others.length === 0;
       if (callId === null && isFailed(only)) unnamed.push({ only, near: calls.filter(isFitting), isClear });

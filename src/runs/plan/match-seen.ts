@@ -82,6 +82,8 @@ export async function matchSeen(
   /** What lines say of these in ignored columns mentions a refusal, so no other line makes them seen. */
   const refused = new Map<readonly ComparableCall[], Set<string>>();
   const matched = new Set<readonly ComparableCall[]>();
+  /** Lines identify these. */
+  const listed = new Set<ComparableCall>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall; readonly isClear: boolean }[] = [];
   const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
@@ -107,6 +109,7 @@ export async function matchSeen(
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
+      if (only !== undefined && identifies(each, only)) listed.add(only);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
       const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
       const refusals = only === undefined || isToSettle(only) ? refusalsOf(each.line, only) : [];
@@ -126,7 +129,7 @@ export async function matchSeen(
       }
     });
   }
-  const findUnlisted = index.unlistedFinder(new Set([...matched].flat()));
+  const findUnlisted = index.unlistedFinder(listed);
   const seen = new Set(named);
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
     const unlisted = findUnlisted(line, call);

@@ -506,6 +506,15 @@ describe("a line that matches one call", () => {
       },
     );
 
+    it("may be meant though a line that says less may be of it, too", async () => {
+      const later = { A: { reply: { date: DATE } }, B: { reply: { date: "24/11/26 19:30" } } };
+      const line = rows("messageid,mobile,content,acknowledged", `A1,61400000001,Yes,${DATE}`, "A1,61400000001,Yes,");
+      const ignoring = { ...options, ignored: new Set(["acknowledged"]) };
+      expect(await match(later, line, ignoring)).toEqual(isOpen);
+      expect(await match(later, `${line}A1,61400000001,Yes,24/11/26 19:30\n`, ignoring)).toMatchObject({ seen: ["A", "B"] });
+      expect(await match(later, row("Yes", DATE) + "A1,61400000001,Yes,24/11/26 19:30\n")).toMatchObject({ seen: ["A", "B"] });
+    });
+
     it("may be meant if it, or the call that the line matches, is not known to have been sent", async () => {
       const calls = both("YES", { content: "Yes" });
       expect(await match({ ...calls, B: { ...calls.B, isUnsent: true } }, row("YES"))).toEqual(isOpen);
