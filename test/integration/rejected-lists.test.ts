@@ -429,7 +429,7 @@ test("a line that may be that of another failed reply of the sender, in another 
 });
 
 const OTHER_REPLY =
-  "warning: 1 line that may be another reply's: one of the same sender is in no line; does your system change or cut contents, or is its clock or time zone another one?\n";
+  "warning: 1 line that may be another reply's, which no line identifies; does your system change or cut contents, or is its clock or time zone another one?\n";
 
 test("a line with the id of a call that was never sent", async () => {
   const broken = await machine.listen(["--status", "503"]);

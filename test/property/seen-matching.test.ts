@@ -83,7 +83,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isThenSomewhere = ({ hasUnreadDate, minutes }: ComparableCall) =>
       isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => areOfZones(minute, line.minute ?? 0));
     const begins = ({ outlines }: ComparableCall) =>
-      outlines.length === 0 || outlines.some((outline) => outline.startsWith(line.outline ?? ""));
+      outlines.length === 0 ||
+      outlines.some((outline) => outline.startsWith(line.outline ?? "")) ||
+      (line.isPlain === true && outlines.includes("*"));
     const isArrived = (call: ComparableCall) =>
       call.status === "SUCCESS" && (isThen(call) || isCommon(line.outline, call.outlines));
     const isFitting = (call: ComparableCall) => isNear(call) && ((isThenSomewhere(call) && begins(call)) || isArrived(call));
@@ -173,7 +175,7 @@ const callArb = fc.record({
   hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   otherContents: fc.constantFrom([], [], ["no"], ["yes", "no"]),
-  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], []),
+  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], ["n\u00f8", "*"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
   otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
@@ -214,6 +216,7 @@ const lineArb = fc.record({
   content: orNone("yes", "no", "<b>yes"),
   looseContent: orNone("yes", "no"),
   outline: orNone("yes", "no", " "),
+  isPlain: orNone(true, false),
   mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
   voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
@@ -254,6 +257,7 @@ const NOTHING = {
   content: null,
   looseContent: null,
   outline: null,
+  isPlain: null,
   mobile: null,
   email: null,
   mri: null,

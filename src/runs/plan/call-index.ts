@@ -1,6 +1,7 @@
 /** The calls of a callback by what a line may name them by. */
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
+import { SPELLED_OUT } from "./body-fields.js";
 import {
   type ComparableCall,
   comparedFields,
@@ -220,7 +221,8 @@ class UnlistedReplies {
       ...[-1, 1].map((minutes) => String(at + minutes)),
     ];
     const times = minute === null ? [ANY] : [NO_TIME, ...near(minute)];
-    const found = times.flatMap((time) => [line.outline ?? "", NO_CONTENT].map((outline) => this.#beginningWith(time, outline)));
+    const outlines = [line.outline ?? "", NO_CONTENT, ...(line.isPlain ? [SPELLED_OUT] : [])];
+    const found = times.flatMap((time) => outlines.map((outline) => this.#beginningWith(time, outline)));
     const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
     return [...found, ...arrived].filter((calls) => calls.length > 0);
   }

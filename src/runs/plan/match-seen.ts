@@ -51,7 +51,7 @@ interface LineCounts {
   atOtherTimes: number;
   /** So many lines match a FAILED call that was never sent. */
   unsent: number;
-  /** So many lines may be of a reply that arrived, and that no line has, instead of the FAILED call that they match. */
+  /** So many lines may be of a reply that no line identifies, instead of the FAILED call that they match. */
   unlisted: number;
 }
 
