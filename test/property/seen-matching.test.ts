@@ -26,9 +26,18 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   const isOnlyMessage = (id: string) =>
     calls.every((call) => call.id !== id) && calls.some((call) => call.messageIds.includes(id));
   const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
+  const listIds = lines.flatMap(({ callId, id }) => callId ?? id ?? []);
+  const longest = Math.max(...listIds.map(({ length }) => length));
+  const isOneCase = [/[A-Z]/, /[a-z]/].some((letter) => listIds.every((id) => !letter.test(id)));
+  /** The call's id may have been cut, or changed to the case of the list. */
+  const isKeptAs = (call: ComparableCall, id: string | null) => {
+    if (id === null || listIds.includes(call.id)) return false;
+    const [whole, kept] = isOneCase ? [call.id.toLowerCase(), id.toLowerCase()] : [call.id, id];
+    return whole === kept || (id.length === longest && whole.startsWith(kept));
+  };
   for (const line of lines) {
     const { id } = line;
-    const isCall = calls.some((call) => call.id === id || isSameNumber(call.id, id));
+    const isCall = calls.some((call) => call.id === id || isSameNumber(call.id, id) || isKeptAs(call, id));
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
     const numberOf = (text: string | null) =>
@@ -58,7 +67,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isCommon = <Value>(value: Value | null, values: readonly Value[]) =>
       value === null || values.length === 0 || values.includes(value);
     const isCallOfLine = calls.some((call) => call.id === callId);
-    const isNamedBy = (call: ComparableCall) => call.id === callId || (isShort(callId) && isSameNumber(call.id, callId));
+    const isNamedBy = (call: ComparableCall) =>
+      call.id === callId || (isShort(callId) && isSameNumber(call.id, callId)) || isKeptAs(call, callId);
     const agrees = (call: ComparableCall) =>
       (callId === null || (isCallOfLine && isNamedBy(call))) &&
       (messageId === null || call.messageIds.includes(messageId)) &&
@@ -94,7 +104,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const mayBeMeant = (call: ComparableCall) =>
       only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
     const isNamed = (call: ComparableCall) =>
-      !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId));
+      !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId) || isKeptAs(call, callId));
     const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant(call)));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
@@ -185,7 +195,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
     return {
-      id: ["7.0", "07", "7", "07.50"][index] ?? `c${index}`,
+      id: ["7.0", "07", "7", "07.50", "c4", "c5", "c6", "C4", "c55", "7.55"][index] ?? `c${index}`,
       ...call,
       own: [],
       isUnsent: false,
@@ -203,6 +213,7 @@ const lineArb = fc.record({
     { callId: null, messageId: "m2", id: null },
     { callId: "c4", messageId: null, id: null },
     { callId: "c5", messageId: "m1", id: null },
+    { callId: "C5", messageId: null, id: null },
     { callId: "7", messageId: null, id: null },
     { callId: "07", messageId: "m1", id: null },
     { callId: "7.5", messageId: null, id: null },
@@ -301,6 +312,13 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
     },
   ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
+  [
+    "one id, of which all others are longer ones",
+    {
+      line: (n) => ({ messageId: null, callId: "c", mobile: `+${n}` }),
+      call: (n) => ({ id: n === 0 ? "c" : `c${n}`, senders: sender(n) }),
+    },
+  ],
   ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minutes: [] }) }],
   [
     "senders in a column from",

@@ -13,6 +13,7 @@ import {
   type Values,
   type WantedCall,
 } from "./comparable-call.js";
+import { isUuid } from "./received-field.js";
 import type { SeenLine } from "./seen-list.js";
 
 type Filled<Item> = readonly [Item, ...Item[]];
@@ -37,8 +38,9 @@ function timesOf({ line }: WantedCall, call: ComparableCall): Values {
 
 export class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
-  /** Ids that are numbers, by how a spreadsheet writes these. */
-  readonly #byNumber: Lists<ComparableCall> = new Map();
+  /** By what programs may have made of the id. */
+  readonly #bySpelling: Lists<ComparableCall> = new Map();
+  readonly #spellings: Spellings;
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byOtherContent: Lists<ComparableCall> = new Map();
@@ -46,9 +48,13 @@ export class CallIndex {
   /** Contents may be long, so a key has a number for each. */
   readonly #numbers = new Map<unknown, number>();
 
+  constructor(lines: readonly SeenLine[]) {
+    this.#spellings = new Spellings(lines.flatMap(({ callId, id }) => callId ?? id ?? []));
+  }
+
   add(call: ComparableCall): void {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
-    if (NUMBER.test(call.id)) append(this.#byNumber, shortNumber(call.id), call);
+    for (const spelling of this.#spellings.ofCall(call.id)) append(this.#bySpelling, spelling, call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
@@ -59,17 +65,20 @@ export class CallIndex {
     }
   }
 
-  /** A bare id is a call's if a call has it, or the same number, and a message's otherwise. */
+  /** A bare id is a call's if it may be one's, and a message's otherwise. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
-    const isOfCall = this.#byId.has(idKey(line.id)) || this.#byNumber.has(shortNumber(line.id));
+    const isOfCall = this.#byId.has(idKey(line.id)) || this.#spelledAs(line.id).length > 0;
     return isOfCall ? { ...line, callId: line.id } : { ...line, messageId: idKey(line.id) };
   }
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null)
-      return (wanted) => this.#ofId(wanted).filter((named) => named.some((call) => differences(wanted, call).length === 0));
+      return (wanted) =>
+        this.#ofId(wanted).filter(
+          (named) => named.length > MAX_SPELLED || named.some((call) => differences(wanted, call).length === 0),
+        );
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -88,13 +97,13 @@ export class CallIndex {
   }
 
   /**
-   * Finds the call of its id if none matches, or those whose id is the same number: a spreadsheet may have dropped a zero. Finds those of its
-   * message that share a sender, too. Lists of which `match` is all are left out.
+   * Finds the call of its id if none matches, or those whose id may be spelled so. Finds those of its message that share a sender, too. Lists
+   * of which `match` is all are left out.
    */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
     const named = this.#ofId(wanted);
-    const ofNumber = named.length > 0 ? [] : listOf(this.#byNumber.get(shortNumber(wanted.line.callId ?? "")));
-    return [...(match ? [] : [...named, ...ofNumber]), ...this.#ofSender(this.#bySender, wanted, [], match)];
+    const spelled = named.length > 0 ? [] : this.#spelledAs(wanted.line.callId ?? "");
+    return [...(match ? [] : [...named, ...spelled]), ...this.#ofSender(this.#bySender, wanted, [], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -138,14 +147,19 @@ export class CallIndex {
   }
 
   /**
-   * If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. A spreadsheet writes 1000.10
-   * and 01000.1 as 1000.1, so that may be of each.
+   * If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. It may also mean one whose id
+   * a program may have spelled so.
    */
   #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
     const equal = this.#byId.get(idKey(callId ?? ""));
     const exact = equal?.find(({ id }) => id === callId);
     if (exact === undefined) return listOf(equal);
-    return (this.#byNumber.get(exact.id) ?? [exact]).map((call) => [call]);
+    const others = this.#spelledAs(exact.id, true);
+    return [[exact], ...others.flatMap((calls) => (calls.length > MAX_SPELLED ? [calls] : calls.map((call) => [call] as const)))];
+  }
+
+  #spelledAs(id: string, isKnown = false): readonly Filled<ComparableCall>[] {
+    return [...new Set(this.#spellings.ofLine(id, isKnown))].flatMap((spelling) => listOf(this.#bySpelling.get(spelling)));
   }
 
   /** Makes a key of each choice of a value from each list. */
@@ -255,7 +269,40 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
   }
 }
 
+/** Of more calls, each may be meant, whatever the line says beside the id. */
+const MAX_SPELLED = 16;
+
 const NUMBER = /^(\d+)(?:\.(\d+))?$/;
+
+/** A spreadsheet writes 7 for 07, and 1000.1 for 1000.10. A system may keep ids in one case, or cut them: none of the list shows otherwise then. */
+class Spellings {
+  readonly #listed: ReadonlySet<string>;
+  readonly #isOneCase: boolean;
+  readonly #longest: number;
+
+  /** The ids are those of the list. */
+  constructor(ids: readonly string[]) {
+    this.#listed = new Set(ids);
+    this.#isOneCase = [/\p{Lu}/u, /\p{Ll}/u].some((letter) => !ids.some((id) => letter.test(id)));
+    this.#longest = ids.reduce((longest, { length }) => Math.max(longest, length), 0);
+  }
+
+  /** Generated ids are compared without case, and are known to be whole. */
+  ofCall(id: string): readonly string[] {
+    if (id === "" || isUuid(id)) return [];
+    return [...(NUMBER.test(id) ? [shortNumber(id)] : []), ...(this.#listed.has(id) ? [] : [this.#kept(id)])];
+  }
+
+  /** `isKnown` tells whether a call has the id. */
+  ofLine(id: string, isKnown: boolean): readonly string[] {
+    return id === "" || isUuid(id) ? [] : [this.#kept(id), ...(isKnown ? [] : [shortNumber(id)])];
+  }
+
+  #kept(id: string): string {
+    const cut = id.slice(0, this.#longest);
+    return this.#isOneCase ? cut.toLowerCase() : cut;
+  }
+}
 
 /** Returns other text as it is. */
 function shortNumber(text: string): string {

@@ -68,7 +68,7 @@ export async function matchSeen(
   calls: readonly ComparableCall[],
   { parsePhone, clock, hasOnlyIds = true }: MatchOptions,
 ): Promise<SeenMatch> {
-  const index = new CallIndex();
+  const index = new CallIndex(lines);
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));

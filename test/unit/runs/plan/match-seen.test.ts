@@ -273,6 +273,29 @@ describe("a line that matches one call", () => {
     expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
   });
 
+  it("may mean any call whose id differs in case only, if the list has one case", async () => {
+    const calls = { nOt2aB: {}, not2AB: {}, not2ab: {}, "order-1": {} };
+    const isOpen = { seen: ["order-1"], ambiguous: ["nOt2aB", "not2AB", "not2ab"], unmatched: 0 };
+    expect(await match(calls, rows("not2ab", "order-1"))).toEqual(isOpen);
+    expect(await match(calls, rows("NOT2AB", "ORDER-1"))).toEqual({ ...isOpen, seen: [], ambiguous: Object.keys(calls).sort() });
+    expect(await match(calls, rows("nOt2aB", "not2AB"))).toEqual({ seen: ["nOt2aB", "not2AB"], ambiguous: [], unmatched: 0 });
+    expect(await match(calls, rows("Not2ab", "order-1"))).toEqual({ seen: ["order-1"], ambiguous: [], unmatched: 1 });
+  });
+
+  it("may mean any call whose id begins with the line's, if the list has no longer one", async () => {
+    const calls = { "reply-1": {}, "reply-10": {}, "reply-2": {}, "reply-20": { from: BOB } };
+    expect(await match(calls, rows("reply-1", "reply-2"))).toMatchObject({ seen: [], ambiguous: Object.keys(calls).sort() });
+    expect(await match(calls, rows("reply-1", "reply-10"))).toMatchObject({ seen: ["reply-1", "reply-10"], ambiguous: [] });
+    expect(await match(calls, rows("reply-1", "reply-2", "other-100"))).toMatchObject({ seen: ["reply-1", "reply-2"] });
+    expect(await match(calls, rows("callid,mobile", "reply-2,0400000001"))).toMatchObject({ seen: ["reply-2"], ambiguous: [] });
+    expect(await match({ "reply-10": {}, "reply-100": {} }, rows("REPLY-1"))).toEqual({
+      ...{ seen: [], ambiguous: ["reply-10", "reply-100"], unmatched: 0 },
+    });
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`reply-2${n}`, { from: BOB }]));
+    const found = await match({ "reply-2": {}, ...many }, rows("callid,mobile", "reply-2,0400000001"));
+    expect([found.seen.length, found.ambiguous.length]).toEqual([0, 31]);
+  });
+
   it("leaves open the calls whose id is the same number, if none has it as the line spells it", async () => {
     const calls = { "0091": {}, "00091": { from: BOB }, "12.0": {}, X01: {} };
     const isOpen = { seen: [], ambiguous: ["00091", "0091", "12.0"], unmatched: 1 };
