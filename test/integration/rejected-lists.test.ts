@@ -205,7 +205,7 @@ describe("calls that match by message id, sender and content", () => {
       ["callid,content\norder-17,order-17\n"],
     ] as const)
       expect(await stops(given, ...ignored)).toContain(
-        "error: --yes marks only what the list names by the call's id; it has 1 call by an id that a sender chose, beside other columns\n",
+        "error: --yes marks only what the list names by the call's id; it has 1 call by an id that may number something else\n",
       );
     for (const [given, ...ignored] of [
       [line({ "webhook-id": "order-17" }), ...flags],

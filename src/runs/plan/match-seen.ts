@@ -124,7 +124,7 @@ export async function matchSeen(
       if (only === undefined || !isClear) leaveOpen([...matches, ...ofMessage, ...others], refusals);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
-        if (hasOnlyIds || isConfirmed(each, only)) confirmed.add(only);
+        if ((hasOnlyIds && !isBareNumber(each.line)) || isConfirmed(each, only)) confirmed.add(only);
         uncompared.push(...uncomparedValues(each, only));
       }
     });
@@ -194,4 +194,9 @@ function doubtsOf(wanted: WantedCall, call: ComparableCall, now: number): readon
 /** A receiver may number what it gets, too, and its number be an id that a sender chose for another call, unless the sender agrees. */
 function isConfirmed(wanted: WantedCall, call: ComparableCall): boolean {
   return isUuid(call.id) || wanted.line.hasWebhookId || comparedFields(wanted, call)?.some(isOfSender) === true;
+}
+
+/** A system may also list its own numbers, without a name. */
+function isBareNumber({ id }: SeenLine): boolean {
+  return id !== null && /^\d{1,15}$/.test(id);
 }

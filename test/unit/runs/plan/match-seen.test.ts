@@ -198,6 +198,16 @@ describe("a line that matches one call", () => {
     expect(await match(calls, "101\n999\n")).toEqual({ seen: ["101"], ambiguous: [], unmatched: 1 });
   });
 
+  it("may be a system's own number if it is bare, and of digits", async () => {
+    const calls = { "1209": {}, "order-7": {}, "1234567890123456": {} };
+    const counted = async (list: string) => {
+      const { seen, seenById, unconfirmed } = await matchList(calls, list);
+      return [seen.length, seenById, unconfirmed];
+    };
+    expect(await counted(rows("1209", "order-7", "1234567890123456"))).toEqual([3, 2, 1]);
+    expect(await counted(rows("callid", "1209"))).toEqual([1, 1, 0]);
+  });
+
   it("is ambiguous if it is a bare id that is a call's and its message's: another reply may be meant", async () => {
     const calls = { A001: { messageId: "A001" } };
     expect(await match(calls, "A001\n")).toEqual({ seen: [], ambiguous: ["A001"], unmatched: 0 });
