@@ -131,7 +131,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const { format, names, records } = readRecords(text, nameField);
   requireNames(fieldNames.keys(), names);
   const columns = new UncomparedColumns(ignored);
-  columns.requireIgnored(format === "ids" ? ["id"] : names, showNames(names));
+  // A line that says nothing lacks a content (below), whatever the list has.
+  columns.requireIgnored(format === "ids" ? ["id"] : [...names, "content"], showNames(names));
   const areBodies = format === "ndjson" || format === "xml";
   const headings: Heading[] = [];
   const callIds: Heading[] = [];
@@ -181,7 +182,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   // A join that found no row leaves out what the others say, at whatever level.
   const named = lines.filter(({ callId }) => callId !== null);
   const silent = named.some(saysWhat) ? named.find((line) => !saysWhat(line)) : undefined;
-  if (silent !== undefined) columns.addUnused(listNames.get("content") ?? "content", silent.line);
+  const [saying = "content"] = SAYING.flatMap((field) => names.map(columnName).filter((name) => nameField(name) === field));
+  if (silent !== undefined) columns.addUnused(saying, silent.line);
   columns.requireNone();
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
@@ -199,6 +201,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     ignored,
   };
 }
+
+const SAYING = ["content", ...DATE_FIELDS];
 
 function saysWhat({ content, minute }: SeenLine): boolean {
   return content !== null || minute !== null;
