@@ -187,7 +187,13 @@ describe.each(KINDS)("on %s", (_, open) => {
       expect([code, stderr]).toEqual([2, expect.stringMatching(/line \d can't be read: [01] may be/)]);
     }
     expect([await scene.successIds(), scene.sent()]).toEqual([[], []]);
-    expect((await reconcile(["1", "1001"], "--ignore", "id")).code).toBe(0);
+    const unnamed = await reconcile(["1", "1001"], "--ignore", "id");
+    expect([unnamed.code, unnamed.stderr]).toEqual([
+      2,
+      expect.stringContaining("2 calls by an id that may number something else"),
+    ]);
+    expect([await scene.successIds(), scene.sent()]).toEqual([[], []]);
+    expect((await reconcile(["callid", "1", "1001"])).code).toBe(0);
     expect(scene.sent()).toEqual(["1002", "2"]);
   });
 
@@ -279,7 +285,7 @@ describe.each(KINDS)("on %s", (_, open) => {
   });
 
   it("reconcile neither marks nor sends a call whose list has its number without the zeros", async () => {
-    for (const list of ["9991\n10001\n", "callid,webhook-id\n9991,9991\n10001,10001\n"]) {
+    for (const list of ["callid\n9991\n10001\n", "callid,webhook-id\n9991,9991\n10001,10001\n"]) {
       const scene = await onPlatform([{ id: "09991" }, { id: "10001" }, { id: "10002" }]);
       const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], list);
       expect(stderr).toContain("lines nearly matching a failed call, but with another call id");

@@ -26,9 +26,18 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   const isOnlyMessage = (id: string) =>
     calls.every((call) => call.id !== id) && calls.some((call) => call.messageIds.includes(id));
   const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
+  const listIds = lines.flatMap(({ callId, id }) => callId ?? id ?? []);
+  const longest = Math.max(...listIds.map(({ length }) => length));
+  const isOneCase = [/[A-Z]/, /[a-z]/].some((letter) => listIds.every((id) => !letter.test(id)));
+  /** The call's id may have been cut, or changed to the case of the list. */
+  const isKeptAs = (call: ComparableCall, id: string | null) => {
+    if (id === null || listIds.includes(call.id)) return false;
+    const [whole, kept] = isOneCase ? [call.id.toLowerCase(), id.toLowerCase()] : [call.id, id];
+    return whole === kept || (id.length === longest && whole.startsWith(kept));
+  };
   for (const line of lines) {
     const { id } = line;
-    const isCall = calls.some((call) => call.id === id || isSameNumber(call.id, id));
+    const isCall = calls.some((call) => call.id === id || isSameNumber(call.id, id) || isKeptAs(call, id));
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
     const numberOf = (text: string | null) =>
@@ -58,7 +67,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isCommon = <Value>(value: Value | null, values: readonly Value[]) =>
       value === null || values.length === 0 || values.includes(value);
     const isCallOfLine = calls.some((call) => call.id === callId);
-    const isNamedBy = (call: ComparableCall) => call.id === callId || (isShort(callId) && isSameNumber(call.id, callId));
+    const isNamedBy = (call: ComparableCall) =>
+      call.id === callId || (isShort(callId) && isSameNumber(call.id, callId)) || isKeptAs(call, callId);
     const agrees = (call: ComparableCall) =>
       (callId === null || (isCallOfLine && isNamedBy(call))) &&
       (messageId === null || call.messageIds.includes(messageId)) &&
@@ -68,9 +78,12 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       comparedKinds(call).every((kind) => call.senders[kind].some((value) => value === given[kind])) &&
       (comparesAny(call) ? sharesAny(call) : compares(call) || !areOfOtherKinds(call));
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
-    for (const call of calls) if (agrees(call)) listed.add(call);
     const [only] = matches;
-    const isNear = (call: ComparableCall) => messageId !== null && call.messageIds.includes(messageId) && shares(call);
+    /** Senders without an address count as one. */
+    const areNobody = (call: ComparableCall) =>
+      callId === null && givesNone && KINDS.every((kind) => call.senders[kind].length === 0);
+    const isNear = (call: ComparableCall) =>
+      messageId !== null && call.messageIds.includes(messageId) && (shares(call) || areNobody(call));
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
@@ -80,7 +93,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isThenSomewhere = ({ hasUnreadDate, minutes }: ComparableCall) =>
       isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => areOfZones(minute, line.minute ?? 0));
     const begins = ({ outlines }: ComparableCall) =>
-      outlines.length === 0 || outlines.some((outline) => outline.startsWith(line.outline ?? ""));
+      outlines.length === 0 ||
+      outlines.some((outline) => outline.startsWith(line.outline ?? "")) ||
+      (line.isPlain === true && outlines.includes("*"));
     const isArrived = (call: ComparableCall) =>
       call.status === "SUCCESS" && (isThen(call) || isCommon(line.outline, call.outlines));
     const isFitting = (call: ComparableCall) => isNear(call) && ((isThenSomewhere(call) && begins(call)) || isArrived(call));
@@ -89,7 +104,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const mayBeMeant = (call: ComparableCall) =>
       only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
     const isNamed = (call: ComparableCall) =>
-      !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId));
+      !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId) || isKeptAs(call, callId));
     const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant(call)));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
@@ -101,6 +116,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     };
     if (only !== undefined && matches.length === 1 && !(hasMessageIds && id !== null && isCall)) {
       const isVague = callId === null && !identifies(only);
+      if (!isVague) listed.add(only);
       if (isVague && isFailed(only)) vague += 1;
       const isClear = !isVague && others.length === 0;
       if (callId === null && isFailed(only)) unnamed.push({ only, near: calls.filter(isFitting), isClear });
@@ -169,7 +185,7 @@ const callArb = fc.record({
   hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   otherContents: fc.constantFrom([], [], ["no"], ["yes", "no"]),
-  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], []),
+  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], ["n\u00f8", "*"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
   otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
@@ -179,7 +195,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
     return {
-      id: ["7.0", "07", "7", "07.50"][index] ?? `c${index}`,
+      id: ["7.0", "07", "7", "07.50", "c4", "c5", "c6", "C4", "c55", "7.55"][index] ?? `c${index}`,
       ...call,
       own: [],
       isUnsent: false,
@@ -197,6 +213,7 @@ const lineArb = fc.record({
     { callId: null, messageId: "m2", id: null },
     { callId: "c4", messageId: null, id: null },
     { callId: "c5", messageId: "m1", id: null },
+    { callId: "C5", messageId: null, id: null },
     { callId: "7", messageId: null, id: null },
     { callId: "07", messageId: "m1", id: null },
     { callId: "7.5", messageId: null, id: null },
@@ -210,6 +227,7 @@ const lineArb = fc.record({
   content: orNone("yes", "no", "<b>yes"),
   looseContent: orNone("yes", "no"),
   outline: orNone("yes", "no", " "),
+  isPlain: orNone(true, false),
   mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
   voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
@@ -250,6 +268,7 @@ const NOTHING = {
   content: null,
   looseContent: null,
   outline: null,
+  isPlain: null,
   mobile: null,
   email: null,
   mri: null,
@@ -293,6 +312,13 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
     },
   ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
+  [
+    "one id, of which all others are longer ones",
+    {
+      line: (n) => ({ messageId: null, callId: "c", mobile: `+${n}` }),
+      call: (n) => ({ id: n === 0 ? "c" : `c${n}`, senders: sender(n) }),
+    },
+  ],
   ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minutes: [] }) }],
   [
     "senders in a column from",

@@ -1,4 +1,5 @@
 /** A list and a call are compared by the fields of a body as a callback receives it. */
+import { createHash } from "node:crypto";
 import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { hasRepeatedNames, keepSpellings, readJson } from "../../wire/json/read-json.js";
@@ -200,4 +201,67 @@ export function columnName(name: string): string {
     .toLowerCase()
     .replace(/(?:__p?c|_[sdbgt]|\.(?:keyword|raw))$/, "")
     .replace(/[\s"',_-]/g, "");
+}
+
+/** In TSV, a quote may be of the program that wrote it, and a line break, tab or backslash is an escape of some. */
+const SPACES = /(?:\\[bfnrtv]?|[\s\p{Cc}])+/gu;
+
+/** The key ignores quotes, and how what separates words is written. */
+export function textKey(text: string): string {
+  return text.replaceAll('"', "").replace(SPACES, " ").trim();
+}
+
+/** The key is a hash, as contents may be long, and a service lists many. */
+export function contentKey(content: string): string {
+  return hashOf(textKey(content));
+}
+
+/** Equal keys are of equal values of a field. */
+export function valueKey(name: string, value: string): string {
+  return name === "content" ? contentKey(value) : textKey(value);
+}
+
+/** Programs write `?` or nothing for what their encoding lacks, as emoji in Windows-1252, and 1 for 01, 1.0 or +1. */
+export function looseContentKey(content: string): string {
+  const kept = textKey(textKey(content).replace(/[^\x20-\x7e\xa0-\xff]|\?/g, ""));
+  return hashOf(/^[+-]?\d+(?:[.,]\d*)?$/.test(kept) ? String(Number(kept.replace(",", "."))) : kept);
+}
+
+const MAX_OUTLINE = 64;
+
+/** No text has this outline. */
+export const SPELLED_OUT = "*";
+
+/** Programs write these as other letters, or as several: ø, ł, ä (ae), å (aa), Cyrillic. */
+const NOT_ASCII = /[^\P{L}\p{ASCII}]|[aou]\u0308|a\u030a/iu;
+
+/**
+ * Programs change the case, spaces, accents and punctuation of a content, and cut it: then one of its outlines begins with that of what they
+ * write. A text that is plain may be any that has an outline `SPELLED_OUT`.
+ */
+export function outlinesOf(content: string): readonly string[] {
+  return [outlineOf(content), ...(NOT_ASCII.test(folded(content)) ? [SPELLED_OUT] : [])];
+}
+
+export function isPlain(content: string): boolean {
+  return !/[^\P{L}\p{ASCII}]/u.test(content);
+}
+
+/** ß is SS in upper case. */
+function folded(content: string): string {
+  return content
+    .slice(0, 16 * MAX_OUTLINE)
+    .normalize("NFKD")
+    .toUpperCase()
+    .toLowerCase();
+}
+
+export function outlineOf(content: string): string {
+  const outline = folded(content).replace(/\\[bfnrtv]?|&(?:#?\w+;)?|[^\p{L}\d\\&]+/gu, "");
+  // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
+  return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text, "utf16le").digest("base64");
 }

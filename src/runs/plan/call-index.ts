@@ -1,6 +1,7 @@
 /** The calls of a callback by what a line may name them by. */
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
+import { SPELLED_OUT } from "./body-fields.js";
 import {
   type ComparableCall,
   comparedFields,
@@ -12,6 +13,7 @@ import {
   type Values,
   type WantedCall,
 } from "./comparable-call.js";
+import { isUuid } from "./received-field.js";
 import type { SeenLine } from "./seen-list.js";
 
 type Filled<Item> = readonly [Item, ...Item[]];
@@ -20,6 +22,15 @@ type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
 const [ANY, NO_TIME, NO_CONTENT] = ["any value", "no time", "no content"];
 
+/** Senders without an address may be one, so they count as one. */
+const NO_ADDRESS: Values = ["no address"];
+
+/** Returns each kind of sender with its addresses. */
+function sendersOf({ senders }: Pick<ComparableCall, "senders">, anySender: Values = []): readonly (readonly [Values, Values])[] {
+  const given = SENDER_KINDS.map((kind) => [[kind], [...senders[kind], ...anySender]] as const);
+  return given.some(([, addresses]) => addresses.length > 0) ? given : [[NO_ADDRESS, NO_ADDRESS]];
+}
+
 /** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
 function timesOf({ line }: WantedCall, call: ComparableCall): Values {
   return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
@@ -27,8 +38,9 @@ function timesOf({ line }: WantedCall, call: ComparableCall): Values {
 
 export class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
-  /** Ids that are numbers, by how a spreadsheet writes these. */
-  readonly #byNumber: Lists<ComparableCall> = new Map();
+  /** By what programs may have made of the id. */
+  readonly #bySpelling: Lists<ComparableCall> = new Map();
+  readonly #spellings: Spellings;
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byOtherContent: Lists<ComparableCall> = new Map();
@@ -36,30 +48,37 @@ export class CallIndex {
   /** Contents may be long, so a key has a number for each. */
   readonly #numbers = new Map<unknown, number>();
 
+  constructor(lines: readonly SeenLine[]) {
+    this.#spellings = new Spellings(lines.flatMap(({ callId, id }) => callId ?? id ?? []));
+  }
+
   add(call: ComparableCall): void {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
-    if (NUMBER.test(call.id)) append(this.#byNumber, shortNumber(call.id), call);
+    for (const spelling of this.#spellings.ofCall(call.id)) append(this.#bySpelling, spelling, call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
-    for (const kind of SENDER_KINDS) {
-      const ofSender = [call.messageIds, [kind], call.senders[kind]];
-      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
-      for (const key of this.#keys(...ofSender, times, call.otherContents)) append(this.#byOtherContent, key, call);
+    for (const ofSender of sendersOf(call)) {
+      for (const key of this.#keys(call.messageIds, ...ofSender)) append(this.#bySender, key, call);
+      const otherContents = [call.messageIds, ...ofSender, times, call.otherContents];
+      for (const key of this.#keys(...otherContents)) append(this.#byOtherContent, key, call);
     }
   }
 
-  /** A bare id is a call's if a call has it, or the same number, and a message's otherwise. */
+  /** A bare id is a call's if it may be one's, and a message's otherwise. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
-    const isOfCall = this.#byId.has(idKey(line.id)) || this.#byNumber.has(shortNumber(line.id));
+    const isOfCall = this.#byId.has(idKey(line.id)) || this.#spelledAs(line.id).length > 0;
     return isOfCall ? { ...line, callId: line.id } : { ...line, messageId: idKey(line.id) };
   }
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null)
-      return (wanted) => this.#ofId(wanted).filter((named) => named.some((call) => differences(wanted, call).length === 0));
+      return (wanted) =>
+        this.#ofId(wanted).filter(
+          (named) => named.length > MAX_SPELLED || named.some((call) => differences(wanted, call).length === 0),
+        );
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -78,13 +97,13 @@ export class CallIndex {
   }
 
   /**
-   * Finds the call of its id if none matches, or those whose id is the same number: a spreadsheet may have dropped a zero. Finds those of its
-   * message that share a sender, too. Lists of which `match` is all are left out.
+   * Finds the call of its id if none matches, or those whose id may be spelled so. Finds those of its message that share a sender, too. Lists
+   * of which `match` is all are left out.
    */
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
     const named = this.#ofId(wanted);
-    const ofNumber = named.length > 0 ? [] : listOf(this.#byNumber.get(shortNumber(wanted.line.callId ?? "")));
-    return [...(match ? [] : [...named, ...ofNumber]), ...this.#ofSender(this.#bySender, wanted, [], match)];
+    const spelled = named.length > 0 ? [] : this.#spelledAs(wanted.line.callId ?? "");
+    return [...(match ? [] : [...named, ...spelled]), ...this.#ofSender(this.#bySender, wanted, [], match)];
   }
 
   /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
@@ -107,11 +126,13 @@ export class CallIndex {
 
   #ofSender(
     lists: Lists<ComparableCall>,
-    { line: { messageId }, senders, anySender }: WantedCall,
+    wanted: WantedCall,
     values: readonly Values[],
     match: ComparableCall | undefined,
   ): readonly Filled<ComparableCall>[] {
-    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
+    const { callId, messageId } = wanted.line;
+    const senders = sendersOf(wanted, wanted.anySender).filter(([kind]) => kind !== NO_ADDRESS || callId === null);
+    const keys = senders.flatMap((sender) => this.#keys([messageId], ...sender, ...values));
     return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
   }
 
@@ -126,14 +147,19 @@ export class CallIndex {
   }
 
   /**
-   * If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. A spreadsheet writes 1000.10
-   * and 01000.1 as 1000.1, so that may be of each.
+   * If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. It may also mean one whose id
+   * a program may have spelled so.
    */
   #ofId({ line: { callId } }: WantedCall): readonly Filled<ComparableCall>[] {
     const equal = this.#byId.get(idKey(callId ?? ""));
     const exact = equal?.find(({ id }) => id === callId);
     if (exact === undefined) return listOf(equal);
-    return (this.#byNumber.get(exact.id) ?? [exact]).map((call) => [call]);
+    const others = this.#spelledAs(exact.id, true);
+    return [[exact], ...others.flatMap((calls) => (calls.length > MAX_SPELLED ? [calls] : calls.map((call) => [call] as const)))];
+  }
+
+  #spelledAs(id: string, isKnown = false): readonly Filled<ComparableCall>[] {
+    return [...new Set(this.#spellings.ofLine(id, isKnown))].flatMap((spelling) => listOf(this.#bySpelling.get(spelling)));
   }
 
   /** Makes a key of each choice of a value from each list. */
@@ -165,7 +191,7 @@ export class CallIndex {
 export function keyCount({ messageIds, kinds, minutes, contents, otherContents, senders }: ComparableCall): number {
   const productOf = (lengths: readonly number[]): number => lengths.reduce((product, length) => product * Math.max(1, length), 1);
   const ofKinds = SENDER_KINDS.map((kind) => senders[kind].length);
-  const anySender = ofKinds.reduce((sum, length) => sum + length);
+  const anySender = ofKinds.reduce((sum, length) => sum + length) || 1;
   const bySender = anySender * (1 + (minutes.length + 2) * otherContents.length);
   const byFields = productOf([kinds, minutes, contents].map(({ length }) => length)) * Math.max(anySender, productOf(ofKinds));
   return messageIds.length * (bySender + byFields);
@@ -209,7 +235,8 @@ class UnlistedReplies {
       ...[-1, 1].map((minutes) => String(at + minutes)),
     ];
     const times = minute === null ? [ANY] : [NO_TIME, ...near(minute)];
-    const found = times.flatMap((time) => [line.outline ?? "", NO_CONTENT].map((outline) => this.#beginningWith(time, outline)));
+    const outlines = [line.outline ?? "", NO_CONTENT, ...(line.isPlain ? [SPELLED_OUT] : [])];
+    const found = times.flatMap((time) => outlines.map((outline) => this.#beginningWith(time, outline)));
     const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
     return [...found, ...arrived].filter((calls) => calls.length > 0);
   }
@@ -242,7 +269,40 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
   }
 }
 
+/** Of more calls, each may be meant, whatever the line says beside the id. */
+const MAX_SPELLED = 16;
+
 const NUMBER = /^(\d+)(?:\.(\d+))?$/;
+
+/** A spreadsheet writes 7 for 07, and 1000.1 for 1000.10. A system may keep ids in one case, or cut them: none of the list shows otherwise then. */
+class Spellings {
+  readonly #listed: ReadonlySet<string>;
+  readonly #isOneCase: boolean;
+  readonly #longest: number;
+
+  /** The ids are those of the list. */
+  constructor(ids: readonly string[]) {
+    this.#listed = new Set(ids);
+    this.#isOneCase = [/\p{Lu}/u, /\p{Ll}/u].some((letter) => !ids.some((id) => letter.test(id)));
+    this.#longest = ids.reduce((longest, { length }) => Math.max(longest, length), 0);
+  }
+
+  /** Generated ids are compared without case, and are known to be whole. */
+  ofCall(id: string): readonly string[] {
+    if (id === "" || isUuid(id)) return [];
+    return [...(NUMBER.test(id) ? [shortNumber(id)] : []), ...(this.#listed.has(id) ? [] : [this.#kept(id)])];
+  }
+
+  /** `isKnown` tells whether a call has the id. */
+  ofLine(id: string, isKnown: boolean): readonly string[] {
+    return id === "" || isUuid(id) ? [] : [this.#kept(id), ...(isKnown ? [] : [shortNumber(id)])];
+  }
+
+  #kept(id: string): string {
+    const cut = id.slice(0, this.#longest);
+    return this.#isOneCase ? cut.toLowerCase() : cut;
+  }
+}
 
 /** Returns other text as it is. */
 function shortNumber(text: string): string {

@@ -5,19 +5,20 @@ import { givenValues, type MessageResponse, type ResponseKind, senderAddress } f
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { hasSentNothing } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { COMPARED, columnName, fieldsOfBody, OTHER_SENDER, readBody } from "./body-fields.js";
-import type { SeenFormat } from "./list-records.js";
 import {
+  COMPARED,
+  columnName,
   contentKey,
-  givesAddress,
+  fieldsOfBody,
   looseContentKey,
-  messageIdsIn,
-  minuteOf,
-  outlineOf,
-  type SeenLine,
+  OTHER_SENDER,
+  outlinesOf,
+  readBody,
   textKey,
   valueKey,
-} from "./seen-list.js";
+} from "./body-fields.js";
+import type { SeenFormat } from "./list-records.js";
+import { givesAddress, messageIdsIn, minuteOf, type SeenLine } from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -46,7 +47,7 @@ export interface ComparableCall extends ReadSenders {
   readonly contents: readonly string[];
   /** A list may have one of these contents instead, as programs write the call's. */
   readonly otherContents: readonly string[];
-  /** A list may have a content with the beginning of one of these (`outlineOf`). */
+  /** A list may have a content with the beginning of one of these (`outlinesOf`). */
   readonly outlines: readonly string[];
   /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
@@ -95,7 +96,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format,
     hasUnreadDate: minutes.includes(null),
     contents,
     otherContents: contents.length === 0 ? [] : texts.map(looseContentKey).filter((key) => !contents.includes(key)),
-    outlines: contents.length === 0 ? [] : distinct(texts.map(outlineOf)),
+    outlines: contents.length === 0 ? [] : distinct(texts.flatMap(outlinesOf)),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),

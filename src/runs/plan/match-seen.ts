@@ -51,7 +51,7 @@ interface LineCounts {
   atOtherTimes: number;
   /** So many lines match a FAILED call that was never sent. */
   unsent: number;
-  /** So many lines may be of a reply that arrived, and that no line has, instead of the FAILED call that they match. */
+  /** So many lines may be of a reply that no line identifies, instead of the FAILED call that they match. */
   unlisted: number;
 }
 
@@ -68,7 +68,7 @@ export async function matchSeen(
   calls: readonly ComparableCall[],
   { parsePhone, clock, hasOnlyIds = true }: MatchOptions,
 ): Promise<SeenMatch> {
-  const index = new CallIndex();
+  const index = new CallIndex(lines);
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
   await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
@@ -82,6 +82,8 @@ export async function matchSeen(
   /** What lines say of these in ignored columns mentions a refusal, so no other line makes them seen. */
   const refused = new Map<readonly ComparableCall[], Set<string>>();
   const matched = new Set<readonly ComparableCall[]>();
+  /** Lines identify these. */
+  const listed = new Set<ComparableCall>();
   const unnamed: { readonly line: WantedCall; readonly call: ComparableCall; readonly isClear: boolean }[] = [];
   const counts: LineCounts = { unmatched: 0, vague: 0, atOtherTimes: 0, unsent: 0, unlisted: 0 };
   const unlike = new Set<string>();
@@ -107,6 +109,7 @@ export async function matchSeen(
       const isNamed = each.line.callId !== null;
       const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
       for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
+      if (only !== undefined && identifies(each, only)) listed.add(only);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
       const unlikeParts = isToSettle(only) ? each.parts.flatMap((part) => differences(part, only)) : [];
       const refusals = only === undefined || isToSettle(only) ? refusalsOf(each.line, only) : [];
@@ -121,12 +124,12 @@ export async function matchSeen(
       if (only === undefined || !isClear) leaveOpen([...matches, ...ofMessage, ...others], refusals);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
-        if (hasOnlyIds || isConfirmed(each, only)) confirmed.add(only);
+        if ((hasOnlyIds && !isBareNumber(each.line)) || isConfirmed(each, only)) confirmed.add(only);
         uncompared.push(...uncomparedValues(each, only));
       }
     });
   }
-  const findUnlisted = index.unlistedFinder(new Set([...matched].flat()));
+  const findUnlisted = index.unlistedFinder(listed);
   const seen = new Set(named);
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
     const unlisted = findUnlisted(line, call);
@@ -191,4 +194,9 @@ function doubtsOf(wanted: WantedCall, call: ComparableCall, now: number): readon
 /** A receiver may number what it gets, too, and its number be an id that a sender chose for another call, unless the sender agrees. */
 function isConfirmed(wanted: WantedCall, call: ComparableCall): boolean {
   return isUuid(call.id) || wanted.line.hasWebhookId || comparedFields(wanted, call)?.some(isOfSender) === true;
+}
+
+/** A system may also list its own numbers, without a name. */
+function isBareNumber({ id }: SeenLine): boolean {
+  return id !== null && /^\d{1,15}$/.test(id);
 }

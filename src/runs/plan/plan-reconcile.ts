@@ -18,7 +18,7 @@ import { type ComparableCall, type CompareOptions, comparableCall, type ParsePho
 import { matchSeen, type SeenMatch } from "./match-seen.js";
 import { idsLike, isDigit, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
-import type { DateZones, Heading, SeenLine, SeenList } from "./seen-list.js";
+import { type DateZones, givesAddress, type Heading, type SeenLine, type SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
@@ -105,7 +105,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
         matched.every((alike) => alike.some(({ status }) => status === "FAILED")) &&
         calls.some(({ status }) => status === "SUCCESS"),
       heading: findHeading(seen, calls),
-      unreadableNumbers: phones.unreadable.size,
+      unreadableNumbers: seen.lines.some(givesAddress) ? phones.unreadable.size : 0,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
       mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),
     };

@@ -1,11 +1,24 @@
 /** A list says what the receiver has (docs/cli.md, Reconcile). */
-import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
 import { MINUTE_MS } from "../../domain/duration.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
-import { COMPARED, columnName, DATE_FIELDS, type Fields, ID_COLUMNS, lacksValue, OTHER_SENDER } from "./body-fields.js";
+import {
+  COMPARED,
+  columnName,
+  contentKey,
+  DATE_FIELDS,
+  type Fields,
+  ID_COLUMNS,
+  isPlain,
+  lacksValue,
+  looseContentKey,
+  OTHER_SENDER,
+  outlineOf,
+  textKey,
+  valueKey,
+} from "./body-fields.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
 import {
   type NameField,
@@ -68,6 +81,8 @@ export interface SeenLine {
   readonly content: string | null;
   readonly looseContent: string | null;
   readonly outline: string | null;
+  /** The content has no letters but those of ASCII (`isPlain`). */
+  readonly isPlain: boolean | null;
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
@@ -116,7 +131,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const { format, names, records } = readRecords(text, nameField);
   requireNames(fieldNames.keys(), names);
   const columns = new UncomparedColumns(ignored);
-  columns.requireIgnored(format === "ids" ? ["id"] : names, showNames(names));
+  // A line that says nothing lacks a content (below), whatever the list has.
+  columns.requireIgnored(format === "ids" ? ["id"] : [...names, "content"], showNames(names));
   const areBodies = format === "ndjson" || format === "xml";
   const headings: Heading[] = [];
   const callIds: Heading[] = [];
@@ -166,7 +182,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   // A join that found no row leaves out what the others say, at whatever level.
   const named = lines.filter(({ callId }) => callId !== null);
   const silent = named.some(saysWhat) ? named.find((line) => !saysWhat(line)) : undefined;
-  if (silent !== undefined) columns.addUnused(listNames.get("content") ?? "content", silent.line);
+  const [saying = "content"] = SAYING.flatMap((field) => names.map(columnName).filter((name) => nameField(name) === field));
+  if (silent !== undefined) columns.addUnused(saying, silent.line);
   columns.requireNone();
   const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
@@ -184,6 +201,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     ignored,
   };
 }
+
+const SAYING = ["content", ...DATE_FIELDS];
 
 function saysWhat({ content, minute }: SeenLine): boolean {
   return content !== null || minute !== null;
@@ -274,6 +293,7 @@ function seenLine(line: number, given: Fields, { timezone, order, areIds }: Line
     content: content === undefined ? null : contentKey(content),
     looseContent: content === undefined ? null : looseContentKey(content),
     outline: content === undefined ? null : outlineOf(content),
+    isPlain: content === undefined ? null : isPlain(content),
     mobile: text("mobile"),
     email: text("email"),
     mri: text("mri"),
@@ -304,45 +324,4 @@ function inOtherOrder(date: string, order: DateOrder): string {
 export function minuteOf(date: string, timezone: string): number | null {
   const at = readDate(date, timezone);
   return at === null ? null : Math.floor(at / MINUTE_MS);
-}
-
-/** In TSV, a quote may be of the program that wrote it, and a line break, tab or backslash is an escape of some. */
-const SPACES = /(?:\\[bfnrtv]?|[\s\p{Cc}])+/gu;
-
-/** The key ignores quotes, and how what separates words is written. */
-export function textKey(text: string): string {
-  return text.replaceAll('"', "").replace(SPACES, " ").trim();
-}
-
-/** The key is a hash, as contents may be long, and a service lists many. */
-export function contentKey(content: string): string {
-  return hashOf(textKey(content));
-}
-
-/** Equal keys are of equal values of a field. */
-export function valueKey(name: string, value: string): string {
-  return name === "content" ? contentKey(value) : textKey(value);
-}
-
-/** Programs write `?` or nothing for what their encoding lacks, as emoji in Windows-1252, and 1 for 01, 1.0 or +1. */
-export function looseContentKey(content: string): string {
-  const kept = textKey(textKey(content).replace(/[^\x20-\x7e\xa0-\xff]|\?/g, ""));
-  return hashOf(/^[+-]?\d+(?:[.,]\d*)?$/.test(kept) ? String(Number(kept.replace(",", "."))) : kept);
-}
-
-const MAX_OUTLINE = 64;
-
-/** Programs change the case, spaces, accents and punctuation of a content, and cut it: then its outline begins with that of what they write. */
-export function outlineOf(content: string): string {
-  const start = content
-    .slice(0, 16 * MAX_OUTLINE)
-    .normalize("NFKD")
-    .toLowerCase();
-  const outline = start.replace(/\\[bfnrtv]?|&(?:#?\w+;)?|[^\p{L}\d\\&]+/gu, "");
-  // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
-  return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text, "utf16le").digest("base64");
 }

@@ -22,7 +22,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
   const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
   const neverSent = `${count(unsent, "line")} matching a call that has no outcome yet, or whose one attempt found no connection: your system has it from the service only if an attempt is in flight, or was cut off; if it has it from an import, or a replay that was killed: \`whcb mark-success\` with its id`;
-  const otherReplies = `${count(unlisted, "line")} that may be another reply's: one of the same sender is in no line; does your system change or cut contents, or is its clock or time zone another one?`;
+  const otherReplies = `${count(unlisted, "line")} that may be another reply's, which no line identifies; does your system change or cut contents, or is its clock or time zone another one?`;
   const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
   const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;

@@ -242,7 +242,7 @@ function otherMatches({ seen, seenById, unconfirmed }: ReconcilePlan): readonly 
   const byOthers = seen.length - seenById - unconfirmed;
   return [
     ...(byOthers === 0 ? [] : [`${count(byOthers, "call")} by message id, sender, content or time`]),
-    ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that a sender chose, beside other columns`]),
+    ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that may number something else`]),
   ];
 }
 

@@ -198,6 +198,16 @@ describe("a line that matches one call", () => {
     expect(await match(calls, "101\n999\n")).toEqual({ seen: ["101"], ambiguous: [], unmatched: 1 });
   });
 
+  it("may be a system's own number if it is bare, and of digits", async () => {
+    const calls = { "1209": {}, "order-7": {}, "1234567890123456": {} };
+    const counted = async (list: string) => {
+      const { seen, seenById, unconfirmed } = await matchList(calls, list);
+      return [seen.length, seenById, unconfirmed];
+    };
+    expect(await counted(rows("1209", "order-7", "1234567890123456"))).toEqual([3, 2, 1]);
+    expect(await counted(rows("callid", "1209"))).toEqual([1, 1, 0]);
+  });
+
   it("is ambiguous if it is a bare id that is a call's and its message's: another reply may be meant", async () => {
     const calls = { A001: { messageId: "A001" } };
     expect(await match(calls, "A001\n")).toEqual({ seen: [], ambiguous: ["A001"], unmatched: 0 });
@@ -271,6 +281,29 @@ describe("a line that matches one call", () => {
       ...{ seen: ["07", "1000.10"], ambiguous: ["1000.1"], unmatched: 0 },
     });
     expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
+  });
+
+  it("may mean any call whose id differs in case only, if the list has one case", async () => {
+    const calls = { nOt2aB: {}, not2AB: {}, not2ab: {}, "order-1": {} };
+    const isOpen = { seen: ["order-1"], ambiguous: ["nOt2aB", "not2AB", "not2ab"], unmatched: 0 };
+    expect(await match(calls, rows("not2ab", "order-1"))).toEqual(isOpen);
+    expect(await match(calls, rows("NOT2AB", "ORDER-1"))).toEqual({ ...isOpen, seen: [], ambiguous: Object.keys(calls).sort() });
+    expect(await match(calls, rows("nOt2aB", "not2AB"))).toEqual({ seen: ["nOt2aB", "not2AB"], ambiguous: [], unmatched: 0 });
+    expect(await match(calls, rows("Not2ab", "order-1"))).toEqual({ seen: ["order-1"], ambiguous: [], unmatched: 1 });
+  });
+
+  it("may mean any call whose id begins with the line's, if the list has no longer one", async () => {
+    const calls = { "reply-1": {}, "reply-10": {}, "reply-2": {}, "reply-20": { from: BOB } };
+    expect(await match(calls, rows("reply-1", "reply-2"))).toMatchObject({ seen: [], ambiguous: Object.keys(calls).sort() });
+    expect(await match(calls, rows("reply-1", "reply-10"))).toMatchObject({ seen: ["reply-1", "reply-10"], ambiguous: [] });
+    expect(await match(calls, rows("reply-1", "reply-2", "other-100"))).toMatchObject({ seen: ["reply-1", "reply-2"] });
+    expect(await match(calls, rows("callid,mobile", "reply-2,0400000001"))).toMatchObject({ seen: ["reply-2"], ambiguous: [] });
+    expect(await match({ "reply-10": {}, "reply-100": {} }, rows("REPLY-1"))).toEqual({
+      ...{ seen: [], ambiguous: ["reply-10", "reply-100"], unmatched: 0 },
+    });
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`reply-2${n}`, { from: BOB }]));
+    const found = await match({ "reply-2": {}, ...many }, rows("callid,mobile", "reply-2,0400000001"));
+    expect([found.seen.length, found.ambiguous.length]).toEqual([0, 31]);
   });
 
   it("leaves open the calls whose id is the same number, if none has it as the line spells it", async () => {
@@ -434,6 +467,12 @@ describe("a line that matches one call", () => {
       ["dont know", "Don't know"],
       ["a&amp;b", "a & b"],
       ["oui bien sur", "Oui, bien sûr"],
+      ["GRUSS", "Gruß"],
+      ["gruß", "GRUSS"],
+      ["zostalo", "Zostało"],
+      ["coeur", "cœur"],
+      ["aergerlich", "Ärgerlich"],
+      ["da", "Да"],
       ["x".repeat(100), `${"x".repeat(100)}y`],
     ])("leaves %s open if it says %s, whatever became of that", async (content, other) => {
       const calls = both(content, { content: other });
@@ -459,6 +498,9 @@ describe("a line that matches one call", () => {
       ["Yes", "No"],
       ["call me please", "call me"],
       ["👍", "Yes"],
+      ["oui", "né"],
+      ["né", "cœur"],
+      ["łza", "łyk"],
       [`${"x".repeat(40)}y`, `${"x".repeat(40)}z`],
     ])("doesn't leave %s open if it says %s", async (content, other) => {
       expect(await match(both(content, { content: other }), row(content, DATE))).toEqual(isSeen);
@@ -483,6 +525,37 @@ describe("a line that matches one call", () => {
         expect(await match(both("Yes", { date, content: "No" }), row("Yes", DATE))).toEqual(isSeen);
       },
     );
+
+    it.each([{ whatsapp: "wa.1", name: "Ada" }, { name: "Ada" }, {}])(
+      "may be of a sender without an address, as %j",
+      async (from) => {
+        const reply = (content: string, date = DATE, sender: object = from): CallFacts => ({
+          from: NOBODY,
+          reply: { content, date },
+          listed: { from: sender },
+        });
+        const line = body(reply("Yes"));
+        for (const other of [reply("Yes "), reply("YES, please", "24/11/26 19:30"), reply("Yes!", DATE, { name: "Bob" })])
+          expect(await match({ A: reply("Yes"), B: other }, line)).toEqual(isOpen);
+        for (const other of [reply("No"), reply("Yes", "24/11/26 09:37"), { ...reply("Yes!"), listed: { from: ADA } }])
+          expect(await match({ A: reply("Yes"), B: other }, line)).toEqual(isSeen);
+        const arrived = { ...reply("Yes", "25/11/26 10:37"), status: "SUCCESS" } as const;
+        expect(await match({ A: reply("Yes"), B: arrived }, line)).toMatchObject({ seen: [], ambiguous: ["A"] });
+        expect(await match({ A: reply("Yes"), B: arrived }, line + body(arrived))).toMatchObject({ seen: ["A"] });
+        expect(await match({ A: reply("Yes 👍"), B: reply("Yes") }, line)).toMatchObject({ seen: [] });
+        expect(await match({ A: reply("No") }, line)).toEqual({ seen: [], ambiguous: ["A"], unmatched: 0 });
+        expect(await match({ A: reply("No") }, rows("callid,messageid", "X1,A1"))).toMatchObject({ unmatched: 1 });
+      },
+    );
+
+    it("may be meant though a line that says less may be of it, too", async () => {
+      const later = { A: { reply: { date: DATE } }, B: { reply: { date: "24/11/26 19:30" } } };
+      const line = rows("messageid,mobile,content,acknowledged", `A1,61400000001,Yes,${DATE}`, "A1,61400000001,Yes,");
+      const ignoring = { ...options, ignored: new Set(["acknowledged"]) };
+      expect(await match(later, line, ignoring)).toEqual(isOpen);
+      expect(await match(later, `${line}A1,61400000001,Yes,24/11/26 19:30\n`, ignoring)).toMatchObject({ seen: ["A", "B"] });
+      expect(await match(later, `${row("Yes", DATE)}A1,61400000001,Yes,24/11/26 19:30\n`)).toMatchObject({ seen: ["A", "B"] });
+    });
 
     it("may be meant if it, or the call that the line matches, is not known to have been sent", async () => {
       const calls = both("YES", { content: "Yes" });

@@ -22,6 +22,7 @@ function aLine(over: Partial<SeenLine>): SeenLine {
     ...nobody,
     looseContent,
     outline: over.content === undefined ? null : expect.any(String),
+    isPlain: over.content === undefined ? null : expect.any(Boolean),
     values: expect.any(Array),
     arrivals: expect.any(Array),
     refusals: [],

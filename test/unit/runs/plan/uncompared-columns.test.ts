@@ -280,6 +280,15 @@ describe("an empty or missing value one level down", () => {
     expect(thrownBy(text).message).toContain(" may say that the line wasn't received");
   });
 
+  test("is named by a column of the list, or may be ignored all the same", () => {
+    const dated = "callid,acknowledged\nc-2,2026-11-30 15:12\nc-1,\n";
+    expect(thrownBy(dated).message).toContain("acknowledged=(empty) on line 3 may say that");
+    expect(read(dated, "acknowledged").read).toBe(2);
+    const joined = `${logged}{"callid":"c-1"}\n`;
+    expect(thrownBy(joined, "payload").message).toContain("content=(missing) on line 2");
+    expect(read(joined, "payload", "content").read).toBe(2);
+  });
+
   test.each([
     `${JSON.stringify(BODY)}\n{"webhook-id":"c-1"}\n`,
     `${found}{"callid":"c-1","responsemessage":{"undeliverable":"30/11/26 15:12"}}\n`,
