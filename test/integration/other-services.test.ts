@@ -510,6 +510,24 @@ it("--until takes no call of its own minute where dates have no seconds", async 
   }
 });
 
+it.each([
+  ["America/New_York", "01/11/26 01:30", "--until", "2026-11-01T05:45Z", "2026-11-01T06:31Z"],
+  ["Australia/Sydney", "05/04/26 02:30", "--since", "2026-04-04T16:15Z", "2026-04-04T15:30Z"],
+])("in %s, where %s is of two instants, %s takes only calls of which it takes both", async (zone, date, flag, one, both) => {
+  await open({ calls: platformCalls(1, () => ({ callback: { attemptedDate: date, statusCode: "503" } })) });
+  await whcb("login", listening.url);
+  await whcb("config", "set", "timezone", zone);
+  const warning = /^warning: the last attempt of call \S+ was at \S+Z or \S+Z, as the clocks changed then: /gm;
+  for (const [limit, marked] of [
+    [one, 0],
+    [both, 1],
+  ] as const) {
+    const { code, stdout, stderr } = await whcb("mark-success", "demo", "--failed", flag, limit, "--yes", "-o", "json");
+    expect([code, Number(/"marked": ?(\d+)/.exec(stdout)?.[1] ?? 0)]).toEqual([0, marked]);
+    expect(stderr.match(warning) ?? []).toHaveLength(1 - marked);
+  }
+});
+
 describe("--since of dates without a zone", () => {
   /** A platform in +10:00 writes it so. */
   const written = (hoursAgo: number) => toPlatformDate(Date.now() - hoursAgo * 3_600_000, "Australia/Brisbane");
