@@ -98,7 +98,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
     const { status } = query.filter;
-    const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
+    const callbackName = api.callbackNames.get(callbackId);
+    const options = { callbackId, callbackName, timezone, ...(status !== undefined && { listedAs: status }) };
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
     const [firstPath = "", , unfilteredPath] = paths;

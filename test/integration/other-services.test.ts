@@ -195,10 +195,17 @@ const statuses = (calls: readonly PlatformCall[]) => calls.map(({ status }) => s
 const namedCall = (id: string, status: PlatformCall["status"] = "FAILED"): PlatformCall[] =>
   platformCalls(1).map((call) => ({ ...call, id, status }));
 
-it.each(["list", "page", "path"])("a call of another callback in a %s of this one is neither sent nor marked", async (where) => {
+it.each([
+  ["list", { id: OTHER }],
+  ["page", { id: OTHER }],
+  ["path", { id: OTHER }],
+  ["list", { name: "other" }],
+  ["path", { name: "other" }],
+])("a call of another callback in a %s of this one is neither sent nor marked: %j", async (where, said) => {
   const [own, others] = [platformCalls(1), namedCall("b1")];
-  const foreign = others.map(({ id, status, fields }) => ({ id, status, ...fields, callback: { id: OTHER, statusCode: "503" } }));
-  const ownCalls = own.map(({ id, status, fields }) => ({ id, status, ...fields }));
+  const foreign = others.map(({ id, status, fields }) => ({ id, status, ...fields, callback: { ...said, statusCode: "503" } }));
+  const ownCallback = { name: "demo", statusCode: "503" };
+  const ownCalls = own.map(({ id, status, fields }) => ({ id, status, ...fields, callback: ownCallback }));
   const page = (calls: readonly unknown[], next?: string) => ({
     status: 200,
     body: JSON.stringify({ status: `1 to ${calls.length} of 2`, calls, link: next ? [{ rel: "next", uri: next }] : [] }),
