@@ -7,8 +7,8 @@ import type { MessageResponse } from "../domain/message-response.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { idInUrl } from "../wire/bulk-ids.js";
-import { toIsoDate } from "../wire/dates.js";
-import { type ListedCall, readCallList } from "../wire/json/call-json.js";
+import { readInstants, toIsoDate } from "../wire/dates.js";
+import { attemptedDateOf, type ListedCall, readCallList } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import type { ListPage } from "../wire/json/list-json.js";
 import { readAccepted } from "../wire/json/replay-json.js";
@@ -98,7 +98,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
     const { status } = query.filter;
-    const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
+    const callbackName = api.callbackNames.get(callbackId);
+    const options = { callbackId, callbackName, timezone, ...(status !== undefined && { listedAs: status }) };
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
     const [firstPath = "", , unfilteredPath] = paths;
@@ -126,17 +127,15 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     for await (const { items, total } of walkList(firstPath, load)) {
       if (query.filter.answer !== undefined) requireAnswers(items, api);
       // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
-      const meant = (call: ListedCall): CallFilter => ({
-        ...query.filter,
-        ...(query.withPending && status === undefined && { status: call.status }),
-        ...untilOfMinute(query.filter, call),
-      });
-      const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, meant(call)));
+      const isMeant = (call: ListedCall): boolean => {
+        const anyStatus = query.withPending && status === undefined && { status: call.status };
+        const filter = { ...query.filter, ...anyStatus, ...untilOfMinute(query.filter, call) };
+        return datesOf(call, filter).every((attemptedAt) => matchesFilter({ ...call, attemptedAt }, filter));
+      };
+      const matching = items.filter((call) => call.callbackId === callbackId && isMeant(call));
       const calls = matching.filter(({ id }) => isUsable(id)).slice(0, left);
       const withoutId = matching.filter(({ id }) => !isUsable(id));
-      const unclear = items.filter(
-        (call) => isUnclear(call) || (call.callbackId !== callbackId && matchesFilter(call, meant(call))),
-      );
+      const unclear = items.filter((call) => isUnclear(call) || (call.callbackId !== callbackId && isMeant(call)));
       yield { calls, withoutId, leftOut: items.length - matching.length, unclear: unclear.length, total };
       left -= calls.length;
       if (left <= 0) return;
@@ -147,6 +146,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
   function untilOfMinute({ until }: CallFilter, { attemptedAt }: ListedCall): Pick<CallFilter, "until"> {
     const mayBeLater = until !== undefined && attemptedAt !== null && attemptedAt % MINUTE_MS === 0;
     return mayBeLater && !capabilities.has("exact-lists") ? { until: until - (until % MINUTE_MS) } : {};
+  }
+
+  /** In an hour that clocks repeat, a date without a zone may be of two instants. */
+  function datesOf({ raw, attemptedAt }: ListedCall, { since, until }: CallFilter): readonly (number | null)[] {
+    if (attemptedAt === null || (since ?? until) === undefined) return [attemptedAt];
+    return readInstants(attemptedDateOf(raw), timezone);
   }
 
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;

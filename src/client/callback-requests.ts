@@ -20,10 +20,12 @@ const LIST = { command: "whcb callbacks list", when: "to see them" };
 /** `willSend` gets the secrets of a callback before the service does, which may repeat them in an error. */
 export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void) {
   /** Some services list only id, name and url. */
-  function listCallbacks(): Promise<readonly ListedCallback[]> {
-    return readWholeList(`${api.basePath}/callbacks`, async (path) =>
+  async function listCallbacks(): Promise<readonly ListedCallback[]> {
+    const all = await readWholeList(`${api.basePath}/callbacks`, async (path) =>
       readCallbackList(await api.getDocument(api.withPageLimit(path), "callback")),
     );
+    for (const { id, name } of all) api.callbackNames.set(id, name);
+    return all;
   }
 
   /**
@@ -33,6 +35,7 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
     if (isSuccess(answer)) {
       const callback = readCallback(api.documentOf(answer));
+      api.callbackNames.set(callback.id, callback.name);
       // A service may complete names, or ignore their case.
       if (callback.id === idOrName || callback.name === idOrName) return callback;
     } else if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
@@ -56,6 +59,7 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     const callback = readCallback(api.documentOf(answer));
     if (callback.id !== id)
       throw new WhcbError("unavailable", `${api.name} answered with callback ${callback.id} instead of ${id}`);
+    api.callbackNames.set(id, callback.name);
     return callback;
   }
 

@@ -207,6 +207,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     name,
     basePath,
     capabilities,
+    /** The names of the callbacks that were read, by id. */
+    callbackNames: new Map<string, string>(),
     exchange,
     exchangeIfKnown,
     exchangeFeature,

@@ -54,7 +54,8 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   function readAnswer(answer: TransportResponse, callbackId: string, callId: string): ListedCall | null {
     if (isSuccess(answer)) {
       capabilities.noteFeature("call-paths", true);
-      const call = readCall(api.documentOf(answer), { callbackId, timezone });
+      const callbackName = api.callbackNames.get(callbackId);
+      const call = readCall(api.documentOf(answer), { callbackId, callbackName, timezone });
       capabilities.readCalls([call]);
       // A service may complete ids, or ignore their case or the callback.
       return idKey(call.id) === idKey(callId) && call.callbackId === callbackId ? call : null;

@@ -1,5 +1,6 @@
-import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
-import { isWhcbError } from "../domain/errors.js";
+import type { Dispatcher as UndiciDispatcher } from "undici";
+import { ATTEMPT_DEADLINE_MS, hadNoConnection } from "../domain/attempt.js";
+import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
@@ -7,7 +8,7 @@ import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
 import type { Deliverer, Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import type { EgressProxy } from "./egress-proxy.js";
-import { Exchange, type ExchangeHost, type ExchangeRequester } from "./exchange.js";
+import { Exchange, type ExchangeHost, type ExchangeOptions, type ExchangeRequester } from "./exchange.js";
 import { DeadlineQueue, ResponseSizeGuard } from "./exchange-limits.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 
@@ -39,6 +40,11 @@ const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const DEFAULT_WATCHED_MS = 100;
 const MAX_HEADER_BYTES = 16 * 1024;
 
+/** No host has a name below .invalid (RFC 2606). */
+const NO_HOST = "whcb-proxy-check.invalid";
+/** A proxy may wait longer for its DNS server; another server answers at once. */
+const PROXY_CHECK_MS = 5_000;
+
 export function createDeliverer(options: DelivererOptions): Deliverer {
   return new UndiciDeliverer(options);
 }
@@ -51,6 +57,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly #deadlines: DeadlineQueue<Exchange>;
   readonly #sizeGuard: ResponseSizeGuard<Exchange>;
   readonly #targets: TargetCache;
+  /** It is null until the egress proxy is asked, which is before its first request for an http endpoint. */
+  #proxyCheck: Promise<void> | null = null;
   #isClosed = false;
 
   constructor(options: DelivererOptions) {
@@ -98,29 +106,54 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 
   #start(request: DeliveryRequest<string | Uint8Array | null>, requester: ExchangeRequester): void {
-    const target = this.#isClosed ? stoppingFailure() : this.#targets.targetOf(request.url);
+    const target = this.#targets.targetOf(request.url);
     if (target instanceof DeliveryFailure) {
-      requester.resolve({ result: { kind: "unreachable", reason: target.reason, detail: target.message }, retryAfterMs: null });
+      refuse(requester, target);
       return;
     }
-    const exchange = new Exchange({
-      requester,
-      host: this,
-      connections: target.connections(),
-      where: target.where,
-      forwarder: target.forwarder,
-      request: {
-        path: target.path,
-        method: request.method,
-        headers: headersOf(request.headers, target.forwarder),
-        body: request.body,
-      },
-      secrets: [...(request.secrets ?? []), ...(target.forwarder?.secrets ?? [])],
-      deadlineAt: this.#timers.runningMs() + this.deadlineMs,
-    });
+    const { path, forwarder } = target;
+    const { method, body } = request;
+    const deadlineAt = this.#timers.runningMs() + this.deadlineMs;
+    const secrets = [...(request.secrets ?? []), ...(forwarder?.secrets ?? [])];
+    const headers = headersOf(request.headers, forwarder);
+    const send = () => this.#send({ path, method, headers, body }, { target, requester, secrets, deadlineAt });
+    if (forwarder === null) {
+      send();
+      return;
+    }
+    this.#proxyCheck ??= this.#checkProxy(target, forwarder);
+    this.#proxyCheck.then(send, (error: WhcbError) => requester.reject(error));
+  }
+
+  #send(request: UndiciDispatcher.DispatchOptions, { target, ...rest }: Sending): void {
+    if (this.#isClosed) {
+      refuse(rest.requester, stoppingFailure());
+      return;
+    }
+    const { where, forwarder } = target;
+    const exchange = new Exchange({ ...rest, host: this, connections: target.connections(), where, forwarder, request });
     this.#deadlines.add(exchange);
     this.#sizeGuard.startChecks();
     exchange.start();
+  }
+
+  /** Another server than a proxy takes all requests for its own, and its 200 would count as the endpoint's. Rejects with an OwnShortage. */
+  async #checkProxy(target: Target, forwarder: EgressProxy): Promise<void> {
+    let isChecked = false;
+    try {
+      const path = `http://${NO_HOST}${new URL(target.path).pathname}`;
+      const headers = headersOf({ host: NO_HOST }, forwarder);
+      const deadlineAt = this.#timers.runningMs() + Math.min(PROXY_CHECK_MS, this.deadlineMs / 2);
+      const { result } = await new Promise<Delivery>((resolve, reject) => {
+        const requester = { guard: null, resolve, reject };
+        this.#send({ path, method: "POST", headers, body: null }, { target, requester, secrets: forwarder.secrets, deadlineAt });
+      });
+      if (result.kind === "answered" && result.statusCode < 300)
+        throw forwarder.failed(`isn't one, or hides errors: it answered ${result.statusCode} for ${NO_HOST}, which can't exist`);
+      isChecked = result.kind === "answered" || !hadNoConnection(null, result.reason);
+    } finally {
+      if (!isChecked) this.#proxyCheck = null;
+    }
   }
 
   async close(): Promise<void> {
@@ -150,8 +183,16 @@ function headersOf(headers: DeliveryRequest["headers"], forwarder: EgressProxy |
   return pairs;
 }
 
+function refuse({ resolve }: ExchangeRequester, { reason, message }: DeliveryFailure): void {
+  resolve({ result: { kind: "unreachable", reason, detail: message }, retryAfterMs: null });
+}
+
 function stoppingFailure(): DeliveryFailure {
   return new DeliveryFailure("reset", "the service is stopping");
+}
+
+interface Sending extends Pick<ExchangeOptions, "requester" | "secrets" | "deadlineAt"> {
+  readonly target: Target;
 }
 
 interface Target {

@@ -1,4 +1,5 @@
 /** Writes ISO 8601; also reads the platform's dd/MM/yy HH:mm, which has no zone. */
+import { DAY_MS } from "../domain/duration.js";
 
 export function toIsoDate(at: number): string {
   return new Date(at).toISOString();
@@ -22,25 +23,33 @@ const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.
 /** JavaScript's last instant, and first, less a day: what is calculated from a date must be one, too. */
 const MAX_INSTANT = 8.64e15 - 86_400_000;
 
-/** Reads ISO, dd/MM/yy HH:mm or epoch ms; otherwise returns null. Dates without a zone are in `timezone` (IANA). */
+/**
+ * Reads ISO, dd/MM/yy HH:mm or epoch ms; otherwise returns null. Dates without a zone are in `timezone` (IANA). Of an hour that clocks repeat,
+ * it returns the later instant.
+ */
 export function readDate(value: unknown, timezone = "UTC"): number | null {
-  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= MAX_INSTANT ? value : null;
-  if (typeof value !== "string") return null;
+  return readInstants(value, timezone).at(-1) ?? null;
+}
+
+/** Returns both instants that a date without a zone may be of, the earlier one first, in an hour that clocks repeat or skip. */
+export function readInstants(value: unknown, timezone: string): readonly number[] {
+  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= MAX_INSTANT ? [value] : [];
+  if (typeof value !== "string") return [];
   if (value.length === TO_ISO_LENGTH) {
     const at = Date.parse(value);
-    if (!Number.isNaN(at) && toIsoDate(at) === value) return at;
+    if (!Number.isNaN(at) && toIsoDate(at) === value) return [at];
   }
   const text = value.trim();
   const platform = PLATFORM_DATE.exec(text);
   if (platform) {
     const [, day, month, year = "", hour, minute, second] = platform;
-    return instantOf([year.length === 2 ? `20${year}` : year, month, day, hour, minute, second], 0, timezone);
+    return instantsOf([year.length === 2 ? `20${year}` : year, month, day, hour, minute, second], 0, timezone);
   }
   const iso = ISO_DATE.exec(text);
-  if (!iso) return null;
+  if (!iso) return [];
   const [, year, month, day, hour, minute, second, fraction = "", zone] = iso;
   const milliseconds = Number(`${fraction}000`.slice(0, 3));
-  return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
+  return instantsOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
 }
 
 /** Returns null if it isn't a date. */
@@ -49,22 +58,25 @@ export function saysZone(value: unknown): boolean | null {
   return at === null ? null : at === readDate(value, "+01:00");
 }
 
-/** Returns null if it is out of range, as 31/02 or 25:00. */
-function instantOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): number | null {
+/** Returns none if it is out of range, as 31/02 or 25:00. */
+function instantsOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): readonly number[] {
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields.map((field) => Number(field ?? 0));
   const asUtc = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds);
   const back = new Date(asUtc);
-  if (back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return null;
-  return asUtc - zoneOffsetMs(asUtc, zone);
+  if (back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return [];
+  return offsetsOf(asUtc, zone)
+    .map((offset) => asUtc - offset)
+    .sort((one, other) => one - other);
 }
 
-/** In an hour that a clock change skips or repeats, it returns either of the two offsets. */
-function zoneOffsetMs(localAsUtc: number, zone: string): number {
-  if (/^(?:Z|UTC)$/i.test(zone)) return 0;
+function offsetsOf(localAsUtc: number, zone: string): readonly number[] {
+  if (/^(?:Z|UTC)$/i.test(zone)) return [0];
   const fixed = /^([+-])(\d{2}):?(\d{2})$/.exec(zone);
-  if (fixed) return (fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000;
-  const guess = offsetAt(localAsUtc, zone);
-  return offsetAt(localAsUtc - guess, zone);
+  if (fixed) return [(fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000];
+  const [before, after] = [offsetAt(localAsUtc - DAY_MS, zone), offsetAt(localAsUtc + DAY_MS, zone)];
+  if (before === after) return [before];
+  const valid = [before, after].filter((offset) => offsetAt(localAsUtc - offset, zone) === offset);
+  return valid.length === 0 ? [before, after] : valid;
 }
 
 function offsetAt(at: number, timezone: string): number {

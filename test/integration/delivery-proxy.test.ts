@@ -290,4 +290,35 @@ describe("what is the proxy's fault is no attempt", () => {
       message: "the egress proxy wants other credentials (407)",
     });
   });
+
+  test("200 for a host that can't exist, as of another server than a proxy, before anything is sent there", async () => {
+    const requests: string[] = [];
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket
+        .on("error", () => undefined)
+        .on("data", (bytes) => {
+          requests.push(bytes.toString());
+          socket.write(OK);
+        });
+    }).listen(0, "127.0.0.1");
+    endings.push(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const { deliverer, egress } = throughProxy(`http://127.0.0.1:${port}`);
+    const message =
+      "the egress proxy isn't one, or hides errors: it answered 200 for whcb-proxy-check.invalid, which can't exist";
+    for (let times = 0; times < 2; times += 1)
+      await expect(resultOf(deliverer, "http://orders.example/a?b")).rejects.toMatchObject({ code: "unavailable", message });
+    expect(requests.map((request) => request.split("\r\n", 2))).toEqual(
+      Array(2).fill(["POST http://whcb-proxy-check.invalid/a HTTP/1.1", "host: whcb-proxy-check.invalid"]),
+    );
+    expect(egress.failure).toBe(message);
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await aProxy({ port });
+    const endpoint = await anEndpoint();
+    expect(await resultOf(deliverer, `http://orders.example:${endpoint.port}/`)).toEqual(DELIVERED);
+  });
 });

@@ -171,7 +171,7 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect(stderr).toContain("warning: 2 ambiguous calls, which your system may have: neither marked nor sent\n");
     expect({ code, sent: scene.sent() }).toEqual({ code: 8, sent: ["order-18", "order-20"] });
     expect(await scene.successIds()).toEqual(["order-18", "order-20"]);
-    await reconcile("order-17\norder-19\norder-2\n");
+    await reconcile("order-17\norder-19\norder-20\norder-2\n");
     expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-19", "order-20"]);
   });
 

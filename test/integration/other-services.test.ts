@@ -195,10 +195,17 @@ const statuses = (calls: readonly PlatformCall[]) => calls.map(({ status }) => s
 const namedCall = (id: string, status: PlatformCall["status"] = "FAILED"): PlatformCall[] =>
   platformCalls(1).map((call) => ({ ...call, id, status }));
 
-it.each(["list", "page", "path"])("a call of another callback in a %s of this one is neither sent nor marked", async (where) => {
+it.each([
+  ["list", { id: OTHER }],
+  ["page", { id: OTHER }],
+  ["path", { id: OTHER }],
+  ["list", { name: "other" }],
+  ["path", { name: "other" }],
+])("a call of another callback in a %s of this one is neither sent nor marked: %j", async (where, said) => {
   const [own, others] = [platformCalls(1), namedCall("b1")];
-  const foreign = others.map(({ id, status, fields }) => ({ id, status, ...fields, callback: { id: OTHER, statusCode: "503" } }));
-  const ownCalls = own.map(({ id, status, fields }) => ({ id, status, ...fields }));
+  const foreign = others.map(({ id, status, fields }) => ({ id, status, ...fields, callback: { ...said, statusCode: "503" } }));
+  const ownCallback = { name: "demo", statusCode: "503" };
+  const ownCalls = own.map(({ id, status, fields }) => ({ id, status, ...fields, callback: ownCallback }));
   const page = (calls: readonly unknown[], next?: string) => ({
     status: 200,
     body: JSON.stringify({ status: `1 to ${calls.length} of 2`, calls, link: next ? [{ rel: "next", uri: next }] : [] }),
@@ -507,6 +514,24 @@ it("--until takes no call of its own minute where dates have no seconds", async 
       "json",
     );
     expect(Number(/"marked": ?(\d+)/.exec(stdout)?.[1] ?? 0)).toBe(marked);
+  }
+});
+
+it.each([
+  ["America/New_York", "01/11/26 01:30", "--until", "2026-11-01T05:45Z", "2026-11-01T06:31Z"],
+  ["Australia/Sydney", "05/04/26 02:30", "--since", "2026-04-04T16:15Z", "2026-04-04T15:30Z"],
+])("in %s, where %s is of two instants, %s takes only calls of which it takes both", async (zone, date, flag, one, both) => {
+  await open({ calls: platformCalls(1, () => ({ callback: { attemptedDate: date, statusCode: "503" } })) });
+  await whcb("login", listening.url);
+  await whcb("config", "set", "timezone", zone);
+  const warning = /^warning: the last attempt of call \S+ was at \S+Z or \S+Z, as the clocks changed then: /gm;
+  for (const [limit, marked] of [
+    [one, 0],
+    [both, 1],
+  ] as const) {
+    const { code, stdout, stderr } = await whcb("mark-success", "demo", "--failed", flag, limit, "--yes", "-o", "json");
+    expect([code, Number(/"marked": ?(\d+)/.exec(stdout)?.[1] ?? 0)]).toEqual([0, marked]);
+    expect(stderr.match(warning) ?? []).toHaveLength(1 - marked);
   }
 });
 

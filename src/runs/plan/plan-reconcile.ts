@@ -33,7 +33,7 @@ export interface ReconcilePlan extends Omit<SeenMatch, "seen" | "matched"> {
   readonly failed: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
-  /** The list has lines for all FAILED calls, and none just for SUCCESS calls, though there are some, which the receiver has. */
+  /** Several calls are seen, and no line is of a SUCCESS call, though there are some, which the receiver has. */
   readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
@@ -85,7 +85,6 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const { hasOnlyIds } = seen;
     const { matched, ...match } = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasOnlyIds });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
-    const listed = new Set(matched.flat());
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));
     draft.keepOnly(new Set(arrived.leaveOut(callback.id, open).map(({ id }) => id)));
@@ -100,10 +99,9 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
       mayBeOfFailed:
-        match.seen.length > 0 &&
-        failed.every((call) => listed.has(call)) &&
-        matched.every((alike) => alike.some(({ status }) => status === "FAILED")) &&
-        calls.some(({ status }) => status === "SUCCESS"),
+        match.seen.length > 1 &&
+        calls.some(isDelivered) &&
+        !matched.some((alike) => alike.length > 0 && alike.every(isDelivered)),
       heading: findHeading(seen, calls),
       unreadableNumbers: seen.lines.some(givesAddress) ? phones.unreadable.size : 0,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
@@ -113,6 +111,10 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     await file.close();
     throw error;
   }
+}
+
+function isDelivered({ status }: ComparableCall): boolean {
+  return status === "SUCCESS";
 }
 
 function findHeading({ format, headings, callIds }: SeenList, calls: readonly ComparableCall[]): Heading | null {

@@ -71,6 +71,7 @@ export function retriesOf(call: Call, { callback, policy, now }: RetryContext): 
 export interface ListedCall {
   /** `id` is "" if the service listed the call without one. */
   readonly id: string;
+  /** It is "" if the service gives only another callback's name. */
   readonly callbackId: string;
   readonly status: CallStatus;
   readonly response: MessageResponse;
@@ -123,6 +124,8 @@ export function hasOpenEnd(call: ListedCall): boolean {
 
 export interface ReadCallOptions {
   readonly callbackId: string;
+  /** A call that names another callback, and gives no id, is of that one. */
+  readonly callbackName?: string | undefined;
   /** Dates without a zone are in this IANA zone. Default: UTC. */
   readonly timezone?: string;
   /** A call without a status has this one. */
@@ -136,14 +139,17 @@ export function readCall(value: unknown, options: ReadCallOptions): ListedCall {
   return call;
 }
 
-function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs = "FAILED" }: ReadCallOptions): ListedCall {
+function readListedCall(value: unknown, options: ReadCallOptions): ListedCall {
+  const { callbackId, callbackName = "", timezone = "UTC", listedAs = "FAILED" } = options;
   if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
   const id = textOf(value.id);
   const callback = objectOf(value.callback);
+  const names = new Set([textOf(callback.name), callbackName].map((name) => name.trim()));
+  const isOther = names.size > 1 && !names.has("");
   const statusCode = readStatusCode(callback.statusCode);
   return {
     id,
-    callbackId: textOf(callback.id) || callbackId,
+    callbackId: textOf(callback.id) || (isOther ? "" : callbackId),
     status: readCallStatus(value.status, id) ?? (isAcceptedStatus(statusCode) ? "SUCCESS" : listedAs),
     response: readResponse(value),
     attemptedAt: readDate(attemptedDateOf(value), timezone),

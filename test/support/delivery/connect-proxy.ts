@@ -31,6 +31,10 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
     return url;
   };
   const onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
+    if (new URL(incoming.url ?? "").hostname.endsWith(".invalid")) {
+      response.writeHead(502).end();
+      return;
+    }
     const { port: targetPort, pathname, search } = new URL(note(incoming));
     if (answer !== undefined) {
       answer(incoming.socket, "");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readDate, toIsoDate, toPlatformDate } from "../../../src/wire/dates.js";
+import { readDate, readInstants, toIsoDate, toPlatformDate } from "../../../src/wire/dates.js";
 
 describe("readDate", () => {
   it.each([
@@ -32,6 +32,20 @@ describe("readDate", () => {
   ])("reads %j as null", (value) => {
     expect(readDate(value)).toBeNull();
   });
+});
+
+it.each([
+  ["01/11/26 00:30", "America/New_York", ["2026-11-01T04:30:00.000Z"]],
+  ["01/11/26 01:30", "America/New_York", ["2026-11-01T05:30:00.000Z", "2026-11-01T06:30:00.000Z"]],
+  ["01/11/26 02:00", "America/New_York", ["2026-11-01T07:00:00.000Z"]],
+  ["2026-04-05 02:30", "Australia/Sydney", ["2026-04-04T15:30:00.000Z", "2026-04-04T16:30:00.000Z"]],
+  ["05/04/26 01:45", "Australia/Lord_Howe", ["2026-04-04T14:45:00.000Z", "2026-04-04T15:15:00.000Z"]],
+  ["25/10/26 01:30", "Europe/London", ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z"]],
+  ["29/03/26 01:30", "Europe/London", ["2026-03-29T00:30:00.000Z", "2026-03-29T01:30:00.000Z"]],
+  ["2026-11-01T01:30:00-04:00", "America/New_York", ["2026-11-01T05:30:00.000Z"]],
+])("%s in %s is of %s, and counts as the later instant", (date, zone, instants) => {
+  expect(readInstants(date, zone).map(toIsoDate)).toEqual(instants);
+  expect(toIsoDate(readDate(date, zone) ?? 0)).toBe(instants.at(-1));
 });
 
 describe("toPlatformDate", () => {

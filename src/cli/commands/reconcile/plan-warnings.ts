@@ -5,8 +5,7 @@ import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
-const OF_FAILED =
-  "the list has lines for all failed calls, and none just for delivered ones: is it a list of failed calls, not of what was received?";
+const OF_FAILED = "no line is of a call that was delivered, as in a list of failed calls: is it one of what was received?";
 const LACKS_WAITING =
   "the service lists no calls that wait: if there are any, a line of one may mark another call, unless it has the call's id";
 

@@ -222,17 +222,16 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
  * Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids that nothing confirms, or about a list that may
  * be of failed calls.
  */
-function requireNamed(plan: ReconcilePlan, { callback, seen }: ReconcileJob, invocation: Invocation<ReconcileFlags>): void {
+function requireNamed(plan: ReconcilePlan, { callback }: ReconcileJob, invocation: Invocation<ReconcileFlags>): void {
   const others = otherMatches(plan);
-  const mayBeOfFailed = plan.mayBeOfFailed && seen.ignored.size > 0 && plan.seen.length > 1;
-  if ((others.length === 0 && !mayBeOfFailed) || (!invocation.values.yes && canAsk(invocation))) return;
-  const flags = ["--file", "ids.txt", "--yes", ...invocation.screen.renderOptions.serviceFlags];
+  if ((others.length === 0 && !plan.mayBeOfFailed) || (!invocation.values.yes && canAsk(invocation))) return;
+  const flags = ["--file", "FILE", "--yes", ...invocation.screen.renderOptions.serviceFlags];
   const command = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
   throw new WhcbError(
     "usage",
     others.length > 0
       ? `--yes marks only what the list names by the call's id; it has ${others.join(", ")}`
-      : `with --ignore, --yes doesn't mark ${count(plan.seen.length, "call")} by a list that has lines for all failed calls, and none just for delivered ones`,
+      : `--yes doesn't mark ${count(plan.seen.length, "call")} by a list without a line of a delivered call: a list of failed calls looks like this`,
     advise`answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, and mark these by name: ${{ command, when: "for those that you have looked at" }}; nothing was done`,
   );
 }
