@@ -1,4 +1,4 @@
-/** A line and a call are compared by these parts (docs/cli.md, Reconcile). */
+/** A line and a call are compared by these parts (docs/reconcile.md). */
 import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";

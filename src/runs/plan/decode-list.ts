@@ -1,4 +1,4 @@
-/** Programs save an export in one of these encodings (docs/cli.md, Reconcile). */
+/** Programs save an export in one of these encodings (docs/reconcile.md). */
 import { isUtf8 } from "node:buffer";
 import { WhcbError } from "../../domain/errors.js";
 import { lineFeeds } from "./read-table.js";

@@ -1,4 +1,4 @@
-/** Spreadsheets and databases write dates in several ways (docs/cli.md, Reconcile). */
+/** Spreadsheets and databases write dates in several ways (docs/reconcile.md). */
 import { readDate } from "../../wire/dates.js";
 
 export type DateOrder = "dmy" | "mdy";

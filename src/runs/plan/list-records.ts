@@ -1,4 +1,4 @@
-/** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
+/** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/reconcile.md). */
 import { findIndented, INDENTED, UNINDENTED_HINT } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import {

@@ -1,4 +1,4 @@
-/** The rules are in docs/cli.md, Reconcile. */
+/** The rules are in docs/reconcile.md. */
 import { idKey } from "../../domain/call.js";
 import { DAY_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";

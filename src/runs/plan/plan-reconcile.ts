@@ -1,4 +1,4 @@
-/** The plan goes by what the receiver has (docs/cli.md, Reconcile). */
+/** The plan goes by what the receiver has (docs/reconcile.md). */
 import { getHeapStatistics } from "node:v8";
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";

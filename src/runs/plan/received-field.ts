@@ -1,4 +1,4 @@
-/** What a field says by its name and its value alone (docs/cli.md, Reconcile). */
+/** What a field says by its name and its value alone (docs/reconcile.md). */
 import { idKey, isGeneratedId } from "../../domain/call.js";
 import { DATE_ORDERS, readListDate } from "./list-dates.js";
 

@@ -1,4 +1,4 @@
-/** A list says what the receiver has (docs/cli.md, Reconcile). */
+/** A list says what the receiver has (docs/reconcile.md). */
 import { idKey } from "../../domain/call.js";
 import { MINUTE_MS } from "../../domain/duration.js";
 import { WhcbError } from "../../domain/errors.js";

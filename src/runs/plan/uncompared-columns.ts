@@ -1,4 +1,4 @@
-/** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
+/** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/reconcile.md). */
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
