@@ -87,7 +87,7 @@ async function rejectedRun(): Promise<string> {
 const latestRun = async (): Promise<string> => JSON.parse((await whcb(["runs", "show", "-o", "json"])).stdout).runId;
 
 const notSent = (run: string, number = 6): string =>
-  `${number} calls not sent: they have arrived, but run ${run} hasn't marked them`;
+  `${number} calls not sent: calls with their ids have arrived, but run ${run} hasn't marked them`;
 
 it("a new run leaves them out and names the command that marks them, also if a later run is unfinished", async () => {
   const accepted = calls.map(({ id }) => id);
@@ -134,7 +134,7 @@ it("a new run says where they have arrived if the callback's URL is another one 
   const run = await acceptedRun();
   const before = demo.url;
   demo.url += "x";
-  const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
+  const arrived = `6 calls not sent: calls with their ids have arrived at ${before}, but run ${run} hasn't marked them`;
   expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\n`) });
 });
 
