@@ -281,7 +281,7 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
   it("what has arrived before a backup was restored isn't sent again, and is marked after a question", async () => {
     const run = await unmarkedAt(original, replay);
     expect(timesReceived()).toEqual([1, 1, 1]);
-    const reason = `3 calls not sent: they have arrived, but run ${run}, made with another database, which was at ${port.url} then, hasn't marked them`;
+    const reason = `3 calls not sent: calls with their ids have arrived, but run ${run}, made with another database, which was at ${port.url} then, hasn't marked them`;
     expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
     const resume = ["replay", "--resume", run, ...network];
     expect(await whcbAt(copy, resume, { canAsk: true, stdin: "y\n" })).toMatchObject({ code: 0 });
@@ -293,7 +293,7 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
     const run = await unmarkedAt(original, replay);
     await whcbAt(copy, ["mark-success", "demo", "--failed", "--yes"]);
     await whcbAt(copy, ["mark-failed", "demo", "--success", "--yes"]);
-    const reason = `3 calls not sent: they have arrived, but run ${run} hasn't marked them`;
+    const reason = `3 calls not sent: calls with their ids have arrived, but run ${run} hasn't marked them`;
     expect(await whcbAt(original, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
     expect(await whcbAt(original, ["replay", "--resume", run, "--yes", ...network])).toMatchObject({ code: 0 });
     expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 1, 1]]);

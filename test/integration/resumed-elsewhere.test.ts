@@ -116,7 +116,7 @@ it("what has arrived there, but isn't marked, is named with the URL, and marked 
   expect(await whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({
     code: 8,
     stderr: expect.stringContaining(
-      `error: 3 calls not sent: they have arrived at ${other.url}, but run ${run} hasn't marked them\nhint: \`${resume}\` marks what has arrived at ${other.url}\n`,
+      `error: 3 calls not sent: calls with their ids have arrived at ${other.url}, but run ${run} hasn't marked them\nhint: \`${resume}\` marks what has arrived at ${other.url}\n`,
     ),
   });
   expect((await whcb(["status"])).stderr).toContain(

@@ -87,7 +87,7 @@ async function rejectedRun(): Promise<string> {
 const latestRun = async (): Promise<string> => JSON.parse((await whcb(["runs", "show", "-o", "json"])).stdout).runId;
 
 const notSent = (run: string, number = 6): string =>
-  `${number} calls not sent: they have arrived, but run ${run} hasn't marked them`;
+  `${number} calls not sent: calls with their ids have arrived, but run ${run} hasn't marked them`;
 
 it("a new run leaves them out and names the command that marks them, also if a later run is unfinished", async () => {
   const accepted = calls.map(({ id }) => id);
@@ -137,7 +137,7 @@ it("a new run and status say where they have arrived if the callback's URL is an
   const status = async () => (await whcb(["status"])).stderr;
   expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived\n`);
   demo.url += "x";
-  const arrived = `6 calls not sent: they have arrived at ${before}, but run ${run} hasn't marked them`;
+  const arrived = `6 calls not sent: calls with their ids have arrived at ${before}, but run ${run} hasn't marked them`;
   const hint = `${resume} marks what has arrived at ${before}`;
   expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${arrived}\nhint: ${hint}\n`) });
   expect(await status()).toContain(`${resume} finishes it, and marks 6 calls that arrived at ${before}\n`);

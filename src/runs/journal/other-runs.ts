@@ -176,12 +176,14 @@ export async function describeArrived(
   return Array.from(new Set(places), (place) => `${callsAt(place)} that arrived${place}`).join(" and ");
 }
 
-/** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
+/** Returns a text such as "6 calls not sent: calls with their ids have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
 export function describeUnmarked({ header, as, isOfOther, place, markedBy, calls }: UnmarkedRun): string {
-  const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
+  const [were, them] = calls === 1 ? ["it was", "it"] : ["they were", "them"];
   if (as === "marked")
     return `${count(calls, "call")} not sent: run ${header.runId} had marked ${them} SUCCESS by ${toIsoDate(markedBy)}`;
-  const reason = as === "accepted" ? `${have} arrived${place}` : `your list said that ${were} received`;
+  // In a database that was restored, a sender's id may be used again.
+  const haveArrived = `${calls === 1 ? "a call with its id has" : "calls with their ids have"} arrived${place}`;
+  const reason = as === "accepted" ? haveArrived : `your list said that ${were} received`;
   const run = `run ${header.runId}${isOfOther ? `, ${madeElsewhere(header)},` : ""}`;
   return `${count(calls, "call")} not sent: ${reason}, but ${run} hasn't marked ${them}`;
 }
