@@ -102,6 +102,7 @@ const HEADING = /^\p{L}[\p{L}_-]*[=:]\d{1,3}$|^[^\p{L}\d]{2}|[-*#/]{2}$/u;
 
 /** Other lines may be headings, such as `failed:`, `503` or `rejected-2026-11-29`. */
 export function looksLikeId(text: string): boolean {
+  if (isUuid(text)) return true;
   if (WORDS_OF_REFUSAL.test(text) && !isGenerated(text)) return false;
   return /\d/.test(text) && !/[\s()[\]]|:$/.test(text) && !HEADING.test(text) && !/^(?:http\W*)?[45](?:\d\d|xx)\D*$/i.test(text);
 }
