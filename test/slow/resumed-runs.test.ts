@@ -216,7 +216,7 @@ describe("an unfinished run of mark-success", () => {
       code: 0,
       stderr: expect.stringMatching(
         new RegExp(
-          `^the last request of run ${run} may still be executed: waiting until .+\nservice: .+\n100 calls of demo -> FAILED, last attempts from .+\n100 calls left out: already FAILED\n${rest}they aren't retried: .+\nrun ${run} is discarded\n$`,
+          `^the last request of run ${run} may still be executed: waiting until .+\nservice: .+\n100 calls of demo -> FAILED, last attempts from .+\n100 calls left out: listed as FAILED, but the run's last request may have marked them; look again later\n${rest}they aren't retried: .+\nrun ${run} is discarded\n$`,
         ),
       ),
     });
@@ -242,7 +242,9 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("runs", "list")).toMatchObject({ stdout: expect.stringContaining("unfinished") });
     expect(await whcb("mark-failed", "--undo", run, "--yes")).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining(`\nrun ${run} is discarded\nnothing to undo\n3 calls left out: already FAILED\n`),
+      stderr: expect.stringContaining(
+        `\nrun ${run} is discarded\nnothing to undo\n3 calls left out: listed as FAILED, but the run's last request may have marked them; look again later\n`,
+      ),
     });
     expect(await whcb("replay", "--resume")).toMatchObject({ stderr: "no unfinished run\n" });
   });
