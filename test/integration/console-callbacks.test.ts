@@ -496,6 +496,14 @@ describe("editing", () => {
     expect((await stored())?.auth).toEqual({ type: "bearertoken", key: "" });
   });
 
+  it("asks for the key of Basic if its end would be shown with another auth type", async () => {
+    const auth = { type: "basicauth" as const, key: "YWRhOmNvcnJlY3QtaG9yc2U=" };
+    const { path, stored, visitor } = await openEdit({ auth });
+    const page = await visitor.send(path, path, { ...UNCHANGED, "auth.type": "httpheader" });
+    expect([page.status, errorAt(page.html, "auth.key")]).toEqual([422, "Has to be typed again for another auth type."]);
+    expect((await stored())?.auth).toEqual(auth);
+  });
+
   const ELSEWHERE = [
     ...["https://127.0.0.1:9000/hook", "http://127.0.0.2:9000/hook", "http://127.0.0.1:9001/hook"],
     // Another path may be another receiver's, and what is masked of it would tell whether a guess is the key.

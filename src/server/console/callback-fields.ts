@@ -107,7 +107,11 @@ function findKeyProblem(fields: CallbackFields, key: string, stored: CallbackSet
   if (key !== "") return null;
   if (!stored?.auth.key) return "is required, unless the auth type is None";
   // The user doesn't know the stored key, and could read it there. What is masked in a URL would tell whether a guess in it is the key.
-  return fields.url === shownUrl(stored) ? null : "has to be typed again for another URL";
+  if (fields.url !== shownUrl(stored)) return "has to be typed again for another URL";
+  // The end of another type's key is shown.
+  return stored.auth.type === "basicauth" && fields["auth.type"] !== "basicauth"
+    ? "has to be typed again for another auth type"
+    : null;
 }
 
 function documentOf(fields: CallbackFields, key: string, stored: CallbackSettings | null): Record<string, unknown> {

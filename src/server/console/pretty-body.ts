@@ -59,11 +59,9 @@ export function prettyBody(body: string, format: BodyFormat): string {
   return prettyXml(body).replace(INVISIBLE_CHARACTER, (one) => `&#x${one.codePointAt(0)?.toString(16)};`);
 }
 
-const DEEPEST_ANSWER = 20;
-
 /** Writes an answer with a line per value if it is JSON. */
 export function prettyAnswer(text: string): string {
-  const indented = indentJson(text, DEEPEST_ANSWER);
+  const indented = indentJson(text);
   return indented === null ? text : escapeJson(indented);
 }
 

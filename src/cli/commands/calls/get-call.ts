@@ -138,14 +138,22 @@ function renderAttempts(attempts: CallDetails["attempts"], options: RenderOption
     : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}${renderAnswer(attempts, options)}`;
 }
 
-/** Shows all that is kept of the last answer, a value of JSON a line. */
+/** `whcb serve` keeps no more of an answer. */
+const MAX_ANSWER = 4_096;
+
+const QUOTE = "  | ";
+
+/** Shows what is kept of the last answer, a value of JSON a line, so that no line looks like one of whcb's own. */
 function renderAnswer(attempts: readonly ListedAttempt[], { width }: RenderOptions): ScreenText {
   const last = attempts.at(-1);
   const body = last?.body?.trim() ?? "";
   if (last === undefined || body === "") return text``;
-  const lines = (indentJson(body) ?? body).split(/\r\n|[\r\n]/);
-  const shown = width === null ? lines : lines.flatMap((line) => wrapToWidth(sanitize(line), width));
-  return text`\nThe endpoint's answer to attempt ${last.number}:\n${joinText(shown, "\n")}\n`;
+  const kept = body.slice(0, MAX_ANSWER);
+  const lines = (indentJson(kept) ?? kept).split(/\r\n|[\r\n]/);
+  const shown = width === null ? lines : lines.flatMap((line) => wrapToWidth(sanitize(line), width - QUOTE.length));
+  const quoted = shown.map((line) => text`${QUOTE}${line}`);
+  const cut = kept === body ? text`` : text` (its first ${kept.length} of ${body.length} characters)`;
+  return text`\nThe endpoint's answer to attempt ${last.number}${cut}:\n${joinText(quoted, "\n")}\n`;
 }
 
 const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [

@@ -30,38 +30,45 @@ describe("calls get", () => {
 });
 
 describe("the endpoint's answer", () => {
-  const shown = (body: string, width: number | null = 40) => {
+  const shown = (body: string, width: number | null = 40, cut = "") => {
     const attempt = { number: 2, attemptedAt: NOW, durationMs: 5, statusCode: 422, statusMessage: "Unprocessable", body };
     const none = { error: null, cause: "retry" as const, sentFrom: null, isResent: false, retryAfterMs: null };
     const details = { call: aListedCall(), ...NOT_DOWN, attempts: [{ ...attempt, ...none }] };
-    return String(renderDetails(details, { ...OPTIONS, width })).split("answer to attempt 2:\n")[1];
+    return String(renderDetails(details, { ...OPTIONS, width })).split(`answer to attempt 2${cut}:\n`)[1];
   };
 
   test("is shown in full, wrapped at words", () => {
     const body = "The field “mobile” isn't a number\nthat this service knows. \u001b[31m";
-    expect(shown(body)).toBe("The field “mobile” isn't a number\nthat this service knows. ␛[31m\n");
-    expect(shown("one two three", 8)).toBe("one two\nthree\n");
+    expect(shown(body)).toBe("  | The field “mobile” isn't a number\n  | that this service knows. ␛[31m\n");
+    expect(shown("one two three", 12)).toBe("  | one two\n  | three\n");
   });
 
   test("that is JSON has a value a line, and stays the same document", () => {
     expect(shown(`{"error": {"fields":["a,b:\\"{}", 12345678901234567890], "none":[ ]},"error":{}}`)).toBe(
-      `{
-  "error": {
-    "fields": [
-      "a,b:\\"{}",
-      12345678901234567890
-    ],
-    "none": []
-  },
-  "error": {}
-}
+      `  | {
+  |   "error": {
+  |     "fields": [
+  |       "a,b:\\"{}",
+  |       12345678901234567890
+  |     ],
+  |     "none": []
+  |   },
+  |   "error": {}
+  | }
 `,
     );
   });
 
   test("that was cut off, or is no JSON, stays as it is", () => {
-    expect(shown(`{"error": "no`)).toBe(`{"error": "no\n`);
+    expect(shown(`{"error": "no`)).toBe(`  | {"error": "no\n`);
     expect(shown(" ")).toBeUndefined();
+  });
+
+  test("that a service makes deep or long takes no more room than others", () => {
+    const deep = "[".repeat(100) + "]".repeat(100);
+    expect(shown(deep, null)).toBe(`  | ${deep}\n`);
+    const long = shown("x\n".repeat(1_000_000), null, " (its first 4096 of 1999999 characters)");
+    expect(long).toBe(`${"  | x\n".repeat(2_048)}  | \n`);
   });
 });
 
