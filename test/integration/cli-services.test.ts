@@ -88,8 +88,8 @@ const STEPS: readonly Step[] = [
   },
   {
     title: "reconcile",
-    argv: ({ machine }, [, , third = ""]) => {
-      writeFileSync(machine.path("seen"), `${third}\n`);
+    argv: ({ machine }, [, second = "", third = ""]) => {
+      writeFileSync(machine.path("seen"), `${second}\n${third}\n`);
       return ["reconcile", CALLBACK, "--seen", machine.path("seen"), "--yes", ...HERE];
     },
     stdout: /balance: 44 failed = 1 seen \+ 43 accepted \+ 0 rejected /,

@@ -161,7 +161,7 @@ describe("on the platform", () => {
     const named = await whcb("replay", "crm", platformId(0), "--yes");
     expect(named.stderr).toContain("warning: 1 call listed without its response: neither sent nor marked\n");
     const seen = join(machine.world.paths.config, "..", "seen.txt");
-    await writeFile(seen, platformId(0));
+    await writeFile(seen, `${platformId(0)}\n${platformId(3)}\n`);
     const reconciled = await whcb("reconcile", "crm", "--seen", seen, "--yes");
     expect(reconciled).toMatchObject({
       code: 0,

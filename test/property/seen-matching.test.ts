@@ -199,6 +199,7 @@ const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCal
       ...call,
       own: [],
       isUnsent: false,
+      wasDelivered: false,
       doubtful: new Set(),
       from: address ?? name,
       namesAlone: address === null ? [name] : null,
@@ -353,6 +354,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     otherSenders: [""],
     own: [],
     isUnsent: false,
+    wasDelivered: false,
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

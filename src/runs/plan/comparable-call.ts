@@ -1,6 +1,6 @@
 /** A line and a call are compared by these parts (docs/reconcile.md). */
 import type { ListedCall } from "../../client/client.js";
-import { type CallStatus, idKey, isErased } from "../../domain/call.js";
+import { type CallStatus, idKey, isErased, isMarked } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { hasSentNothing } from "../../wire/json/call-json.js";
@@ -39,6 +39,8 @@ export interface ComparableCall extends ReadSenders {
   readonly status: CallStatus;
   /** Nothing of it is known to have been sent. */
   readonly isUnsent: boolean;
+  /** It never failed, and nobody has marked it, as far as is known. */
+  readonly wasDelivered: boolean;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
@@ -90,6 +92,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format,
     id,
     status,
     isUnsent: hasSentNothing(call) && hasArrived?.(id) !== true,
+    wasDelivered: status === "SUCCESS" && !isMarked(call) && (call.attemptCount ?? 1) === 1,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
@@ -284,9 +287,8 @@ export function differences(wanted: WantedCall, call: ComparableCall): readonly 
 }
 
 /**
- * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
- * line's. Without a call id, the sender and the content or the time must agree, and no time may be left uncompared. A sender without an
- * address has a name, other members, or nothing.
+ * The only match may be another reply than the line's, as what was delivered is kept for a shorter time. Without a call id, the sender and the
+ * content or the time must agree, and no time may be left uncompared. A sender without an address has a name, other members, or nothing.
  */
 export function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const { line } = wanted;

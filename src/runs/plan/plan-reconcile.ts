@@ -33,7 +33,7 @@ export interface ReconcilePlan extends Omit<SeenMatch, "seen" | "matched"> {
   readonly failed: number;
   /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
   readonly listedByWhcb: string | null;
-  /** Several calls are seen, and no line is of a SUCCESS call, though there are some, which the receiver has. */
+  /** Calls are seen, and no line is of one that was delivered at once, though there are some, which the receiver has. */
   readonly mayBeOfFailed: boolean;
   /** No call and no message has this id, or it may say that what follows wasn't received. */
   readonly heading: Heading | null;
@@ -99,9 +99,9 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
       mayBeOfFailed:
-        match.seen.length > 1 &&
-        calls.some(isDelivered) &&
-        !matched.some((alike) => alike.length > 0 && alike.every(isDelivered)),
+        match.seen.length > 0 &&
+        calls.some(({ wasDelivered }) => wasDelivered) &&
+        !matched.some((alike) => alike.length > 0 && alike.every(({ wasDelivered }) => wasDelivered)),
       heading: findHeading(seen, calls),
       unreadableNumbers: seen.lines.some(givesAddress) ? phones.unreadable.size : 0,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
@@ -111,10 +111,6 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     await file.close();
     throw error;
   }
-}
-
-function isDelivered({ status }: ComparableCall): boolean {
-  return status === "SUCCESS";
 }
 
 function findHeading({ format, headings, callIds }: SeenList, calls: readonly ComparableCall[]): Heading | null {

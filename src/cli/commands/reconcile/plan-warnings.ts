@@ -5,7 +5,10 @@ import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
-const OF_FAILED = "no line is of a call that was delivered, as in a list of failed calls: is it one of what was received?";
+const OF_FAILED =
+  "no line is of a call that was delivered at once, as in a list of failed calls: is it one of what was received?";
+const BY_LESS =
+  "what a line names by less than the call's id may be another reply, if your system changes message ids, senders, contents or times, or lists a reply twice: look at these calls (`--dry-run -o ids` lists all to mark)";
 const LACKS_WAITING =
   "the service lists no calls that wait: if there are any, a line of one may mark another call, unless it has the call's id";
 
@@ -40,6 +43,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
     mayBeOfFailed ? [OF_FAILED] : [],
+    plan.seen.length > plan.seenById + plan.unconfirmed ? [BY_LESS] : [],
     plan.waiting > 0 ? [waitingText(plan)] : [],
   ].filter((lines) => lines.length > 0);
 }

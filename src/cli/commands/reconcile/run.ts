@@ -231,7 +231,7 @@ function requireNamed(plan: ReconcilePlan, { callback }: ReconcileJob, invocatio
     "usage",
     others.length > 0
       ? `--yes marks only what the list names by the call's id; it has ${others.join(", ")}`
-      : `--yes doesn't mark ${count(plan.seen.length, "call")} by a list without a line of a delivered call: a list of failed calls looks like this`,
+      : `--yes doesn't mark ${count(plan.seen.length, "call")} by a list without a line of a call that was delivered at once: a list of failed calls looks like this`,
     advise`answer the question in a terminal: without --yes, and with the list in a file; or look at the ids that --dry-run -o ids lists, and mark these by name: ${{ command, when: "for those that you have looked at" }}; nothing was done`,
   );
 }
