@@ -120,3 +120,5 @@ export const ATTEMPT_DEADLINE_MS = 60_000;
 /** A client's report may be dated this far ahead of the service's clock. */
 export const MAX_REPORT_AHEAD_MS = 5 * 60_000;
 export const MAX_REPORT_DURATION_MS = 24 * 60 * 60_000;
+/** A report may have so many characters of an answer. `whcb serve` itself keeps fewer. */
+export const MAX_REPORT_BODY = 4_096;

@@ -15,11 +15,12 @@ const CLOCKS_APART_MS = 60_000;
 
 /**
  * Dates decide here which calls are meant. It warns once of dates that may be read wrongly, once of one that clocks make two instants of, and
- * once of one that can't be right. Where calls
- * would be changed unasked, it throws `config` for a time ago if the clocks differ, and for one without a zone if the dates have none.
+ * once of one that can't be right. Where calls would be changed unasked, it throws `config` for a time ago if the clocks differ, and for one
+ * without a zone if the dates have none.
  */
 export function watchDates({ args, screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
   const { now, utc } = screen.renderOptions;
+  const [since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY] = [args.get(SINCE), args.get(UNTIL)];
   let isZoneKnown = timezone.from !== "default";
   let hasRepeated = false;
   let hasFuture = false;
@@ -64,7 +65,6 @@ export function watchDates({ args, screen }: Invocation, timezone: ResolvedSetti
   }
 
   function isHalfMeant(call: ListedCall): boolean {
-    const [since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY] = [args.get(SINCE), args.get(UNTIL)];
     const instants = instantsOf(call);
     const meant = instants.filter((at) => at >= since && at < until);
     return meant.length > 0 && meant.length < instants.length;

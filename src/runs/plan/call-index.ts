@@ -38,7 +38,7 @@ function timesOf({ line }: WantedCall, call: ComparableCall): Values {
 
 export class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
-  /** By what programs may have made of the id. */
+  /** The keys are what programs may have made of the ids. */
   readonly #bySpelling: Lists<ComparableCall> = new Map();
   readonly #spellings: Spellings;
   readonly #byMessage: Lists<ComparableCall> = new Map();
@@ -269,7 +269,7 @@ export async function inTurns<Item>(items: readonly Item[], clock: Clock, work: 
   }
 }
 
-/** Of more calls, each may be meant, whatever the line says beside the id. */
+/** If there are more such calls, each may be meant, whatever the line says beside the id. */
 const MAX_SPELLED = 16;
 
 const NUMBER = /^(\d+)(?:\.(\d+))?$/;

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
-import { MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { MAX_REPORT_BODY, MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import { cutText } from "../../domain/call-filter.js";
 import { LONGEST_PAUSE_MS } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -90,7 +90,7 @@ export const ReplayReportSchema = Type.Object(
         statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 999, title: "a status code" })),
         statusMessage: Type.Optional(Type.String({ maxLength: 1_000, title: "text" })),
         error: Type.Optional(Reason),
-        body: Type.Optional(Type.String({ maxLength: 4_096, title: "text" })),
+        body: Type.Optional(Type.String({ maxLength: MAX_REPORT_BODY, title: "text" })),
         resent: Type.Optional(
           Type.Boolean({ title: "true or false", description: "Sent again on a fresh connection, within this attempt" }),
         ),

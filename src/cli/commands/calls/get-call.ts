@@ -1,5 +1,5 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
-import { isAcceptedStatus } from "../../../domain/attempt.js";
+import { isAcceptedStatus, MAX_REPORT_BODY } from "../../../domain/attempt.js";
 import { isErased } from "../../../domain/call.js";
 import { HEALTHS } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
@@ -138,9 +138,6 @@ function renderAttempts(attempts: CallDetails["attempts"], options: RenderOption
     : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}${renderAnswer(attempts, options)}`;
 }
 
-/** `whcb serve` keeps no more of an answer. */
-const MAX_ANSWER = 4_096;
-
 const QUOTE = "  | ";
 
 /** Shows what is kept of the last answer, a value of JSON a line, so that no line looks like one of whcb's own. */
@@ -148,7 +145,7 @@ function renderAnswer(attempts: readonly ListedAttempt[], { width }: RenderOptio
   const last = attempts.at(-1);
   const body = last?.body?.trim() ?? "";
   if (last === undefined || body === "") return text``;
-  const kept = body.slice(0, MAX_ANSWER);
+  const kept = body.slice(0, MAX_REPORT_BODY);
   const lines = (indentJson(kept) ?? kept).split(/\r\n|[\r\n]/);
   const shown = width === null ? lines : lines.flatMap((line) => wrapToWidth(sanitize(line), width - QUOTE.length));
   const quoted = shown.map((line) => text`${QUOTE}${line}`);

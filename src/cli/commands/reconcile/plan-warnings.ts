@@ -43,9 +43,14 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
     mayBeOfFailed ? [OF_FAILED] : [],
-    plan.seen.length > plan.seenById + plan.unconfirmed ? [BY_LESS] : [],
+    seenByLess(plan) > 0 ? [BY_LESS] : [],
     plan.waiting > 0 ? [waitingText(plan)] : [],
   ].filter((lines) => lines.length > 0);
+}
+
+/** Counts the calls that the list names by less than their ids. */
+export function seenByLess({ seen, seenById, unconfirmed }: ReconcilePlan): number {
+  return seen.length - seenById - unconfirmed;
 }
 
 export function waitingText({ waiting }: ReconcilePlan): string {
