@@ -65,12 +65,13 @@ it("was removed after its retention: a message id doesn't tell which reply is me
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
   expect(await store.retention.purgeExpired(Date.now() + 31 * DAY_MS, 500)).toBe(1);
   await store.close();
-  for (const list of ["M-2026-10\n", "messageid,content\nM-2026-10,Yes\n", 'messageid,from\nM-2026-10,"61491570199"\n']) {
+  const header = "messageid,from,content";
+  for (const list of ["M-2026-10\n", "messageid,content\nM-2026-10,Yes\n", `${header}\nM-2026-10,61491570199,Yes\n`]) {
     expect(await reconcile(list, "--dry-run"), list).toEqual(OPEN);
     expect(await reconcile(list, "--yes"), list).toEqual(OPEN);
   }
   expect(await reconcile(bodyOf(DELIVERED), "--dry-run", "--allow-empty")).toEqual({ seen: 0, ambiguous: [] });
-  for (const list of [bodyOf(MISSED), "missed\n", "messageid,from,content\nM-2026-10,61491570199,Yes\n"]) {
+  for (const list of [bodyOf(MISSED), "missed\n", `${header},acknowledged\nM-2026-10,61491570199,Yes,2026-11-28 10:00\n`]) {
     expect(await reconcile(list, "--dry-run"), list).toEqual({ seen: 1, ambiguous: [] });
   }
 });

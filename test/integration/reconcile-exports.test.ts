@@ -83,11 +83,12 @@ test("nothing is done with a list that may mean two things, and the error says w
     expect(await failing(dated, "--map", map)).toBe(`error: ${error}\n`);
 
   const [, , , fourth, fifth] = JSON.parse(readFileSync(file("calls.json"), "utf8"));
-  writeFileSync(list, `messageid,mobile,acknowledged\n${fourth.messageId},61491570159,11/5/2026 9:30\n`);
-  for (const [order, { id }] of [
+  const header = "messageid,mobile,acknowledged,content";
+  for (const [order, { id, messageId, responseMessage }] of [
     ["mdy", fourth],
     ["dmy", fifth],
   ] as const) {
+    writeFileSync(list, `${header}\n${messageId},61491570159,11/5/2026 9:30,${responseMessage.content}\n`);
     const { stdout } = await reconcile(list, "--date-order", order, "--dry-run", "-o", "ndjson");
     expect(JSON.parse(stdout.split("\n")[0] ?? "")).toMatchObject({ event: "seen", id });
   }

@@ -214,7 +214,8 @@ describe("on the platform", () => {
     ["messageid-location", "messageid", "location"],
     ["messageId-location", "messageId", "location"],
   ])("the profile's bodyNames %s are those of replay, its curl commands and reconcile", async (names, id, location) => {
-    const reply = { from: { mobile: "61400000001" }, responseMessage: { content: "Yes" } };
+    const responseMessage = { acknowledged: "24/11/26 09:30", content: "Yes" };
+    const reply = { from: { mobile: "61400000001" }, responseMessage };
     const call = { messageId: "A".repeat(32), messageLocation: "https://h/A", ...reply };
     const odd = { ...call, messageId: "B".repeat(32), messageLocation: "" };
     await open([call, odd]);

@@ -22,7 +22,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   let vague = 0;
   const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   const listed = new Set<ComparableCall>();
-  const unnamed: { readonly only: ComparableCall; readonly near: readonly ComparableCall[]; readonly isClear: boolean }[] = [];
+  const unnamed: { readonly only: ComparableCall; readonly isClear: boolean }[] = [];
   const isOnlyMessage = (id: string) =>
     calls.every((call) => call.id !== id) && calls.some((call) => call.messageIds.includes(id));
   const hasMessageIds = lines.some(({ id }) => id !== null && isOnlyMessage(id));
@@ -87,39 +87,23 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
-    const isTimeless = line.minute === null || only?.minutes.length === 0;
-    const isThen = ({ minutes, hasUnreadDate }: ComparableCall) =>
-      isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => minute === line.minute);
-    const isThenSomewhere = ({ hasUnreadDate, minutes }: ComparableCall) =>
-      isTimeless || hasUnreadDate || minutes.length === 0 || minutes.some((minute) => areOfZones(minute, line.minute ?? 0));
-    const begins = ({ outlines }: ComparableCall) =>
-      outlines.length === 0 ||
-      outlines.some((outline) => outline.startsWith(line.outline ?? "")) ||
-      (line.isPlain === true && outlines.includes("*"));
-    const isArrived = (call: ComparableCall) =>
-      call.status === "SUCCESS" && (isThen(call) || isCommon(line.outline, call.outlines));
-    const isFitting = (call: ComparableCall) => isNear(call) && ((isThenSomewhere(call) && begins(call)) || isArrived(call));
-    const mayBeOther = (call: ComparableCall) =>
-      callId === null && isThen(call) && call.otherContents.includes(line.looseContent ?? "");
-    const mayBeMeant = (call: ComparableCall) =>
-      only === undefined || (matches.length === 1 && (lacksField(only) || mayBeOther(call)));
+    const mayBeMeant = only === undefined || (matches.length === 1 && lacksField(only));
     const isNamed = (call: ComparableCall) =>
       !calls.some(agrees) && (isCallOfLine ? isNamedBy(call) : isSameNumber(call.id, callId) || isKeptAs(call, callId));
-    const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant(call)));
+    const others = calls.filter((call) => isNamed(call) || (isNear(call) && call !== only && mayBeMeant));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
-      if (line.minute !== null && call.hasUnreadDate) return false;
       const hasContent = line.content !== null && call.contents.length > 0;
       const hasTime = line.minute !== null && call.minutes.length > 0;
-      if (shares(call)) return hasContent || hasTime;
-      return !isGiven && call.namesAlone?.includes(line.name ?? "") === true && isOther(call) && hasContent && hasTime;
+      const isSameName = !isGiven && call.namesAlone?.includes(line.name ?? "") === true;
+      return hasContent && hasTime && (shares(call) || (isSameName && isOther(call)));
     };
     if (only !== undefined && matches.length === 1 && !(hasMessageIds && id !== null && isCall)) {
       const isVague = callId === null && !identifies(only);
       if (!isVague) listed.add(only);
       if (isVague && isFailed(only)) vague += 1;
       const isClear = !isVague && others.length === 0;
-      if (callId === null && isFailed(only)) unnamed.push({ only, near: calls.filter(isFitting), isClear });
+      if (callId === null && !isVague && isFailed(only)) unnamed.push({ only, isClear });
       if (isClear) {
         if (callId !== null) seen.add(only);
         continue;
@@ -129,8 +113,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     if (near.length === 0) unmatched += 1;
     for (const call of near) possible.add(call);
   }
-  for (const { only, near, isClear } of unnamed) {
-    const unlisted = near.filter((call) => !listed.has(call));
+  for (const { only, isClear } of unnamed) {
+    const unlisted = calls.filter((call) => call !== only && !listed.has(call) && areAlike(call, only));
     if (unlisted.length > 0) for (const call of [only, ...unlisted]) possible.add(call);
     else if (isClear) seen.add(only);
   }
@@ -147,10 +131,16 @@ const isSameNumber = (one: string, other: string | null) => isNumber(one) && isN
 /** A spreadsheet writes a number so. */
 const isShort = (id: string | null) => isNumber(id) && String(Number(id)) === id;
 
-/** Their times may be of one reply, by clocks of two time zones, or rounded to another minute. */
-function areOfZones(one: number, other: number): boolean {
-  if (Math.abs(one - other) === 1) return true;
-  return one % 15 === other % 15 && Math.abs(Math.floor(one / 1_440) - Math.floor(other / 1_440)) <= 1;
+/** They are of one sender and message, and have one content, or are of one minute, if one arrived. */
+function areAlike(one: ComparableCall, other: ComparableCall): boolean {
+  const share = (valuesOf: (call: ComparableCall) => readonly unknown[]) =>
+    valuesOf(one).some((value) => valuesOf(other).includes(value));
+  const addressesOf = ({ senders }: ComparableCall) => KINDS.flatMap((kind) => senders[kind]);
+  const areNobody = [one, other].every((call) => addressesOf(call).length === 0);
+  const sameName = () => share(({ namesAlone }) => namesAlone ?? []) && share(({ otherSenders }) => otherSenders);
+  const isSameSender = areNobody ? sameName() : share(addressesOf);
+  const isSameReply = (one.status === "SUCCESS" && share(({ minutes }) => minutes)) || share(({ contents }) => contents);
+  return isSameSender && share(({ messageIds }) => messageIds) && isSameReply;
 }
 
 /** There are few values, so that much is equal. */
@@ -182,10 +172,7 @@ const callArb = fc.record({
   messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"], ["007"]),
   kinds: several("reply" as const, "undeliverable" as const),
   minutes: several(1, 2, 16, 1_456, 3_001),
-  hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
-  otherContents: fc.constantFrom([], [], ["no"], ["yes", "no"]),
-  outlines: fc.constantFrom(["yes"], ["yesplease"], ["no"], ["byesb", "yes"], ["n\u00f8", "*"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
   otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
@@ -226,9 +213,6 @@ const lineArb = fc.record({
   kind: orNone("reply" as const, "undeliverable" as const),
   minute: orNone(1, 2, 16),
   content: orNone("yes", "no", "<b>yes"),
-  looseContent: orNone("yes", "no"),
-  outline: orNone("yes", "no", " "),
-  isPlain: orNone(true, false),
   mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
   voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
@@ -267,9 +251,6 @@ const NOTHING = {
   kind: null,
   minute: null,
   content: null,
-  looseContent: null,
-  outline: null,
-  isPlain: null,
   mobile: null,
   email: null,
   mri: null,
@@ -299,17 +280,17 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
     { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) },
   ],
   [
-    "contents that programs write alike",
+    "different replies of one sender at one time",
     {
-      line: (n) => ({ mobile: "+1", content: `a${n}`, looseContent: "" }),
-      call: (n) => ({ senders: sender(1), contents: [`a${n}`], otherContents: [""] }),
+      line: (n) => ({ mobile: "+1", content: `a${n}`, minute: 1 }),
+      call: (n) => ({ senders: sender(1), contents: [`a${n}`] }),
     },
   ],
   [
-    "times by another clock, and cut contents",
+    "equal replies of one sender, of which half are listed",
     {
-      line: (n) => ({ mobile: "+1", content: `a${n}`, minute: 30 * n, outline: `a${n}` }),
-      call: (n) => ({ senders: sender(1), contents: [`a${n}`], minutes: [30 * n], outlines: [`a${n + 1}`] }),
+      line: (n) => ({ mobile: "+1", content: "yes", minute: 4 * n }),
+      call: (n) => ({ senders: sender(1), minutes: [2 * n] }),
     },
   ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
@@ -343,10 +324,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     messageIds: ["m"],
     kinds: ["reply"],
     minutes: [1],
-    hasUnreadDate: false,
     contents: ["yes"],
-    otherContents: [],
-    outlines: [],
     senders: NOBODY,
     doubtful: new Set<string>(),
     from: "",

@@ -514,7 +514,7 @@ describe("reconcile", () => {
     const { received } = await anOutage(4);
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
     const lines = [failed[0].messageId, failed[1].messageId.toLowerCase(), "DEADBEEF1"].map((messageid, index) =>
-      JSON.stringify({ messageid, from: failed[index].from, content: failed[index].content }),
+      JSON.stringify({ messageid, from: failed[index].from, content: failed[index].content, acknowledged: failed[index].date }),
     );
     const seen = `${lines.join("\n")}\n`;
     const listed = await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], { stdin: seen });

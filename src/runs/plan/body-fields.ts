@@ -221,47 +221,6 @@ export function valueKey(name: string, value: string): string {
   return name === "content" ? contentKey(value) : textKey(value);
 }
 
-/** Programs write `?` or nothing for what their encoding lacks, as emoji in Windows-1252, and 1 for 01, 1.0 or +1. */
-export function looseContentKey(content: string): string {
-  const kept = textKey(textKey(content).replace(/[^\x20-\x7e\xa0-\xff]|\?/g, ""));
-  return hashOf(/^[+-]?\d+(?:[.,]\d*)?$/.test(kept) ? String(Number(kept.replace(",", "."))) : kept);
-}
-
-const MAX_OUTLINE = 64;
-
-/** No text has this outline. */
-export const SPELLED_OUT = "*";
-
-/** Programs write these as other letters, or as several: ø, ł, ä (ae), å (aa), Cyrillic. */
-const NOT_ASCII = /[^\P{L}\p{ASCII}]|[aou]\u0308|a\u030a/iu;
-
-/**
- * Programs change the case, spaces, accents and punctuation of a content, and cut it: then one of its outlines begins with that of what they
- * write. A text that is plain may be any that has an outline `SPELLED_OUT`.
- */
-export function outlinesOf(content: string): readonly string[] {
-  return [outlineOf(content), ...(NOT_ASCII.test(folded(content)) ? [SPELLED_OUT] : [])];
-}
-
-export function isPlain(content: string): boolean {
-  return !/[^\P{L}\p{ASCII}]/u.test(content);
-}
-
-/** ß is SS in upper case. */
-function folded(content: string): string {
-  return content
-    .slice(0, 16 * MAX_OUTLINE)
-    .normalize("NFKD")
-    .toUpperCase()
-    .toLowerCase();
-}
-
-export function outlineOf(content: string): string {
-  const outline = folded(content).replace(/\\[bfnrtv]?|&(?:#?\w+;)?|[^\p{L}\d\\&]+/gu, "");
-  // A slice would keep all of the text in memory. A space isn't the beginning of any other outline.
-  return Buffer.from(outline.slice(0, MAX_OUTLINE) || " ").toString();
-}
-
 function hashOf(text: string): string {
   return createHash("sha256").update(text, "utf16le").digest("base64");
 }

@@ -1,7 +1,6 @@
 /** The calls of a callback by what a line may name them by. */
 import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
-import { SPELLED_OUT } from "./body-fields.js";
 import {
   type ComparableCall,
   comparedFields,
@@ -17,10 +16,8 @@ import { isUuid } from "./received-field.js";
 import type { SeenLine } from "./seen-list.js";
 
 type Filled<Item> = readonly [Item, ...Item[]];
-type Lists<Item> = Map<string, [Item, ...Item[]]>;
+export type Lists<Item> = Map<string, [Item, ...Item[]]>;
 type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
-
-const [ANY, NO_TIME, NO_CONTENT] = ["any value", "no time", "no content"];
 
 /** Senders without an address may be one, so they count as one. */
 const NO_ADDRESS: Values = ["no address"];
@@ -31,11 +28,6 @@ function sendersOf({ senders }: Pick<ComparableCall, "senders">, anySender: Valu
   return given.some(([, addresses]) => addresses.length > 0) ? given : [[NO_ADDRESS, NO_ADDRESS]];
 }
 
-/** Returns the times of replies that a line may be of if it matches the call. One without a time may be of any minute. */
-function timesOf({ line }: WantedCall, call: ComparableCall): Values {
-  return line.minute === null || call.minutes.length === 0 ? [ANY] : [line.minute, NO_TIME];
-}
-
 export class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
   /** The keys are what programs may have made of the ids. */
@@ -43,7 +35,6 @@ export class CallIndex {
   readonly #spellings: Spellings;
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
-  readonly #byOtherContent: Lists<ComparableCall> = new Map();
   readonly #byShape: Lists<ComparableCall> = new Map();
   /** Contents may be long, so a key has a number for each. */
   readonly #numbers = new Map<unknown, number>();
@@ -57,12 +48,8 @@ export class CallIndex {
     for (const spelling of this.#spellings.ofCall(call.id)) append(this.#bySpelling, spelling, call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
-    const times = [ANY, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])];
-    for (const ofSender of sendersOf(call)) {
+    for (const ofSender of sendersOf(call))
       for (const key of this.#keys(call.messageIds, ...ofSender)) append(this.#bySender, key, call);
-      const otherContents = [call.messageIds, ...ofSender, times, call.otherContents];
-      for (const key of this.#keys(...otherContents)) append(this.#byOtherContent, key, call);
-    }
   }
 
   /** A bare id is a call's if it may be one's, and a message's otherwise. */
@@ -103,37 +90,14 @@ export class CallIndex {
   near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
     const named = this.#ofId(wanted);
     const spelled = named.length > 0 ? [] : this.#spelledAs(wanted.line.callId ?? "");
-    return [...(match ? [] : [...named, ...spelled]), ...this.#ofSender(this.#bySender, wanted, [], match)];
+    return [...(match ? [] : [...named, ...spelled]), ...this.#ofSender(wanted, match)];
   }
 
-  /** Finds those of them, at the time of the match, whose content a program may have written as the line's. */
-  withOtherContent(wanted: WantedCall, match: ComparableCall): readonly Filled<ComparableCall>[] {
-    return this.#ofSender(this.#byOtherContent, wanted, [timesOf(wanted, match), [wanted.line.looseContent]], match);
-  }
-
-  /** Returns what finds, in several lists, replies of the sender to the message that are in no line, of which a line that matches one call may be. */
-  unlistedFinder(
-    listed: ReadonlySet<ComparableCall>,
-  ): (wanted: WantedCall, match: ComparableCall) => readonly (readonly ComparableCall[])[] {
-    const known = new Map<readonly ComparableCall[], UnlistedReplies>();
-    return (wanted, match) =>
-      this.#ofSender(this.#bySender, wanted, [], match).flatMap((calls) => {
-        const replies = known.get(calls) ?? new UnlistedReplies(calls.filter((call) => !listed.has(call)));
-        known.set(calls, replies);
-        return replies.find(wanted, match);
-      });
-  }
-
-  #ofSender(
-    lists: Lists<ComparableCall>,
-    wanted: WantedCall,
-    values: readonly Values[],
-    match: ComparableCall | undefined,
-  ): readonly Filled<ComparableCall>[] {
+  #ofSender(wanted: WantedCall, match: ComparableCall | undefined): readonly Filled<ComparableCall>[] {
     const { callId, messageId } = wanted.line;
     const senders = sendersOf(wanted, wanted.anySender).filter(([kind]) => kind !== NO_ADDRESS || callId === null);
-    const keys = senders.flatMap((sender) => this.#keys([messageId], ...sender, ...values));
-    return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
+    const keys = senders.flatMap((sender) => this.#keys([messageId], ...sender));
+    return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter((calls) => calls.some((call) => call !== match));
   }
 
   /** Whether a line's bare id is a message's, and no call's. */
@@ -188,75 +152,12 @@ export class CallIndex {
  * Returns about how many keys a call has while lines of one shape are matched. Lines that have `from` beside three or four kinds of senders
  * may take more.
  */
-export function keyCount({ messageIds, kinds, minutes, contents, otherContents, senders }: ComparableCall): number {
+export function keyCount({ messageIds, kinds, minutes, contents, senders }: ComparableCall): number {
   const productOf = (lengths: readonly number[]): number => lengths.reduce((product, length) => product * Math.max(1, length), 1);
   const ofKinds = SENDER_KINDS.map((kind) => senders[kind].length);
   const anySender = ofKinds.reduce((sum, length) => sum + length) || 1;
-  const bySender = anySender * (1 + (minutes.length + 2) * otherContents.length);
   const byFields = productOf([kinds, minutes, contents].map(({ length }) => length)) * Math.max(anySender, productOf(ofKinds));
-  return messageIds.length * (bySender + byFields);
-}
-
-type Outlined = readonly [outline: string, call: ComparableCall];
-
-/** Time zones differ by quarters of an hour, and by little more than a day. A program may round to minutes, so one more or less is near, too. */
-const [ZONE_STEP, DAY] = [15, 1_440];
-
-function timeClass(minute: number, days = 0): string {
-  return `${minute % ZONE_STEP} of ${Math.floor(minute / DAY) + days}`;
-}
-
-/** A list may have the replies of a sender in another form: with a changed or cut content, and by a clock of another time zone. */
-class UnlistedReplies {
-  /** Each list is in the order of the outlines. */
-  readonly #byTime: Lists<Outlined> = new Map();
-  readonly #found = new Map<string, readonly ComparableCall[]>();
-  /** Those that arrived have these outlines and minutes. */
-  readonly #arrived = new Map<string | number, [ComparableCall]>();
-
-  constructor(calls: readonly ComparableCall[]) {
-    for (const call of calls) {
-      const minutes = call.minutes.flatMap((minute) => [timeClass(minute), String(minute)]);
-      const times = [ANY, ...minutes, ...(isUndated(call) ? [NO_TIME] : [])];
-      const outlines = call.outlines.length === 0 ? [NO_CONTENT] : call.outlines;
-      for (const time of times) for (const outline of outlines) append(this.#byTime, time, [outline, call]);
-      if (call.status !== "SUCCESS") continue;
-      for (const value of [ANY, ...outlines, ...call.minutes, ...(isUndated(call) ? [NO_TIME] : [])])
-        this.#arrived.set(value, [call]);
-    }
-    for (const outlined of this.#byTime.values()) outlined.sort(([one], [other]) => Number(one > other) - Number(one < other));
-  }
-
-  /** A reply that arrived is found by its content or its time alone. */
-  find({ line }: WantedCall, { minutes }: ComparableCall): readonly (readonly ComparableCall[])[] {
-    const minute = minutes.length === 0 ? null : line.minute;
-    const near = (at: number): readonly string[] => [
-      ...[-1, 0, 1].map((days) => timeClass(at, days)),
-      ...[-1, 1].map((minutes) => String(at + minutes)),
-    ];
-    const times = minute === null ? [ANY] : [NO_TIME, ...near(minute)];
-    const outlines = [line.outline ?? "", NO_CONTENT, ...(line.isPlain ? [SPELLED_OUT] : [])];
-    const found = times.flatMap((time) => outlines.map((outline) => this.#beginningWith(time, outline)));
-    const arrived = [minute ?? ANY, NO_TIME, line.outline ?? ANY, NO_CONTENT].map((value) => this.#arrived.get(value) ?? []);
-    return [...found, ...arrived].filter((calls) => calls.length > 0);
-  }
-
-  #beginningWith(time: string, outline: string): readonly ComparableCall[] {
-    const key = `${time} ${outline}`;
-    const known = this.#found.get(key);
-    if (known !== undefined) return known;
-    const outlined = this.#byTime.get(time) ?? [];
-    let [first, end] = [0, outlined.length];
-    while (first < end) {
-      const middle = (first + end) >> 1;
-      if ((outlined[middle]?.[0] ?? "") < outline) first = middle + 1;
-      else end = middle;
-    }
-    while (outlined[end]?.[0].startsWith(outline)) end += 1;
-    const calls = outlined.slice(first, end).map(([, call]) => call);
-    this.#found.set(key, calls);
-    return calls;
-  }
+  return messageIds.length * (anySender + byFields);
 }
 
 const PER_TURN = 256;
@@ -312,11 +213,7 @@ function shortNumber(text: string): string {
   return whole.replace(/^0+(?=\d)/, "") + (decimals === "" ? "" : `.${decimals}`);
 }
 
-function isUndated({ hasUnreadDate, minutes }: ComparableCall): boolean {
-  return hasUnreadDate || minutes.length === 0;
-}
-
-function listOf<Value>(value: Value | undefined): readonly Value[] {
+export function listOf<Value>(value: Value | undefined): readonly Value[] {
   return value === undefined ? [] : [value];
 }
 
@@ -326,7 +223,7 @@ export function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) =
   return groups;
 }
 
-function append<Value>(map: Lists<Value>, key: string, value: Value): void {
+export function append<Value>(map: Lists<Value>, key: string, value: Value): void {
   const values = map.get(key);
   if (values === undefined) map.set(key, [value]);
   else values.push(value);

@@ -5,18 +5,7 @@ import { givenValues, type MessageResponse, type ResponseKind, senderAddress } f
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { hasSentNothing } from "../../wire/json/call-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import {
-  COMPARED,
-  columnName,
-  contentKey,
-  fieldsOfBody,
-  looseContentKey,
-  OTHER_SENDER,
-  outlinesOf,
-  readBody,
-  textKey,
-  valueKey,
-} from "./body-fields.js";
+import { COMPARED, columnName, contentKey, fieldsOfBody, OTHER_SENDER, readBody, textKey, valueKey } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
 import { givesAddress, messageIdsIn, minuteOf, type SeenLine } from "./seen-list.js";
 
@@ -44,13 +33,7 @@ export interface ComparableCall extends ReadSenders {
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
-  /** The call has a date that can't be compared. */
-  readonly hasUnreadDate: boolean;
   readonly contents: readonly string[];
-  /** A list may have one of these contents instead, as programs write the call's. */
-  readonly otherContents: readonly string[];
-  /** A list may have a content with the beginning of one of these (`outlinesOf`). */
-  readonly outlines: readonly string[];
   /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
   /** `namesAlone` is null if the sender has an address, which may not be comparable. */
@@ -87,7 +70,6 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format,
   const minutes = [...dates.undeliverable, ...dates.reply].map((date) => minuteOf(date, timezone));
   const isUnclear = hasTwoSpellings(response);
   const texts = hasOtherContent(response) ? textsOf("content") : orEmpty(valuesOf("content"));
-  const contents = isUnclear || isErased(call) ? [] : texts.map(contentKey);
   return {
     id,
     status,
@@ -96,10 +78,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
-    hasUnreadDate: minutes.includes(null),
-    contents,
-    otherContents: contents.length === 0 ? [] : texts.map(looseContentKey).filter((key) => !contents.includes(key)),
-    outlines: contents.length === 0 ? [] : distinct(texts.flatMap(outlinesOf)),
+    contents: isUnclear || isErased(call) ? [] : texts.map(contentKey),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),
@@ -287,23 +266,30 @@ export function differences(wanted: WantedCall, call: ComparableCall): readonly 
 }
 
 /**
- * The only match may be another reply than the line's, as what was delivered is kept for a shorter time. Without a call id, the sender and the
- * content or the time must agree, and no time may be left uncompared. A sender without an address has a name, other members, or nothing.
+ * The only match may be another reply than the line's, as what was delivered is kept for a shorter time. Without a call id, the sender, the
+ * content and the time must agree. A sender without an address has a name, other members, or nothing.
  */
 export function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const { line } = wanted;
   if (line.callId !== null) return true;
-  if (line.minute !== null && call.hasUnreadDate) return false;
   const compared = comparedFields(wanted, call) ?? [];
-  const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
+  if (!compared.includes("content") || !compared.includes("minute")) return false;
   const isSure = (value: string | number | null): boolean =>
     typeof value === "string" && !call.doubtful.has(value) && !wanted.doubtful.has(value);
   const isSameAddress = (field: Field): boolean =>
     VALUES[field][0](call).some((value) => isSure(value) && VALUES[field][1](wanted).includes(value));
-  if (compared.some((field) => isOfSender(field) && isSameAddress(field))) return hasContent || hasTime;
+  if (compared.some((field) => isOfSender(field) && isSameAddress(field))) return true;
   const isSameName = call.namesAlone?.includes(textKey(line.name ?? "")) === true;
-  const isSameSender = !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
-  return isSameSender && hasContent && hasTime;
+  return !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
+}
+
+/** A list may have one of two replies that have a key in common as the other. `parts` are minutes, contents or both. */
+export function replyKeys({ senders, namesAlone, otherSenders, messageIds }: ComparableCall, parts: Values): readonly string[] {
+  const addresses = distinct(SENDER_KINDS.flatMap((kind) => senders[kind]));
+  const sameSender = addresses.length > 0 ? addresses : [JSON.stringify([namesAlone, otherSenders])];
+  return sameSender.flatMap((sender) =>
+    messageIds.flatMap((messageId) => parts.map((part) => JSON.stringify([sender, messageId, part]))),
+  );
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */

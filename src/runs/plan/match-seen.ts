@@ -2,7 +2,7 @@
 import { idKey } from "../../domain/call.js";
 import { DAY_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";
-import { CallIndex, groupBy, inTurns } from "./call-index.js";
+import { append, CallIndex, groupBy, inTurns, type Lists, listOf } from "./call-index.js";
 import {
   type ComparableCall,
   comparedFields,
@@ -12,6 +12,7 @@ import {
   lacksFieldOf,
   type ParsePhone,
   refusalsOf,
+  replyKeys,
   shapeOfLine,
   type UncomparedValue,
   uncomparedValues,
@@ -107,7 +108,7 @@ export async function matchSeen(
       const only = isOne ? first : undefined;
       const isNearToo = matches.length === 0 || (only !== undefined && lacksFieldOf(each, only));
       const isNamed = each.line.callId !== null;
-      const others = isNearToo ? index.near(each, only) : isNamed || !only ? [] : index.withOtherContent(each, only);
+      const others = isNearToo ? index.near(each, only) : [];
       for (const found of matches.length === 0 ? [[]] : matches) matched.add(found);
       if (only !== undefined && identifies(each, only)) listed.add(only);
       const doubts = isToSettle(only) ? doubtsOf(each, only, now) : [];
@@ -120,7 +121,7 @@ export async function matchSeen(
       else for (const [call] of near) if (isToSettle(call)) for (const name of nearDifferences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       const isClear = [doubts, unlikeParts, refusals, others].every(({ length }) => length === 0);
-      if (isToSettle(only) && !isNamed) unnamed.push({ line: each, call: only, isClear });
+      if (isToSettle(only) && !isNamed && listed.has(only)) unnamed.push({ line: each, call: only, isClear });
       if (only === undefined || !isClear) leaveOpen([...matches, ...ofMessage, ...others], refusals);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
@@ -129,10 +130,19 @@ export async function matchSeen(
       }
     });
   }
-  const findUnlisted = index.unlistedFinder(listed);
+  const keysOf = (call: ComparableCall): readonly string[] => replyKeys(call, [...call.contents, ...call.minutes]);
+  const wantedKeys = new Set(unnamed.flatMap(({ call }) => keysOf(call)));
+  const otherReplies: Lists<ComparableCall> = new Map();
+  await inTurns(wantedKeys.size === 0 ? [] : calls, clock, (call) => {
+    if (listed.has(call)) return;
+    // A reply that arrived must be in the list, so a line of its minute may be its own, whatever it says.
+    const keys = call.status === "SUCCESS" ? keysOf(call) : replyKeys(call, call.contents);
+    for (const key of keys) if (wantedKeys.has(key)) append(otherReplies, key, call);
+  });
   const seen = new Set(named);
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
-    const unlisted = findUnlisted(line, call);
+    const alike = keysOf(call).flatMap((key) => listOf(otherReplies.get(key)));
+    const unlisted = alike.filter((calls) => calls.some((other) => other !== call));
     if (unlisted.length > 0) {
       leaveOpen([[call], ...unlisted]);
       counts.unlisted += 1;

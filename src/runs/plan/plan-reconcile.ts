@@ -18,7 +18,7 @@ import { type ComparableCall, type CompareOptions, comparableCall, type ParsePho
 import { matchSeen, type SeenMatch } from "./match-seen.js";
 import { idsLike, isDigit, mentionsRefusal } from "./received-field.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
-import { type DateZones, givesAddress, type Heading, type SeenLine, type SeenList } from "./seen-list.js";
+import { type DateZones, givesAddress, type Heading, type SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
@@ -41,8 +41,6 @@ export interface ReconcilePlan extends Omit<SeenMatch, "seen" | "matched"> {
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
   readonly mixesZones: boolean;
-  /** Some are seen by a message id, and the service doesn't list PENDING calls, or lists none, one of which the line may be of. */
-  readonly mayLackWaiting: boolean;
 }
 
 export interface ReconcileRequest extends BodyOptions {
@@ -79,7 +77,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const hasArrived = (id: string): boolean => arrived.has(callback.id, id) || elsewhere.has(callKey(callback.id, id));
     const options = { parsePhone: phones.parse, timezone, format: seen.format, hasArrived };
     const hasNone = total === 0 && !callback.waitingCalls;
-    const { calls, withoutId, zones, listsWaiting } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
+    const { calls, withoutId, zones } = hasNone ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     // What was attempted between the lists is mostly read as it was afterwards.
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
     const { hasOnlyIds } = seen;
@@ -105,7 +103,6 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       heading: findHeading(seen, calls),
       unreadableNumbers: seen.lines.some(givesAddress) ? phones.unreadable.size : 0,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
-      mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),
     };
   } catch (error) {
     await file.close();
@@ -129,28 +126,16 @@ function findHeading({ format, headings, callIds }: SeenList, calls: readonly Co
   return absent.find((each) => !(hasMessages && isKnown(each)) && !isLikeOne(each.id)) ?? null;
 }
 
-/**
- * "no" if the service rejects or ignores the filter of PENDING calls, and lists none without it; "unknown" if it lists none with it, and
- * isn't known to have such calls.
- */
-type ListsWaiting = "yes" | "no" | "unknown";
-
 interface ComparedCalls {
   readonly calls: readonly ComparableCall[];
   readonly withoutId: number;
   readonly zones: DateZones;
-  readonly listsWaiting: ListsWaiting;
 }
 
 const MAX_COMPARED_BYTES = Math.min(1024 * 1024 * 1024, Math.floor(getHeapStatistics().heap_size_limit * 0.75));
 /** V8 takes about this for a short key, its entry in a map and a list of one call. */
 const KEY_BYTES = 200;
-const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: "yes" };
-
-function mayBeWaiting({ callId, messageId, minute }: SeenLine, listsWaiting: ListsWaiting): boolean {
-  const isByMessage = callId === null && messageId !== null;
-  return isByMessage && (listsWaiting === "no" || (listsWaiting === "unknown" && minute === null));
-}
+const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set() };
 
 /**
  * Returns calls of any status, in their latest state. The FAILED ones go to the draft too. A line may match a call without an id, so these
@@ -204,10 +189,7 @@ async function listCalls(
       hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
     });
   }
-  const compared = [...calls.values(), ...nameless];
-  const isSomeListed = compared.some(({ status }) => status === "PENDING");
-  const listsWaiting = isSomeListed || (isExact && waiting.leftOut === 0) ? "yes" : waiting.leftOut > 0 ? "no" : "unknown";
-  return { calls: compared, withoutId: listed.withoutId, zones, listsWaiting };
+  return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId, zones };
 }
 
 /** PENDING calls don't count. Returns null if the service doesn't say. */

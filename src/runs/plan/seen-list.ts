@@ -11,11 +11,8 @@ import {
   DATE_FIELDS,
   type Fields,
   ID_COLUMNS,
-  isPlain,
   lacksValue,
-  looseContentKey,
   OTHER_SENDER,
-  outlineOf,
   textKey,
   valueKey,
 } from "./body-fields.js";
@@ -79,10 +76,6 @@ export interface SeenLine {
   /** Minutes count from the epoch. */
   readonly minute: number | null;
   readonly content: string | null;
-  readonly looseContent: string | null;
-  readonly outline: string | null;
-  /** The content has no letters but those of ASCII (`isPlain`). */
-  readonly isPlain: boolean | null;
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
@@ -291,9 +284,6 @@ function seenLine(line: number, given: Fields, { timezone, order, areIds }: Line
     kind,
     minute: at === null ? null : Math.floor(at / MINUTE_MS),
     content: content === undefined ? null : contentKey(content),
-    looseContent: content === undefined ? null : looseContentKey(content),
-    outline: content === undefined ? null : outlineOf(content),
-    isPlain: content === undefined ? null : isPlain(content),
     mobile: text("mobile"),
     email: text("email"),
     mri: text("mri"),

@@ -13,7 +13,7 @@ import { listOf, objectOf } from "../../../../src/wire/json/json-value.js";
 
 const EXPORTS = join(import.meta.dirname, "../../../fixtures/exports");
 
-/** The fifth call is of the day that the fourth one's would be with the month first. */
+/** With the month first, the fourth call would be of the day of the fifth. */
 const calls = listOf(JSON.parse(readFileSync(join(EXPORTS, "calls.json"), "utf8"))).map((call) =>
   readCall({ ...objectOf(call), status: "FAILED" }, { callbackId: "X" }),
 );

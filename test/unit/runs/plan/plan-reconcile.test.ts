@@ -97,7 +97,7 @@ describe("a plan by what the receiver has", () => {
     const { queries, balance, plan } = await reconcile("A\n", { all, count: aCallPage([]) });
     expect(queries).toHaveLength(1);
     expect(balance).toEqual({ seen: [], ambiguous: [], toSend: [], failed: 0, unmatched: 1 });
-    expect(plan).toMatchObject({ mixesZones: false, mayLackWaiting: false });
+    expect(plan).toMatchObject({ mixesZones: false });
   });
 
   it("compares calls without an id, which can't be sent", async () => {
@@ -153,28 +153,6 @@ describe("a plan by what the receiver has", () => {
     const [without, zoned] = ["24/11/26 09:30", "2026-11-24T09:30:00Z"];
     expect([await mixes(without, without), await mixes(zoned, zoned)]).toEqual([false, false]);
     expect([await mixes(without, zoned), await mixes(zoned, without)]).toEqual([true, true]);
-  });
-
-  it("says that a seen line may be of a call that waits, which the service doesn't list", async () => {
-    const seenByMessage = (date: string | null) =>
-      JSON.stringify({
-        ...{ messageid: "message of A", from: { mobile: "61491570140" } },
-        responseMessage: { content: "Yes, I can come", ...(date !== null && { acknowledged: date }) },
-      });
-    const [timed, timeless] = [seenByMessage("24/11/26 09:30"), seenByMessage(null)];
-    const failed = aCallPage([aCall("A")]);
-    const mayLack = async (list: string, listed: Listed) => {
-      const { plan, balance } = await reconcile(list, { all: failed, ...listed });
-      expect(balance.seen).toEqual(["A"]);
-      return plan.mayLackWaiting;
-    };
-    const ignored = { pending: aCallPage([], { leftOut: 1, total: 1 }) };
-    const waiting = { pending: aCallPage([aCall("E", { status: "PENDING" })]), features: [] };
-    expect([await mayLack(timed, {}), await mayLack(timeless, {})]).toEqual([false, false]);
-    expect([await mayLack(timed, { features: [] }), await mayLack(timeless, { features: [] })]).toEqual([false, true]);
-    expect([await mayLack(timed, ignored), await mayLack(timeless, ignored)]).toEqual([true, true]);
-    expect([await mayLack(timed, waiting), await mayLack(timeless, waiting)]).toEqual([false, false]);
-    expect(await mayLack("callid\nA\n", ignored)).toBe(false);
   });
 
   it("counts the numbers that can't be parsed, each once, if the list has some", async () => {
