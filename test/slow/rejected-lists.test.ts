@@ -767,3 +767,13 @@ describe("a list of ids that ends without a line break", () => {
     }
   });
 });
+
+test("a list without an end is one that can't be kept in memory", async () => {
+  expect(await machine.whcb(["mark-success", "demo", "--file", "/dev/zero", "--yes"])).toEqual({
+    ...{ code: 2, stdout: "" },
+    stderr: "error: /dev/zero has more than 256MiB\n",
+  });
+  expect((await machine.whcb(["reconcile", "demo", "--seen", "nowhere", "--yes"])).stderr).toBe(
+    "error: nowhere can't be read: there is no such file\n",
+  );
+});

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Client } from "../../client/client.js";
 import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
@@ -12,7 +11,7 @@ import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
 import { isNarrowed, type NARROWING_FLAGS, readNarrowing, SINCE, UNTIL } from "./filter-flags.js";
 import { flagName } from "./flag.js";
-import { readAll, unreadableFile } from "./flag-values.js";
+import { readAll, readBytes } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
 import { DRY_RUN } from "./sending-flags.js";
 import { ALL_CALLBACKS, FILE } from "./shared-flags.js";
@@ -72,7 +71,7 @@ export async function readCallOperands(
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
   const listed = [
     ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", invocation) : []),
-    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, invocation)),
+    ...(file === undefined ? [] : splitIds((await readBytes(file)).toString("utf8"), file, invocation)),
   ];
   return { callback, callIds: { typed, listed } };
 }
@@ -198,12 +197,4 @@ function splitIds(text: string, source: string, invocation: Invocation): readonl
 
 function unreadableLine({ source, line }: Omit<ListedId, "id">, reason: string, hint: string): WhcbError {
   return new WhcbError("malformed", `${source}: line ${line} can't be read: ${reason}`, { hint });
-}
-
-async function readIdFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw unreadableFile(file, error);
-  }
 }

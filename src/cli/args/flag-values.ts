@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { callbackNameProblem, callbackUrlProblem } from "../../domain/callback.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { MIB } from "../../domain/service-settings.js";
@@ -45,14 +46,26 @@ export function formatSize(bytes: number): string {
 }
 
 export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
-  return (await readBytes(stream)).toString("utf8");
+  return (await readBytes("stdin", stream)).toString("utf8");
 }
 
-export async function readBytes(stream: NodeJS.ReadableStream): Promise<Buffer> {
+/** Throws `usage` if the file can't be read, or has more than is kept in memory. */
+export async function readBytes(source: string, stream: NodeJS.ReadableStream = createReadStream(source)): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  let length = 0;
+  try {
+    for await (const chunk of stream) {
+      chunks.push(Buffer.from(chunk));
+      length += chunk.length;
+      if (length > MAX_BYTES) throw new WhcbError("usage", `${source} has more than ${formatSize(MAX_BYTES)}`);
+    }
+  } catch (error) {
+    throw error instanceof WhcbError ? error : unreadableFile(source, error);
+  }
   return Buffer.concat(chunks);
 }
+
+const MAX_BYTES = 256 * MIB;
 
 /** A secret from stdin or a prompt ends with a line end that isn't part of it. */
 export function withoutLineEnd(text: string): string {

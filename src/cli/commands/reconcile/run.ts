@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
 import { callbackOperand, commandLine, shellQuote } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
@@ -17,7 +16,7 @@ import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReconcile } from "../../../runs/run-reconcile.js";
 import { checkTarget } from "../../../runs/send/send-target.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { readBytes, unreadableFile } from "../../args/flag-values.js";
+import { readBytes } from "../../args/flag-values.js";
 import { checkLastLine } from "../../args/last-line.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
@@ -42,7 +41,9 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   if (values.output === "ids" && !values.dryRun)
     throw new WhcbError("usage", "-o ids needs --dry-run: it lists the calls that your system has");
   const fieldNames = readFieldNames(values.map ?? []);
-  const { text, encoding } = decodeList(await readList(invocation, source));
+  const { text, encoding } = decodeList(
+    await (source === "-" ? readBytes("stdin", invocation.deps.io.stdin) : readBytes(source)),
+  );
   const given = readSendingFlags(values);
   return withSession(invocation, async (session) => {
     const { settings } = session;
@@ -62,14 +63,6 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, wait: values.wait, needsAll: true });
     await listAndReconcile({ ...job, locks: taken.locks }, invocation);
   });
-}
-
-async function readList({ deps }: Invocation, source: string): Promise<Buffer> {
-  try {
-    return source === "-" ? await readBytes(deps.io.stdin) : await readFile(source);
-  } catch (error) {
-    throw unreadableFile(source, error);
-  }
 }
 
 /** Returns our names by the list's, from texts such as "mobile=msisdn". Throws `usage`. */
