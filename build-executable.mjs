@@ -73,7 +73,10 @@ function containLatePackages() {
     name: "contain-late-packages",
     setup({ onLoad }) {
       onLoad({ filter: /[\\/]dist[\\/]\w+\.cjs$/ }, ({ path }) => ({
-        contents: readFileSync(path, "utf8").replaceAll(/\(0, \w+\.createRequire\)\(__filename\)\("/g, 'require("'),
+        contents: readFileSync(path, "utf8").replaceAll(
+          /(?:\(0, \w+\.createRequire\)|\bcreateRequire)\(__filename\)\("/g,
+          'require("',
+        ),
       }));
     },
   };

@@ -7,6 +7,7 @@ import { mapStackTraces } from "./main/stack-traces.js";
 import { systemClock } from "./platform/clock.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
+import { systemTimers } from "./platform/running-timers.js";
 import { processIo } from "./platform/terminal.js";
 
 /** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */
@@ -28,6 +29,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
   return {
     io: processIo(from),
     clock: systemClock,
+    timers: systemTimers,
     random: systemRandom,
     paths,
     version,
@@ -37,7 +39,6 @@ function realDeps(from: NodeJS.Process): CliDeps {
     },
     async openDeliverer({ maxConnections: maxConnectionsPerOrigin, ...options }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
-      const { systemTimers } = await import("./platform/running-timers.js");
       return createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin, ...options });
     },
     async lockFile(path) {

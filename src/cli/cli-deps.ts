@@ -7,7 +7,7 @@ import type { Deliverer } from "../delivery/deliverer.js";
 import type { EgressProxy } from "../delivery/egress-proxy.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
 import type { PlanName, SendLimits, ServiceSettings, StartUsers } from "../domain/service-settings.js";
-import type { Clock } from "../platform/clock.js";
+import type { Clock, Timers } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
@@ -18,6 +18,7 @@ import type { BodyNames, DeliverySettings } from "../wire/delivery-settings.js";
 export interface CliDeps {
   readonly io: Io;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly paths: Paths;
   readonly version: string;

@@ -96,7 +96,7 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   };
   const opened = await openScreen(deps.io, choices);
   const { Progress } = await import("./output/progress-line.js");
-  const progress = new Progress(deps.io, opened, deps.clock);
+  const progress = new Progress(deps.io, opened, deps.clock, deps.timers);
   const screen: Screen = {
     ...opened,
     out: (text) => progress.beside(() => opened.out(text)),

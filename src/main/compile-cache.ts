@@ -8,6 +8,8 @@ import { isOwn, requireOwnFolder } from "../platform/files/is-own.js";
  * shared temporary folder, under a name that others can guess.
  */
 export function enableCompileCache(dataFolder: string): void {
+  // Node 20 has none, and would take a millisecond to load the module.
+  if (process.versions.node.startsWith("20.")) return;
   const enable: unknown = Reflect.get(process.getBuiltinModule("node:module"), "enableCompileCache");
   if (typeof enable !== "function") return;
   const folder = ownCache(dataFolder);

@@ -1,4 +1,4 @@
-import { SourceMap } from "node:module";
+import type { SourceMap } from "node:module";
 import { readBuiltFile } from "../platform/files/built-file.js";
 
 /** A line of a stack trace names a file of dist, or the bundle of the executable, the line and the column. */
@@ -31,6 +31,8 @@ export function mapStackTraces(): void {
 
 function readMap(file: string): SourceMap | null {
   try {
+    // Loading it takes a millisecond.
+    const { SourceMap } = process.getBuiltinModule("node:module");
     return new SourceMap(JSON.parse(String(readBuiltFile(`${file}.map`))));
   } catch {
     return null;

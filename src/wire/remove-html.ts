@@ -1,5 +1,4 @@
 /** The setting removeHTML keeps every character of the text. */
-import { createRequire } from "node:module";
 import type * as HtmlParser from "htmlparser2";
 
 const MARKUP = /<[a-z!/?]|&(?:#\d+|#x[\da-f]+|\w+);/i;
@@ -10,6 +9,7 @@ const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 let htmlParser: typeof HtmlParser | null = null;
 
 export function loadHtmlParser(): typeof HtmlParser {
+  const { createRequire } = process.getBuiltinModule("node:module");
   htmlParser ??= createRequire(import.meta.filename)("htmlparser2") as typeof HtmlParser;
   return htmlParser;
 }

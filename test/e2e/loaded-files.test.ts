@@ -57,8 +57,8 @@ const SLOW = ["crypto", "https", "perf_hooks", "tls", "zlib"];
 
 describe("at its start", () => {
   it.each([
-    { args: ["--version"], own: ["bin/whcb.js", "dist/main.cjs"], kB: 25, nodeModules: 10 },
-    { args: ["--help"], own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs"], kB: 200, nodeModules: 10 },
+    { args: ["--version"], own: ["bin/whcb.js", "dist/main.cjs"], kB: 27, nodeModules: 10 },
+    { args: ["--help"], own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs"], kB: 199, nodeModules: 10 },
     {
       args: ["calls", "list", "demo", "--limit", "20"],
       own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs", "dist/list.cjs"],
@@ -126,7 +126,11 @@ describe("Node's compile cache", () => {
 
   it("is used by each Node that has one, whichever built the package", async () => {
     const preload = home.path("enable-compile-cache.cjs");
-    writeFileSync(preload, 'require("node:module").enableCompileCache = (folder) => console.error(folder);');
+    writeFileSync(
+      preload,
+      `Object.defineProperty(process.versions, "node", { value: "22.14.0" });
+       require("node:module").enableCompileCache = (folder) => console.error(folder);`,
+    );
     const data = dataFolder("enabled");
     const used = { ...enabled, WHCB_DATA_DIR: data, NODE_OPTIONS: `--require ${preload}` };
     expect(await home.whcb(["--version"], { env: used })).toMatchObject({

@@ -1,7 +1,7 @@
 /** Says on stderr what a command does and waits for: by a spinner on a terminal, else by a line now and then. */
 import type { Ora } from "ora";
 import type { BeginWait, OngoingWait, Wait } from "../../client/wait.js";
-import type { Clock } from "../../platform/clock.js";
+import type { Clock, Timers } from "../../platform/clock.js";
 import { type Io, withoutSignalListeners } from "../../platform/terminal.js";
 import type { Screen } from "./screen.js";
 import { sanitize } from "./screen-text.js";
@@ -37,6 +37,7 @@ export class Progress implements ProgressLine {
   readonly #io: Io;
   readonly #screen: Screen;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #waits = new Set<Waiting>();
   /** It is shown here instead of on stderr. */
   #line: ProgressLine | undefined;
@@ -44,17 +45,18 @@ export class Progress implements ProgressLine {
   #step: { readonly text: string; readonly sinceMs: number } | null = null;
   /** The rate by which this step was limited. */
   #limit: number | null = null;
-  #ticking: AbortController | null = null;
+  #cancelTick: (() => void) | null = null;
   #isHeld = false;
   #advice: string | null = null;
   #busySinceMs = 0;
   #lastLine: { readonly trouble: Wait["for"] | null; readonly atMs: number; readonly quietMs: number } | null = null;
 
-  constructor(io: Io, screen: Screen, clock: Clock) {
+  constructor(io: Io, screen: Screen, clock: Clock, timers: Timers) {
     this.#io = io;
     this.#line = io.progress;
     this.#screen = screen;
     this.#clock = clock;
+    this.#timers = timers;
   }
 
   async load(): Promise<void> {
@@ -141,25 +143,27 @@ export class Progress implements ProgressLine {
   /** Nothing goes on any more. */
   #rest(): void {
     if (this.#step !== null || this.#waits.size > 0) return;
-    this.#ticking?.abort();
-    this.#ticking = null;
+    this.#cancelTick?.();
+    this.#cancelTick = null;
     this.#lastLine = null;
     this.#erase();
   }
 
   #tick(): void {
-    if (this.#ticking !== null) return;
-    const ticking = new AbortController();
-    this.#ticking = ticking;
+    if (this.#cancelTick !== null) return;
     this.#busySinceMs = this.#clock.monotonicMs();
-    void (async () => {
-      while (!ticking.signal.aborted) {
-        await this.#clock.sleepUntil(this.#clock.now() + TICK_MS, ticking.signal);
-        if (ticking.signal.aborted) return;
-        if (this.#longestWait() !== undefined) await this.load();
-        if (!ticking.signal.aborted) this.#draw();
-      }
-    })();
+    this.#tickLater();
+  }
+
+  /** The first AbortController of a process takes two milliseconds more than a timer. */
+  #tickLater(): void {
+    const cancel = this.#timers.after(TICK_MS, async () => {
+      if (this.#longestWait() !== undefined) await this.load();
+      if (this.#cancelTick !== cancel) return;
+      this.#draw();
+      this.#tickLater();
+    });
+    this.#cancelTick = cancel;
   }
 
   #draw(): void {

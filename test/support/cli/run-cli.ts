@@ -5,6 +5,7 @@ import { run } from "../../../src/cli/run.js";
 import { changeSettings, type Settings } from "../../../src/cli/settings/settings-file.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
+import { systemTimers } from "../../../src/platform/running-timers.js";
 import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { isServedElsewhere, isServedHere, portPath } from "../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../temporary-folders.js";
@@ -36,6 +37,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
   const nothing = (what: string) => () => Promise.reject(new Error(`this test opens no ${what}`));
   return {
     clock: systemClock,
+    timers: systemTimers,
     random: systemRandom,
     version: "1.2.3",
     openClient: nothing("client"),

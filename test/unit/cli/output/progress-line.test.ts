@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { Progress } from "../../../../src/cli/output/progress-line.js";
 import { openScreen } from "../../../../src/cli/output/screen.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
+import { ManualTimers } from "../../../support/time/manual-timers.js";
 import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 const NOON = Date.UTC(2026, 10, 29, 12);
@@ -14,12 +15,14 @@ async function onStderr(isTerminal: boolean) {
   const io = { ...captured, stderr: Object.assign(captured.stderr, isTerminal ? cursor : {}) };
   const screen = await openScreen(io, { format: undefined, noColor: true, utc: true, now: NOON });
   const clock = new VirtualClock(NOON);
-  const progress = new Progress(io, screen, clock);
+  const timers = new ManualTimers();
+  const progress = new Progress(io, screen, clock, timers);
   await progress.load();
   /** Lets so many seconds pass, one after the other. */
   const pass = async (seconds: number): Promise<void> => {
     for (let second = 0; second < seconds; second++) {
       clock.advance(1_000);
+      timers.advance(1_000);
       await turn();
       await turn();
     }
