@@ -34,7 +34,15 @@ it.each([
   await machine.settled("demo");
 
   const typed = words(/to continue, type: (.*)\n/.exec(asked.stderr)?.[1] ?? "");
-  expect(typed).toEqual(["mark-success", "demo", "--failed", ...kept, "--until", expect.stringMatching(ISO), "--yes"]);
+  expect(typed).toEqual([
+    "mark-success",
+    expect.stringMatching(/^[0-9A-F]{16}$/),
+    "--failed",
+    ...kept,
+    "--until",
+    expect.stringMatching(ISO),
+    "--yes",
+  ]);
   const [{ command }] = JSON.parse(inJson.stderr).error.next;
   expect(words(command).filter((word) => ISO.test(word))).toEqual(typed.filter((word) => ISO.test(word)));
   await machine.works(typed);

@@ -39,8 +39,8 @@ const allSettled = () => Promise.all([settled(), settled("--profile", "local-2")
 
 const typed = ({ stderr }: CliResult): string => /to continue, type: whcb (.*)\n/.exec(stderr)?.[1] ?? "";
 
-/** A mark's line says until when. */
-const timeless = (line: string): string => line.replace(/ --until \S+/, "");
+/** A mark's line says until when, and names the callback by its id. */
+const timeless = (line: string): string => line.replace(/ --until \S+/, "").replace(/\b[0-9A-F]{16}\b/, "ID");
 
 const nextCommands = ({ stderr }: CliResult): readonly string[] => {
   const { error } = JSON.parse(stderr.slice(stderr.indexOf('{"error"')));
@@ -50,14 +50,14 @@ const nextCommands = ({ stderr }: CliResult): readonly string[] => {
 describe("a line to continue, typed in another terminal, is for the service that the environment named", () => {
   test("by its profile", async () => {
     const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env: { WHCB_PROFILE: "local-2" } });
-    expect(timeless(typed(asked))).toBe("mark-success demo --failed --profile local-2 --yes");
+    expect(timeless(typed(asked))).toBe("mark-success ID --failed --profile local-2 --yes");
     await machine.works(typed(asked).split(" "));
     expect(await allSettled()).toEqual([0, 2, 0]);
   });
 
   test("by its URL", async () => {
     const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env: { WHCB_URL: other.url } });
-    expect(timeless(typed(asked))).toBe(`mark-success demo --failed --service ${other.url} --yes`);
+    expect(timeless(typed(asked))).toBe(`mark-success ID --failed --service ${other.url} --yes`);
     await machine.works(typed(asked).split(" "));
     expect(await allSettled()).toEqual([0, 2, 0]);
   });
@@ -65,7 +65,7 @@ describe("a line to continue, typed in another terminal, is for the service that
   test("by its database file, from any folder", async () => {
     const env = { WHCB_URL: relative(process.cwd(), copy) };
     const asked = await machine.whcb(["mark-success", "demo", "--failed"], { env });
-    expect(timeless(typed(asked))).toBe(`mark-success demo --failed --service ${copy} --yes`);
+    expect(timeless(typed(asked))).toBe(`mark-success ID --failed --service ${copy} --yes`);
     await machine.works(typed(asked).split(" "));
     expect(await allSettled()).toEqual([0, 0, 2]);
   });
@@ -76,21 +76,38 @@ describe("a line to continue, typed in another terminal, is for the service that
     const env = { WHCB_PROFILE: "local-2", WHCB_URL: other.url };
     const both = `--profile local-2 --service ${other.url} --yes`;
     const lines = [
-      ["replay", "demo", "--failed"],
-      ["reconcile", "demo", "--seen", list],
-      ["callbacks", "delete", "demo"],
-    ];
-    for (const line of lines) expect(typed(await machine.whcb(line, { env }))).toBe(`${line.join(" ")} ${both}`);
+      [["replay", "demo", "--failed"], "replay ID --failed"],
+      [["reconcile", "demo", "--seen", list], `reconcile demo --seen ${list}`],
+      [["callbacks", "delete", "demo"], "callbacks delete ID"],
+    ] as const;
+    for (const [argv, line] of lines) expect(timeless(typed(await machine.whcb(argv, { env })))).toBe(`${line} ${both}`);
     const named = await machine.whcb(["replay", "demo", "--failed", "--profile=local-2"], { env });
-    expect(typed(named)).toBe(`replay demo --failed --profile=local-2 --service ${other.url} --yes`);
+    expect(timeless(typed(named))).toBe(`replay ID --failed --profile=local-2 --service ${other.url} --yes`);
     const chosen = await machine.whcb(["replay", "--failed", "--service", copy, "--", "demo"], { env: { WHCB_URL: other.url } });
-    expect(typed(chosen)).toBe(`replay --failed --service ${copy} --yes -- demo`);
+    expect(timeless(typed(chosen))).toBe(`replay --failed --service ${copy} --yes -- ID`);
+  });
+
+  test("has the id of the callback, which no other service has, also if that is the profile's default", async () => {
+    await machine.works(["config", "set", "callback", "demo"]);
+    for (const argv of [
+      ["mark-success", "demo", "--failed"],
+      ["mark-success", "--failed"],
+      ["replay", "--failed"],
+    ]) {
+      const line = typed(await machine.whcb(argv));
+      expect(timeless(line)).toBe(`${argv[0]} ID --failed --yes`);
+      expect((await machine.whcb([...line.split(" "), "--profile", "local-2"])).code).toBe(3);
+    }
+    const repeated = await machine.whcb(["mark-success", "demo", "--failed", "--grep", "demo"]);
+    expect(repeated.stderr).toContain("nothing to mark");
+    await machine.works(["config", "set", "callback", ""]);
+    expect(await allSettled()).toEqual([0, 0, 0]);
   });
 
   test("in JSON, which programs run", async () => {
     const env = { WHCB_PROFILE: "local-2" };
     expect(nextCommands(await machine.whcb(["replay", "demo", "--failed", "-o", "json"], { env }))).toEqual([
-      "whcb replay demo --failed -o json --profile local-2 --yes",
+      expect.stringMatching(/^whcb replay [0-9A-F]{16} --failed -o json --profile local-2 --yes$/),
     ]);
     await machine.works(["mark-success", "demo", "--failed", "--yes"], { env });
     expect(nextCommands(await machine.whcb(["undo", "--yes", "-o", "json"], { env }))).toEqual([

@@ -1,6 +1,7 @@
 import type { Client } from "../../client/client.js";
 import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import { withCallbackId } from "../../domain/command-line.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
@@ -118,17 +119,23 @@ export async function toCallScope(
 }
 
 /**
- * Returns the invocation, whose line to type says that it means all callbacks if that isn't sure. Throws `usage` for --yes then: a script's
+ * Returns the invocation, whose line to type names the callback by its id, or says that it means all callbacks if that isn't sure. Throws `usage` for --yes then: a script's
  * variable that isn't set leaves out the callback, also of the command that lists the ids.
  */
 export async function sureOfCallbacks<Given extends Invocation>(
   invocation: Given,
+  { callback }: CallOperands,
   { callbacks, calls }: CallScope,
   client: Client,
 ): Promise<Given> {
-  const { args, argv } = invocation;
+  const { args, argv, path } = invocation;
+  const [only] = callbacks ?? [];
+  if (only !== undefined) {
+    const withDefault = (): readonly string[] => argv.toSpliced(argv.indexOf(path.replace("whcb ", "")) + 1, 0, only);
+    return { ...invocation, argv: callback === null ? withDefault() : withCallbackId(argv, callback, only) };
+  }
   const isTyped = "callIds" in calls && !args.operands.includes("-") && args.get(FILE) === undefined;
-  if (callbacks !== null || isTyped || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
+  if (isTyped || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
   const names = (await client.listCallbacks()).map(({ id, name }) => name || id);
   if (names.length < 2) return invocation;
   if (!args.get(YES)) return { ...invocation, argv: [...argv, flagName(ALL_CALLBACKS.syntax)] };

@@ -3,7 +3,7 @@ import { checkCallbackUrl } from "../../../delivery/address-rule.js";
 import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin, isRepaired } from "../../../domain/callback.js";
-import { callbackOperand, commandLine } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine, withCallbackId } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -160,7 +160,8 @@ export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>)
     const question = `Delete callback ${callback.name} (${shownUrl(callback)})?`;
     const service = await describeService(invocation, client, profileOf(session));
     if (invocation.values.yes && service.length > 0) screen.info(joinText(service, "\n"));
-    if (!(await confirm(invocation, joinText([...service, lost, question], "\n")))) return;
+    const repeated = { ...invocation, argv: withCallbackId(invocation.argv, args.operand(0), callback.id) };
+    if (!(await confirm(repeated, joinText([...service, lost, question], "\n")))) return;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted${counted === null ? "" : `, with ${counted}`}`);
   });

@@ -104,7 +104,7 @@ async function markCalls(
   return withSession(typed, async (session) => {
     await using runDeps = await openRunDeps(typed, session, { maxConnections: CONNECTIONS });
     const scope = await toCallScope(operands, session, from, typed);
-    const invocation = await sureOfCallbacks(typed, scope, session.client);
+    const invocation = await sureOfCallbacks(typed, operands, scope, session.client);
     const job = { status, scope, operands, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.

@@ -56,7 +56,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
   const operands = await readCallOperands(typed, { isFiltered: values.failed, flag: "--failed" });
   return withSession(typed, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", typed);
-    const invocation = await sureOfCallbacks(typed, scope, session.client);
+    const invocation = await sureOfCallbacks(typed, operands, scope, session.client);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
     await mentionUnfinishedRuns(invocation, session, scope.callbacks);
