@@ -68,7 +68,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       value === null || values.length === 0 || values.includes(value);
     const isCallOfLine = calls.some((call) => call.id === callId);
     const isNamedBy = (call: ComparableCall) =>
-      call.id === callId || (isShort(callId) && isSameNumber(call.id, callId)) || isKeptAs(call, callId);
+      call.id === callId ||
+      (isSameNumber(call.id, callId) && (isShort(callId) || !listIds.includes(call.id))) ||
+      isKeptAs(call, callId);
     const agrees = (call: ComparableCall) =>
       (callId === null || (isCallOfLine && isNamedBy(call))) &&
       (messageId === null || call.messageIds.includes(messageId)) &&
@@ -131,7 +133,7 @@ const isSameNumber = (one: string, other: string | null) => isNumber(one) && isN
 /** A spreadsheet writes a number so. */
 const isShort = (id: string | null) => isNumber(id) && String(Number(id)) === id;
 
-/** They are of one sender and message, and have one content, or are of one minute, if one arrived. */
+/** They are of one message, and of sender, content and minute they have two in common; if the one didn't arrive, sender and content. */
 function areAlike(one: ComparableCall, other: ComparableCall): boolean {
   const share = (valuesOf: (call: ComparableCall) => readonly unknown[]) =>
     valuesOf(one).some((value) => valuesOf(other).includes(value));
@@ -139,8 +141,10 @@ function areAlike(one: ComparableCall, other: ComparableCall): boolean {
   const areNobody = [one, other].every((call) => addressesOf(call).length === 0);
   const sameName = () => share(({ namesAlone }) => namesAlone ?? []) && share(({ otherSenders }) => otherSenders);
   const isSameSender = areNobody ? sameName() : share(addressesOf);
-  const isSameReply = (one.status === "SUCCESS" && share(({ minutes }) => minutes)) || share(({ contents }) => contents);
-  return isSameSender && share(({ messageIds }) => messageIds) && isSameReply;
+  if (!share(({ messageIds }) => messageIds)) return false;
+  const [isSameContent, isSameMinute] = [share(({ contents }) => contents), share(({ minutes }) => minutes)];
+  const inCommon = [isSameSender, isSameContent, isSameMinute].filter((isSame) => isSame).length;
+  return one.status === "SUCCESS" ? inCommon >= 2 : isSameSender && isSameContent;
 }
 
 /** There are few values, so that much is equal. */

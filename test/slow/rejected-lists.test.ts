@@ -247,7 +247,7 @@ describe("calls that match by message id, sender, content and time", () => {
     const { code, stdout, stderr } = await reconcile(`${JSON.stringify(reply("09"))}\n`, "--dry-run");
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("your system has 0, 1 ambiguous, 3 to send") });
     expect(stderr).toContain(
-      "warning: 1 line that may be another reply's of the sender to the message, with the same content or delivered at the same minute, which no line identifies\n",
+      "warning: 1 line that may be of another reply to the message, which no line identifies: the sender's with the same content, or a delivered one that is much like it\n",
     );
   });
 

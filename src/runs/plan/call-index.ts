@@ -175,7 +175,10 @@ const MAX_SPELLED = 16;
 
 const NUMBER = /^(\d+)(?:\.(\d+))?$/;
 
-/** A spreadsheet writes 7 for 07, and 1000.1 for 1000.10. A system may keep ids in one case, or cut them: none of the list shows otherwise then. */
+/** No id has a space. */
+const UNLISTED = "unlisted ";
+
+/** A spreadsheet writes 7 for 07, and 1000.1 for 1000.10, and a database 1000.10 for 1000.1. A system may keep ids in one case, or cut them: none of the list shows otherwise then. */
 class Spellings {
   readonly #listed: ReadonlySet<string>;
   readonly #isOneCase: boolean;
@@ -191,12 +194,13 @@ class Spellings {
   /** Generated ids are compared without case, and are known to be whole. */
   ofCall(id: string): readonly string[] {
     if (id === "" || isUuid(id)) return [];
-    return [...(NUMBER.test(id) ? [shortNumber(id)] : []), ...(this.#listed.has(id) ? [] : [this.#kept(id)])];
+    const short = NUMBER.test(id) ? [shortNumber(id)] : [];
+    return this.#listed.has(id) ? short : [...short, this.#kept(id), UNLISTED + shortNumber(id)];
   }
 
   /** `isKnown` tells whether a call has the id. */
   ofLine(id: string, isKnown: boolean): readonly string[] {
-    return id === "" || isUuid(id) ? [] : [this.#kept(id), ...(isKnown ? [] : [shortNumber(id)])];
+    return id === "" || isUuid(id) ? [] : [this.#kept(id), UNLISTED + shortNumber(id), ...(isKnown ? [] : [shortNumber(id)])];
   }
 
   #kept(id: string): string {

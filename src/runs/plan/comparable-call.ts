@@ -283,13 +283,17 @@ export function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   return !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
 }
 
-/** A list may have one of two replies that have a key in common as the other. `parts` are minutes, contents or both. */
-export function replyKeys({ senders, namesAlone, otherSenders, messageIds }: ComparableCall, parts: Values): readonly string[] {
+/**
+ * A list may have one of two replies to a message that have a key in common as the other. What arrived must be in the list, so it has more: of
+ * content, minute and sender it has two in common with the other, else both sender and content.
+ */
+export function replyKeys(call: ComparableCall, hasArrived: boolean): readonly string[] {
+  const { senders, namesAlone, otherSenders, messageIds, contents, minutes } = call;
   const addresses = distinct(SENDER_KINDS.flatMap((kind) => senders[kind]));
   const sameSender = addresses.length > 0 ? addresses : [JSON.stringify([namesAlone, otherSenders])];
-  return sameSender.flatMap((sender) =>
-    messageIds.flatMap((messageId) => parts.map((part) => JSON.stringify([sender, messageId, part]))),
-  );
+  const pairs = (ones: Values, others: Values): readonly Values[] => ones.flatMap((one) => others.map((other) => [one, other]));
+  const arrived = hasArrived ? [...pairs(sameSender, minutes), ...pairs(contents, minutes)] : [];
+  return messageIds.flatMap((id) => [...pairs(sameSender, contents), ...arrived].map((pair) => JSON.stringify([id, ...pair])));
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */

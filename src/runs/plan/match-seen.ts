@@ -121,7 +121,7 @@ export async function matchSeen(
       else for (const [call] of near) if (isToSettle(call)) for (const name of nearDifferences(each, call)) unlike.add(name);
       if (only?.status === "PENDING" && isNamed) waiting.add(only);
       const isClear = [doubts, unlikeParts, refusals, others].every(({ length }) => length === 0);
-      if (isToSettle(only) && !isNamed && listed.has(only)) unnamed.push({ line: each, call: only, isClear });
+      if (isToSettle(only) && !isNamed && !doubts.includes("vague")) unnamed.push({ line: each, call: only, isClear });
       if (only === undefined || !isClear) leaveOpen([...matches, ...ofMessage, ...others], refusals);
       else if (isToSettle(only) && isNamed) {
         named.add(only);
@@ -130,18 +130,15 @@ export async function matchSeen(
       }
     });
   }
-  const keysOf = (call: ComparableCall): readonly string[] => replyKeys(call, [...call.contents, ...call.minutes]);
-  const wantedKeys = new Set(unnamed.flatMap(({ call }) => keysOf(call)));
+  const wantedKeys = new Set(unnamed.flatMap(({ call }) => replyKeys(call, true)));
   const otherReplies: Lists<ComparableCall> = new Map();
   await inTurns(wantedKeys.size === 0 ? [] : calls, clock, (call) => {
     if (listed.has(call)) return;
-    // A reply that arrived must be in the list, so a line of its minute may be its own, whatever it says.
-    const keys = call.status === "SUCCESS" ? keysOf(call) : replyKeys(call, call.contents);
-    for (const key of keys) if (wantedKeys.has(key)) append(otherReplies, key, call);
+    for (const key of replyKeys(call, call.status === "SUCCESS")) if (wantedKeys.has(key)) append(otherReplies, key, call);
   });
   const seen = new Set(named);
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
-    const alike = keysOf(call).flatMap((key) => listOf(otherReplies.get(key)));
+    const alike = replyKeys(call, true).flatMap((key) => listOf(otherReplies.get(key)));
     const unlisted = alike.filter((calls) => calls.some((other) => other !== call));
     if (unlisted.length > 0) {
       leaveOpen([[call], ...unlisted]);

@@ -47,7 +47,7 @@ export const MARK_SUCCESS = command({
   examples: [
     ["whcb mark-success demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-success demo --failed --until 2026-11-01", "what is too old to matter"],
-    ["whcb calls list demo --failed -o ids | whcb mark-success demo - --yes", "ids from another program"],
+    ["psql -Atc 'select webhook_id from inbox' | whcb mark-success demo - --yes", "ids from another program"],
     ["whcb mark-success demo --file handled.txt", "ids from a file"],
   ],
   load: async () => ({ run: (await import("./run.js")).markSuccess }),

@@ -20,7 +20,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender, the content and the time of the reply`;
   const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
   const neverSent = `${count(unsent, "line")} matching a call that has no outcome yet, or whose one attempt found no connection: your system has it from the service only if an attempt is in flight, or was cut off; if it has it from an import, or a replay that was killed: \`whcb mark-success\` with its id`;
-  const otherReplies = `${count(unlisted, "line")} that may be another reply's of the sender to the message, with the same content or delivered at the same minute, which no line identifies`;
+  const otherReplies = `${count(unlisted, "line")} that may be of another reply to the message, which no line identifies: the sender's with the same content, or a delivered one that is much like it`;
   const differ = `lines nearly matching a failed call, but with another ${unlike.join(", ")}: it may be cut off, or written in another way`;
   const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;

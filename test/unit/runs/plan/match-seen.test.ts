@@ -281,9 +281,17 @@ describe("a line that matches one call", () => {
     const table = rows("callid", "1000.1", "7");
     expect(await match(calls, table)).toEqual({ seen: [], ambiguous: ["07", "1000.1", "1000.10", "7"], unmatched: 0 });
     expect(await match(calls, rows("1000.1", "1000.10", "07"))).toEqual({
-      ...{ seen: ["07", "1000.10"], ambiguous: ["1000.1"], unmatched: 0 },
+      ...{ seen: ["1000.10"], ambiguous: ["07", "1000.1", "7"], unmatched: 0 },
     });
     expect(await match(calls, rows("callid,mobile", "5,0400000002"))).toMatchObject({ seen: ["5.0"], ambiguous: [] });
+  });
+
+  it("may mean one whose id is the same number, to which a program has added zeros, and which no line has", async () => {
+    const calls = { "2026.1": { status: "SUCCESS" }, "2026.10": {}, "2026.11": { status: "SUCCESS" } } as const;
+    const isOpen = { seen: [], ambiguous: ["2026.10"], unmatched: 0 };
+    expect(await match(calls, rows("callid", "2026.10", "2026.11"))).toEqual(isOpen);
+    expect(await match(calls, rows("callid", "2026.1", "2026.10"))).toMatchObject({ ambiguous: [], seen: ["2026.10"] });
+    expect(await match({ "7": { status: "SUCCESS" }, "007": {} }, rows("007", "105"))).toMatchObject({ ambiguous: ["007"] });
   });
 
   it("may mean any call whose id differs in case only, if the list has one case", async () => {
@@ -398,6 +406,7 @@ describe("a line that matches one call", () => {
     it.each([
       ["of the same minute, and arrived", { reply: SAME_MINUTE, status: "SUCCESS" }],
       ["of the same minute by another kind of address", { reply: SAME_MINUTE, from: { voice: ADA.mobile }, status: "SUCCESS" }],
+      ["of the same minute with the same content, as another sender's that arrived", { from: BOB, status: "SUCCESS" }],
       ["with the same content", { reply: SAME_CONTENT }],
       ["with the same content, and arrived", { reply: SAME_CONTENT, status: "SUCCESS" }],
       ["with the same content, and waits", { reply: SAME_CONTENT, status: "PENDING" }],
