@@ -119,8 +119,8 @@ export async function toCallScope(
 }
 
 /**
- * Returns the invocation, whose line to type names the callback by its id, or says that it means all callbacks if that isn't sure. Throws `usage` for --yes then: a script's
- * variable that isn't set leaves out the callback, also of the command that lists the ids.
+ * Returns the invocation, whose line to type names the callback by its id, or says that it means all callbacks if that isn't sure. Throws
+ * `usage` for --yes then: a script's variable that isn't set leaves out the callback, also of the command that lists the ids.
  */
 export async function sureOfCallbacks<Given extends Invocation>(
   invocation: Given,

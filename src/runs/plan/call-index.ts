@@ -178,7 +178,10 @@ const NUMBER = /^(\d+)(?:\.(\d+))?$/;
 /** No id has a space. */
 const UNLISTED = "unlisted ";
 
-/** A spreadsheet writes 7 for 07, and 1000.1 for 1000.10, and a database 1000.10 for 1000.1. A system may keep ids in one case, or cut them: none of the list shows otherwise then. */
+/**
+ * A spreadsheet writes 7 for 07, and 1000.1 for 1000.10; a database may write 1000.10 for 1000.1. A system may keep ids in one case, or cut them:
+ * none of the list shows otherwise then.
+ */
 class Spellings {
   readonly #listed: ReadonlySet<string>;
   readonly #isOneCase: boolean;

@@ -24,10 +24,11 @@ export const RECONCILE = command({
 voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line, as UTF-8, UTF-16 with a byte order mark or
 Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Any other column stops
 the command, unless it says that the line was received (status 200, received_at with a date), or --ignore names it: a list of what was rejected
-must not be taken for one of what was received. Each line is compared with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the message id, the sender,
-the content and the time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
-the exit code is 8, unless --ambiguous decides. The rest is replayed. --yes marks by the call's id only: if a call matches by less, it is an
-error, as nobody looks at what is marked; --dry-run -o ids lists the calls that would be. Numbers in local form need the profile's country
+must not be taken for one of what was received. Each line is compared with all calls of the callback. A FAILED call that is the only match of
+a line is marked SUCCESS if the line gives the call's id, or the message id, the sender, the content and the time (acknowledged). If it gives
+less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and the exit code is 8, unless --ambiguous
+decides. The rest is replayed. --yes marks by the call's id only: if a call matches by less, it is an error, as nobody looks at what is
+marked; --dry-run -o ids lists the calls that would be. Numbers in local form need the profile's country
 (whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,
