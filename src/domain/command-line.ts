@@ -36,15 +36,6 @@ export function withFlags(argv: readonly string[], flags: readonly string[]): re
 }
 
 /**
- * Writes a callback's id for the name that was typed, as a line that asks nothing may be typed where another service has one of that name. A word
- * that is there twice stays, as it may be a flag's value, too.
- */
-export function withCallbackId(argv: readonly string[], typed: string, id: string): readonly string[] {
-  const at = argv.indexOf(typed);
-  return at === -1 || at !== argv.lastIndexOf(typed) ? argv : argv.with(at, id);
-}
-
-/**
  * Returns the variable that stands for a URL that holds a secret, masked or not. The shell expands it; no command reads it. Each URL has its
  * own: with another's, which may still be set, the calls would go there.
  */

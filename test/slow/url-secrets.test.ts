@@ -19,6 +19,7 @@ const KINDS = {
   user: { secret: "planted-password", at: (origin: string) => `${origin.replace("//", "//ada:planted-password@")}/hook` },
 };
 const NAMES = Object.keys(KINDS) as (keyof typeof KINDS)[];
+const idOf = (name: keyof typeof KINDS) => `00112233445566A${NAMES.indexOf(name)}`;
 const SECRETS = Object.values(KINDS).map(({ secret }) => secret);
 const TO = "http://127.0.0.1:9/there?token=planted-elsewhere";
 
@@ -84,8 +85,7 @@ beforeAll(async () => {
   failing = await home.listen(["--status", "503"]);
   const secretKey = Buffer.from(SECRET_KEY, "base64");
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
-  for (const [index, name] of NAMES.entries())
-    await store.callbacks.create(`00112233445566A${index}`, someSettings({ name, url: urlOf(name) }), Date.now());
+  for (const name of NAMES) await store.callbacks.create(idOf(name), someSettings({ name, url: urlOf(name) }), Date.now());
   await store.close();
   service = await home.serve(["--log-level", "info"], { env: { WHCB_SECRET_KEY: SECRET_KEY } });
   for (const name of NAMES) await fail(name);
@@ -120,11 +120,11 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "--failed"], "-> http://****@"],
     [
       ["replay", "token", "--failed", "--to", TO],
-      `set WHCB_CALLBACK_URL_127_0_0_1_9_there_token to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
+      `set WHCB_CALLBACK_URL_127_0_0_1_9_there_token to that URL, then type: whcb replay ${idOf("token")} --failed --to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
     ],
     [
       ["replay", "token", "--failed", `--to=${TO}`],
-      `whcb replay token --failed --to="$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
+      `whcb replay ${idOf("token")} --failed --to="$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
     ],
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
     [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token"`],

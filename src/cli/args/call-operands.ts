@@ -1,7 +1,6 @@
 import type { Client } from "../../client/client.js";
 import { findIndented, INDENTED, isIdPrefix, isOneId, UNINDENTED_HINT } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
-import { withCallbackId } from "../../domain/command-line.js";
 import { listSome } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
@@ -143,6 +142,15 @@ export async function sureOfCallbacks<Given extends Invocation>(
   throw new WhcbError("usage", `no callback is named, and there are ${names.length}: ${shown}`, {
     hint: "name one, or add --all-callbacks",
   });
+}
+
+/**
+ * Writes a callback's id for the name that was typed, as a line that asks nothing may be typed where another service has one of that name. A word
+ * that is there twice stays, as it may be a flag's value, too.
+ */
+export function withCallbackId(argv: readonly string[], typed: string, id: string): readonly string[] {
+  const at = argv.indexOf(typed);
+  return at === -1 || at !== argv.lastIndexOf(typed) ? argv : argv.with(at, id);
 }
 
 const MAX_SHOWN = 5;

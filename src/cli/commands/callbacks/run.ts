@@ -3,7 +3,7 @@ import { checkCallbackUrl } from "../../../delivery/address-rule.js";
 import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin, isRepaired } from "../../../domain/callback.js";
-import { callbackOperand, commandLine, withCallbackId } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -16,6 +16,7 @@ import {
   type RequiredMember,
   readCallback,
 } from "../../../wire/json/callback-json.js";
+import { withCallbackId } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import { openListing } from "../../output/listing.js";
