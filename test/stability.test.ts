@@ -30,6 +30,7 @@ const OPTIONS: Required<ReplayOptions> = {
   authParameter: "key",
   contentType: "json",
   bodyNames: "messageid-location",
+  throughProxy: true,
 };
 const HEADER: Required<RunHeader> = {
   runId: "R",

@@ -32,6 +32,8 @@ export interface ReplayOptions extends BodyOptions, SendingPace {
   readonly mark: boolean;
   /** The service attempts the calls, and other options are unused. */
   readonly viaService: boolean;
+  /** The run began to send through an egress proxy. */
+  readonly throughProxy?: boolean;
   /** `authParameter` counts for `queryparam` auth. The default is the wire's. */
   readonly authParameter?: string;
 }

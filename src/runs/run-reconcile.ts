@@ -24,7 +24,7 @@ export async function runReconcile(
       purpose: {
         runId: replay.runId,
         kind: "reconcile",
-        options: recordedOptions(options),
+        options: recordedOptions(options, deps),
         listedAt,
         reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
       },

@@ -24,7 +24,7 @@ export async function runReplay(
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps);
     const run: NewRun = {
-      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options) },
+      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options, deps) },
       callbacks: plan.groups.map(({ callback }) => callback),
       planned: plan.groups.map((group) => {
         return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
@@ -140,14 +140,15 @@ async function findStopReason(
   return hasChanged ? "changed" : null;
 }
 
-export function recordedOptions({
-  keys: _keys,
-  signingSecrets: _signingSecrets,
-  signal: _signal,
-  locks: _locks,
-  followsService: _follows,
-  wasAsked: _wasAsked,
-  ...options
-}: RunOptions): ReplayOptions {
-  return options;
+export function recordedOptions(given: RunOptions, { egressProxy }: Pick<RunDeps, "egressProxy">): ReplayOptions {
+  const {
+    keys: _keys,
+    signingSecrets: _signingSecrets,
+    signal: _signal,
+    locks: _locks,
+    followsService: _follows,
+    wasAsked: _wasAsked,
+    ...options
+  } = given;
+  return !egressProxy || options.viaService ? options : { ...options, throughProxy: true };
 }

@@ -85,6 +85,12 @@ it("without its proxy, calls wait and none fails, neither of serve nor of a repl
   expect((await api.list(id, "FAILED")).map(({ attemptCount }) => attemptCount)).toEqual([1, 1]);
 
   const third = await aProxy(port);
+  const direct = await home.whcb(["replay", "--resume"]);
+  expect(direct).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("was begun through an egress proxy, and"),
+  });
   const resumed = await home.whcb(["replay", "--resume"], { env });
   expect(resumed).toMatchObject({ code: 0 });
   expect(third.asked).toHaveLength(2);

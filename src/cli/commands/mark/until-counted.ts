@@ -5,12 +5,16 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import type { MarkPlan } from "../../../runs/run-marks.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { UNTIL } from "../../args/filter-flags.js";
+import { SINCE, UNTIL } from "../../args/filter-flags.js";
 import { flagName } from "../../args/flag.js";
 import { formatInstant } from "../../output/times.js";
 
 /** A date without a zone may be off by 14 hours, and a clock by less than an hour. */
 const PAST_MS = 15 * HOUR_MS;
+
+function withoutFlag(argv: readonly string[], flag: string): readonly string[] {
+  return argv.filter((word, index) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`));
+}
 
 /**
  * The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. Where dates have whole
@@ -35,12 +39,15 @@ export function untilCounted<Typed extends Invocation>(
     ...(isPast ? [] : [`the calls of ${at}, as more may get this date`]),
     ...(undated > 0 ? [`${count(undated, "call")} without the date of an attempt`] : []),
   ];
-  const flag = flagName(UNTIL.syntax);
-  const others = invocation.argv.filter(
-    (word, index, argv) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`),
-  );
+  const since = invocation.args.get(SINCE);
+  // A time of day is another one in another time zone.
+  const times = [
+    ...(since === undefined ? [] : [[flagName(SINCE.syntax), since] as const]),
+    [flagName(UNTIL.syntax), until] as const,
+  ];
+  const argv = times.reduce((others, [flag, at]) => withFlags(withoutFlag(others, flag), [flag, toIsoDate(at)]), invocation.argv);
   return {
-    repeated: { ...invocation, argv: withFlags(others, [flag, toIsoDate(until)]) },
+    repeated: { ...invocation, argv },
     leftOut: leftOut.map((calls) => `the line to type leaves out ${calls}: mark them by their ids`),
   };
 }

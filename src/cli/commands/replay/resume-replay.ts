@@ -70,6 +70,10 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
     const { resendUnknown, contentType } = values;
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
+    if (run.options?.throughProxy === true && !runDeps.egressProxy && total > 0)
+      throw new WhcbError("usage", `run ${run.runId} was begun through an egress proxy, and would now send directly`, {
+        hint: "add --egress-proxy URL, or set WHCB_EGRESS_PROXY; nothing was sent",
+      });
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
     const secrets = run.options === null ? {} : await findSecrets(invocation, found, run.options);
     await using taken = await takeLocks(invocation, {
