@@ -138,8 +138,7 @@ export async function matchSeen(
   });
   const seen = new Set(named);
   await inTurns(unnamed, clock, ({ line, call, isClear }) => {
-    const alike = replyKeys(call, true).flatMap((key) => listOf(otherReplies.get(key)));
-    const unlisted = alike.filter((calls) => calls.some((other) => other !== call));
+    const unlisted = replyKeys(call, true).flatMap((key) => listOf(otherReplies.get(key)));
     if (unlisted.length > 0) {
       leaveOpen([[call], ...unlisted]);
       counts.unlisted += 1;

@@ -12,10 +12,6 @@ import { formatInstant } from "../../output/times.js";
 /** A date without a zone may be off by 14 hours, and a clock by less than an hour. */
 const PAST_MS = 15 * HOUR_MS;
 
-function withoutFlag(argv: readonly string[], flag: string): readonly string[] {
-  return argv.filter((word, index) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`));
-}
-
 /**
  * The line to type selects again, so it says until when: nobody has been asked about calls that were attempted later. Where dates have whole
  * minutes or seconds, more calls may get the latest one, so it leaves these out until that is past. Calls without a date are never before it.
@@ -41,13 +37,14 @@ export function untilCounted<Typed extends Invocation>(
   ];
   const since = invocation.args.get(SINCE);
   // A time of day is another one in another time zone.
-  const times = [
-    ...(since === undefined ? [] : [[flagName(SINCE.syntax), since] as const]),
-    [flagName(UNTIL.syntax), until] as const,
-  ];
-  const argv = times.reduce((others, [flag, at]) => withFlags(withoutFlag(others, flag), [flag, toIsoDate(at)]), invocation.argv);
+  const argv = since === undefined ? invocation.argv : withTime(invocation.argv, flagName(SINCE.syntax), since);
   return {
-    repeated: { ...invocation, argv },
+    repeated: { ...invocation, argv: withTime(argv, flagName(UNTIL.syntax), until) },
     leftOut: leftOut.map((calls) => `the line to type leaves out ${calls}: mark them by their ids`),
   };
+}
+
+function withTime(argv: readonly string[], flag: string, at: number): readonly string[] {
+  const others = argv.filter((word, index) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`));
+  return withFlags(others, [flag, toIsoDate(at)]);
 }
