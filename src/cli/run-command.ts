@@ -77,7 +77,7 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
-  const typedFlags = serviceFlagsOf(args.get(PROFILE), args.get(SERVICE));
+  const typedFlags = serviceFlagsOf(args.get(PROFILE), serviceOf(args.get(SERVICE)));
   const fromEnvironment = await flagsFromEnvironment(parsed.spec, args, io.env);
   const serviceFlags = [...typedFlags, ...fromEnvironment];
   const networkFlags = [
@@ -124,17 +124,20 @@ async function flagsFromEnvironment({ flags }: CommandSpec, args: ParsedArgs, en
       return file === null ? [] : ["--db", file];
     }
   }
-  return serviceFlagsOf(profile === undefined ? env.WHCB_PROFILE : undefined, service === undefined ? serviceOf(env) : undefined);
+  return serviceFlagsOf(
+    profile === undefined ? env.WHCB_PROFILE : undefined,
+    service === undefined ? serviceOf(env.WHCB_URL) : undefined,
+  );
 }
 
 function serviceFlagsOf(profile: string | undefined, service: string | undefined): readonly string[] {
   return [...(profile ? ["--profile", profile] : []), ...(service ? ["--service", service] : [])];
 }
 
-/** Returns the service that WHCB_URL names, from any folder. An invalid URL, which may hold a password, names none. */
-function serviceOf({ WHCB_URL: url = "" }: Io["env"]): string | undefined {
+/** Returns how a service is named from any folder. An invalid URL, which may hold a password, names none. */
+function serviceOf(text: string | undefined): string | undefined {
   try {
-    return url === "" ? undefined : addressText(readServiceAddress(url, "WHCB_URL"));
+    return text ? addressText(readServiceAddress(text, "the service")) : undefined;
   } catch {
     return undefined;
   }

@@ -126,6 +126,12 @@ describe("what is to be typed next", () => {
     );
   });
 
+  test("after status names a typed database file from any folder", async () => {
+    const typedFile = ["--service", relative(process.cwd(), copy)];
+    const { stdout } = await machine.whcb(["status", "--no-color", ...typedFile], { columns: 100 });
+    expect(stdout).toContain(`--failed --service ${copy}\n`);
+  });
+
   test("after a mark, too", async () => {
     const stdout = await machine.works(["mark-success", "demo", "--failed", "--yes"], { env });
     expect(stdout).toMatch(/undo: whcb undo \S+ --profile local-2\n/);
