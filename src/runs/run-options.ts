@@ -38,6 +38,28 @@ export interface ReplayOptions extends BodyOptions, SendingPace {
   readonly authParameter?: string;
 }
 
+/** Nothing else that a command is given is written to the journal: keys and secrets are among it. */
+const RECORDED = {
+  contentType: true,
+  bodyNames: true,
+  concurrency: true,
+  rate: true,
+  canary: true,
+  maxFailures: true,
+  serialBy: true,
+  to: true,
+  withAuth: true,
+  mark: true,
+  viaService: true,
+  throughProxy: true,
+  authParameter: true,
+} satisfies Record<keyof ReplayOptions, true>;
+
+export function recordedOptions(options: ReplayOptions, hasProxy: boolean): ReplayOptions {
+  const recorded = Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(RECORDED, name)));
+  return { ...(recorded as unknown as ReplayOptions), ...(hasProxy && !options.viaService && { throughProxy: true }) };
+}
+
 /** Returns the URL of --to as it is shown, or null if the calls are sent to their callbacks' own URLs. */
 export function shownTo(options: Pick<ReplayOptions, "to"> | null): string | null {
   return options?.to ? maskUrl(options.to) : null;

@@ -4,7 +4,8 @@ import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import { recordedOptions, sendPlan } from "./run-replay.js";
+import { recordedOptions } from "./run-options.js";
+import { sendPlan } from "./run-replay.js";
 import type { RunOptions } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 import { targetOf } from "./send/send-target.js";
@@ -24,7 +25,7 @@ export async function runReconcile(
       purpose: {
         runId: replay.runId,
         kind: "reconcile",
-        options: recordedOptions(options, deps),
+        options: recordedOptions(options, Boolean(deps.egressProxy)),
         listedAt,
         reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
       },

@@ -7,7 +7,7 @@ import { findById } from "./plan/call-scope.js";
 import type { ReplayGroup, ReplayPlan } from "./plan/replay-plan.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import type { ReplayOptions } from "./run-options.js";
+import { type ReplayOptions, recordedOptions } from "./run-options.js";
 import { asWhcbError, type RunOptions, type RunSession } from "./run-session.js";
 import { askService, followService } from "./send/ask-service.js";
 import { AttemptRecorder } from "./send/attempt-recorder.js";
@@ -24,7 +24,7 @@ export async function runReplay(
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps);
     const run: NewRun = {
-      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options, deps) },
+      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options, Boolean(deps.egressProxy)) },
       callbacks: plan.groups.map(({ callback }) => callback),
       planned: plan.groups.map((group) => {
         return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
@@ -138,17 +138,4 @@ async function findStopReason(
   const after = settingsOf(now);
   const hasChanged = settingsOf(callback).some((one, at) => one !== null && after[at] !== null && one !== after[at]);
   return hasChanged ? "changed" : null;
-}
-
-export function recordedOptions(given: RunOptions, { egressProxy }: Pick<RunDeps, "egressProxy">): ReplayOptions {
-  const {
-    keys: _keys,
-    signingSecrets: _signingSecrets,
-    signal: _signal,
-    locks: _locks,
-    followsService: _follows,
-    wasAsked: _wasAsked,
-    ...options
-  } = given;
-  return !egressProxy || options.viaService ? options : { ...options, throughProxy: true };
 }
