@@ -124,7 +124,7 @@ function leaveOutUnused() {
 }
 
 function loadLate() {
-  const lateExport = (path) => (name) => `get ${name}() { return require("${path}").${name}; }`;
+  const getters = (path) => Object.keys(process.getBuiltinModule(path)).map((name) => `get ${name}() { return late().${name}; }`);
   return {
     name: "load-late",
     setup({ onResolve, onLoad }) {
@@ -132,7 +132,7 @@ function loadLate() {
         namespace === "late" ? { path, external: true } : { path, namespace: "late" },
       );
       onLoad({ filter: LATE, namespace: "late" }, ({ path }) => ({
-        contents: `module.exports = { ${Object.keys(process.getBuiltinModule(path)).map(lateExport(path)).join(", ")} };`,
+        contents: `const late = () => require("${path}"); module.exports = { ${getters(path).join(", ")} };`,
       }));
     },
   };
