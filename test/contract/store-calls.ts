@@ -347,6 +347,28 @@ export function describeCalls(open: OpenStore): void {
       });
     });
 
+    it("settle what a user has marked meanwhile, so that the mark can't be undone", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      const authorOf = (user: string) => ({ user, via: "api", address: null, at: NOW }) as const;
+      const replay = { startedAt: NOW + 10, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
+      await attempt(store, callback, ["A"], { cause: "retry", startedAt: NOW + 20, durationMs: 1, result: REFUSED_503 });
+      await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 30, { author: authorOf("joe") });
+      const details = { settledBy: "replay", unlessSettled: true, markedAt: NOW + 40 } as const;
+      const replays = [{ callId: "A", attempt: replay }];
+      const by = { author: authorOf("ada"), replays };
+      for (const now of [NOW + 41, NOW + 42]) {
+        expect(await store.calls.mark(callback.id, ["A"], "SUCCESS", now, { ...details, ...by })).toEqual(["A"]);
+      }
+      const settled = await callOf(store, callback, "A");
+      expect(settled).toMatchObject({ status: "SUCCESS", settledBy: "replay", statusCode: 503, attemptCount: 3 });
+      expect(await store.calls.findMarkers(callback.id, [settled])).toEqual(new Map([["A", "ada"]]));
+      const undo = { unlessDeliveredSince: 0 };
+      expect(await store.calls.mark(callback.id, ["A", "B"], "FAILED", NOW + 50, undo)).toEqual(["A"]);
+    });
+
     it("accepts a filter, and replays the FAILED calls that match", async () => {
       const store = await open();
       const callback = await aCallback(store);

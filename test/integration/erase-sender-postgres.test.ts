@@ -92,6 +92,10 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   expect(await store.calls.accept([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW + 2)).toEqual(
     [],
   );
+  const another = [{ id: "FAILED", response: { ...response, messageId: "ANOTHER" } }];
+  await expect(store.calls.accept([{ callbackId: callback.id, calls: another }], NOW + 3)).rejects.toThrow(
+    "The id FAILED belongs to another response",
+  );
   expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
 });

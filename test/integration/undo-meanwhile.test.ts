@@ -71,6 +71,34 @@ it("an undo leaves what was accepted, or marked by another run, while it asked i
   await desk.leave();
 });
 
+it("an undo leaves what a replay elsewhere has had accepted, though a retry failed after that", async () => {
+  const service = await openService({ clock: systemClock });
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const [accepted = "", undone = ""] = callIds;
+  await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({
+    startedAt: Date.now() - 1_000,
+    result: BUSY,
+  }));
+  const desk = openDesk({ client });
+  const { header } = await runMarks(
+    await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps),
+    {},
+    desk.deps,
+  );
+  const attempt = { callId: accepted, startedAt: Date.now() - 9_000, durationMs: 7, result: ACCEPTED };
+  const replays = { sentFrom: "ada@desk", attempts: [attempt] };
+  const kept = await client.markCalls(id, [accepted], "SUCCESS", { by: "replay", unlessSettled: true, replays });
+  const undo = await planUndo(header.runId, desk.deps);
+  expect([kept, undo]).toEqual([[accepted], expect.objectContaining({ calls: 1, delivered: 1 })]);
+  await runMarks(undo, {}, desk.deps);
+  const states = await client.findStates(id, callIds);
+  expect([accepted, undone].map((callId) => states?.get(callId)?.status)).toEqual(["SUCCESS", "FAILED"]);
+  await desk.leave();
+  await closeService(service);
+});
+
 it("an undo takes back a request that was executed, though its answer was lost after Ctrl-C", async () => {
   const calls = platformCalls(250);
   const ctrlC = new AbortController();

@@ -163,19 +163,21 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     (!isOwn(before) &&
       ((unlessChanged?.get(id) ?? before.changedAt) !== before.changedAt ||
         (unlessSettled === true && before.status === "SUCCESS")));
-  const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
+  const left = [...states.values()].filter(stays);
+  for (const state of left) {
+    states.delete(state.id);
+    // What the endpoint has accepted, too, is a user's mark no more, which could be undone.
+    if (settledBy === "replay" && status === "SUCCESS" && state.before.status === status)
+      applyMark(state, { status, settledBy, now, author });
+  }
   // These get the attempts of the report all the same.
-  await writeStates(
-    trx,
-    left.flatMap((id) => states.get(id) ?? []),
-  );
-  for (const id of left) states.delete(id);
+  await writeStates(trx, left);
   const mark = { status, settledBy, now: markedAt ?? now, author };
   const marked = await saveMarks(trx, callbackId, [...states.values()], mark);
   if (marked.length > 0) await auditMark(trx, callback, mark, marked.length, namedCalls(marked.map(({ id }) => id)));
   await saveAttempts(trx, attempts);
   await activity.save(trx);
-  return left;
+  return left.map(({ id }) => id);
 }
 
 /**
@@ -202,21 +204,20 @@ function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number
   return (settledBy === "dispatcher" || settledBy === "replay") && changedAt >= since;
 }
 
+/** Tells whether the mark has changed the state, which is to be written. */
+function applyMark(state: CallState, { status, settledBy, now, author }: Mark): boolean {
+  const at = status === "FAILED" ? laterChange(state.before, now) : now;
+  const marked = markCall(state.after, status, at, settledBy);
+  if (marked === state.after) return false;
+  state.after = marked;
+  state.settledByUser = author?.user ?? null;
+  return true;
+}
+
 /** Resolves to those that the mark has changed. */
-async function saveMarks(
-  db: Db,
-  callbackId: string,
-  states: readonly CallState[],
-  { status, settledBy, now, author }: Mark,
-): Promise<readonly CallState[]> {
-  const changed = states.filter((state) => {
-    const at = status === "FAILED" ? laterChange(state.before, now) : now;
-    const marked = markCall(state.after, status, at, settledBy);
-    if (marked === state.after) return false;
-    state.after = marked;
-    state.settledByUser = author?.user ?? null;
-    return true;
-  });
+async function saveMarks(db: Db, callbackId: string, states: readonly CallState[], mark: Mark): Promise<readonly CallState[]> {
+  const { status, settledBy, now } = mark;
+  const changed = states.filter((state) => applyMark(state, mark));
   await writeStates(db, states);
   if (status === "SUCCESS" && settledBy === "replay") await requestProbe(db, callbackId, now);
   await recordChange(db, callbackId);

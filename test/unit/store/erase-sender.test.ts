@@ -101,6 +101,10 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     code: "invalid",
     message: "Call PENDING was erased and can't be sent again, so it can't be marked FAILED",
   });
+  const another = { ...aResponse(), messageId: "ANOTHER" };
+  await expect(
+    store.calls.accept([{ callbackId: callback.id, calls: [{ id: "SUCCESS", response: another }] }], NOW + 3),
+  ).rejects.toThrow("The id SUCCESS belongs to another response");
   expect(await store.replays.request(callback.id, aReplay({ filter: {} }), NOW)).toMatchObject({ accepted: 1 });
 });
 
