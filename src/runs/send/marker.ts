@@ -42,8 +42,9 @@ const ARRIVALS = { accepted: "the endpoint accepted it", seen: "your system has 
 interface Kept {
   readonly left: Map<string, SkipReason>;
   readonly twice: Set<string>;
-  /** The request was repeated, and the service doesn't know that. */
-  readonly isRepeat: boolean;
+  /** The service's clock before the request, or null if it isn't known. */
+  readonly markedAt: number | null;
+  readonly isRepeated: boolean;
 }
 
 export class Marker {
@@ -147,7 +148,7 @@ export class Marker {
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt, isWanted: mayRepeat };
       const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
-      await this.#sortKept(kept, { left, twice, isRepeat: isRepeated && markedAt === null });
+      await this.#sortKept(kept, { left, twice, markedAt, isRepeated });
     };
     const outcomes = applyToChunk(
       chunk,
@@ -177,16 +178,18 @@ export class Marker {
 
   /**
    * What an earlier request of the run has made SUCCESS, or may have, is its own. Anything else that was accepted, and is SUCCESS, was delivered
-   * or marked by others, also by another replay.
+   * or marked by others, also by another replay. A user's mark counts as a replay's since this request.
    */
-  async #sortKept(ids: readonly string[], { left, twice, isRepeat }: Kept): Promise<void> {
+  async #sortKept(ids: readonly string[], { left, twice, markedAt, isRepeated }: Kept): Promise<void> {
     const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
     const states = await findStates(callbackId, ids, this.#session.deps.client);
     for (const id of ids) {
       const state = states.get(id);
-      const mayBeOwn = isRepeat || mayBeMarked?.has(id) === true;
+      // A service whose clock is known tells a repeated request itself.
+      const mayBeOwn = (isRepeated && markedAt === null) || mayBeMarked?.has(id) === true;
       if (state?.status === "SUCCESS" && from === "accepted") {
-        const isOwn = mayBeOwn && state.settledBy === "replay";
+        const isEarlier = markedAt === null || state.changedAt === undefined || state.changedAt < markedAt;
+        const isOwn = mayBeOwn && isEarlier && state.settledBy === "replay";
         if (!isOwn && !isSentElsewhere(this.#session.header)) twice.add(id);
         continue;
       }

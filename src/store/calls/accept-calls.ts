@@ -110,7 +110,9 @@ async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<vo
     SELECT calls.id, CASE WHEN calls.callback_key <> batch.callback_key THEN 1 ELSE 0 END AS "isForeign"
     FROM ${batchOf(NEW_CALL, rows)} ${crossJoin} calls ON calls.id = batch.id
     WHERE calls.callback_key <> batch.callback_key OR calls.message_id <> batch.message_id OR calls.channel <> batch.channel
-      OR (calls.response <> batch.response AND (status_code IS NOT NULL OR status_message IS DISTINCT FROM ${ERASED}))`.execute(db);
+      OR (calls.response <> batch.response AND (status_code IS NOT NULL OR status_message IS DISTINCT FROM ${ERASED}))`.execute(
+    db,
+  );
   if (other.rows.length === 0) return;
   const foreign = new Map<unknown, boolean>(other.rows.map(({ id, isForeign }) => [id, isForeign === 1]));
   const first = rows.find(({ id }) => foreign.has(id));
