@@ -190,6 +190,9 @@ export function unknownFlag(flag: string, { words, path, spec }: TypedFlag): Whc
   const value = words[index]?.split("=")[1] ?? words[index + 1] ?? "";
   const flags: readonly Flag<unknown>[] = [...Object.values(spec?.flags ?? {}), ...GLOBAL_FLAGS];
   const known = [...flags.map(({ syntax }) => flagName(syntax)), "--help", "--version"];
+  if (words[index]?.startsWith(`${flag}=`) && known.includes(flag)) {
+    return new WhcbError("usage", `${flag} takes no value`, { hint: `type ${flag} alone, or leave it out` });
+  }
   const guessed = [`${typed}=${value.toLowerCase()}`, typed].flatMap((guess) =>
     Object.entries(FLAGS).flatMap(([name, guesses]) => (guesses.split(" ").includes(guess) ? [name] : [])),
   );

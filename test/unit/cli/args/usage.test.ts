@@ -23,6 +23,8 @@ describe("an invalid command line", () => {
     [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: see `whcb --help`\n"],
     [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
+    [["calls", "list", "demo", "--failed=false"], "error: --failed takes no value\nhint: type --failed alone, or leave it out\n"],
+    [["calls", "list", "demo", "--plain="], "error: --plain takes no value\nhint: type --plain alone, or leave it out\n"],
     [
       ["mark-success", "demo", "c-2", "—dry-run", "--yes"],
       "error: —dry-run begins with a long dash\nhint: did you mean --dry-run?\n",
