@@ -36,6 +36,7 @@ export class EgressProxy {
   readonly secrets: readonly string[];
   readonly #isDirect: (hostname: string, port: number) => boolean;
   #failure: string | null = null;
+  #failures = 0;
 
   /** Throws `usage`, without the URL. */
   constructor({ url, noProxy }: EgressProxyOptions) {
@@ -62,6 +63,11 @@ export class EgressProxy {
     return this.#failure;
   }
 
+  /** Counts how often it failed: another program may have taken its place since. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** This machine, and names of its own network, are always reached directly. */
   covers({ hostname, protocol, port }: URL): boolean {
     const isLocal = isLoopbackHost(hostname) || isLocalName(hostname) || isUnspecifiedHost(hostname);
@@ -76,6 +82,7 @@ export class EgressProxy {
   /** Returns the fault to throw. `what` says what the proxy did. */
   failed(what: string, cause?: unknown): OwnShortage {
     this.#failure = `the egress proxy ${what}`;
+    this.#failures += 1;
     return new OwnShortage(this.#failure, "Check the proxy, and --egress-proxy or WHCB_EGRESS_PROXY.", cause);
   }
 

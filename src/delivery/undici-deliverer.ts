@@ -59,6 +59,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly #targets: TargetCache;
   /** It is null until the egress proxy is asked, which is before its first request for an http endpoint. */
   #proxyCheck: Promise<void> | null = null;
+  /** The proxy had failed so often before its check. */
+  #failuresBefore = 0;
   #isClosed = false;
 
   constructor(options: DelivererOptions) {
@@ -121,7 +123,10 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       send();
       return;
     }
-    this.#proxyCheck ??= this.#checkProxy(target, forwarder);
+    if (this.#proxyCheck === null || this.#failuresBefore !== forwarder.failures) {
+      this.#failuresBefore = forwarder.failures;
+      this.#proxyCheck = this.#checkProxy(target, forwarder);
+    }
     this.#proxyCheck.then(send, (error: WhcbError) => requester.reject(error));
   }
 

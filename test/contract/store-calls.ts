@@ -365,6 +365,9 @@ export function describeCalls(open: OpenStore): void {
       const settled = await callOf(store, callback, "A");
       expect(settled).toMatchObject({ status: "SUCCESS", settledBy: "replay", statusCode: 503, attemptCount: 3 });
       expect(await store.calls.findMarkers(callback.id, [settled])).toEqual(new Map([["A", "ada"]]));
+      // A run that listed its calls earlier means another response, whose id was used again.
+      const earlier = { ...details, unlessFailedSince: NOW - 1, ...by, replays: [{ callId: "B", attempt: replay }] };
+      expect(await store.calls.mark(callback.id, ["B"], "SUCCESS", NOW + 43, earlier)).toEqual(["B"]);
       const undo = { unlessDeliveredSince: 0 };
       expect(await store.calls.mark(callback.id, ["A", "B"], "FAILED", NOW + 50, undo)).toEqual(["A"]);
     });

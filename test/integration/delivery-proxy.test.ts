@@ -317,8 +317,17 @@ describe("what is the proxy's fault is no attempt", () => {
     expect(egress.failure).toBe(message);
     server.close();
     for (const socket of sockets) socket.destroy();
-    await aProxy({ port });
+    const proxy = await aProxy({ port });
     const endpoint = await anEndpoint();
-    expect(await resultOf(deliverer, `http://orders.example:${endpoint.port}/`)).toEqual(DELIVERED);
+    const url = `http://orders.example:${endpoint.port}/`;
+    expect(await resultOf(deliverer, url)).toEqual(DELIVERED);
+    await proxy.close();
+    await expect(resultOf(deliverer, url)).rejects.toMatchObject({ code: "unavailable" });
+    const another = createServer((socket) => {
+      socket.on("error", () => undefined).on("data", () => socket.write(OK));
+    }).listen(port, "127.0.0.1");
+    endings.push(() => another.close());
+    await once(another, "listening");
+    await expect(resultOf(deliverer, url)).rejects.toMatchObject({ code: "unavailable", message });
   });
 });

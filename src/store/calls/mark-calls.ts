@@ -167,8 +167,8 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   for (const state of left) {
     states.delete(state.id);
     // What the endpoint has accepted, too, is a user's mark no more, which could be undone.
-    if (settledBy === "replay" && status === "SUCCESS" && state.before.status === status)
-      applyMark(state, { status, settledBy, now, author });
+    const isAccepted = settledBy === "replay" && status === "SUCCESS" && !isSince(state.acceptedAt);
+    if (isAccepted && state.before.status === status) applyMark(state, { status, settledBy, now, author });
   }
   // These get the attempts of the report all the same.
   await writeStates(trx, left);
