@@ -116,6 +116,17 @@ describe("whcb triage", () => {
     expect((await terminal.closed()).code).toBe(2);
   });
 
+  it("does nothing once the profile has changed, by whose settings its commands would go", async () => {
+    const terminal = await outage.open();
+    await outage.home.whcb(["config", "set", "timezone", "Australia/Sydney"]);
+    terminal.type("m");
+    await terminal.shows(/error: the profile, or the current one, has changed since triage was opened[\s\S]*exit code 2/);
+    await outage.home.whcb(["config", "set", "timezone", "UTC"]);
+    terminal.type(`${ENTER}q`);
+    await terminal.closed();
+    expect(await outage.failed()).toHaveLength(17);
+  });
+
   it("stops a replay on Ctrl-C as the command does, and goes on itself", async () => {
     await outage.answer(["--delay", "400ms"]);
     const terminal = await outage.open();

@@ -1,6 +1,5 @@
 /** Runs a command of ours on a part of the screen: the same code, which takes the panel for its terminal. */
 import { PassThrough, Writable } from "node:stream";
-import type { Client } from "../../../client/client.js";
 import type { Io, Output } from "../../../platform/terminal.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -29,8 +28,6 @@ export interface PanelRun {
 export interface PanelParts {
   readonly deps: CliDeps;
   readonly runCommand: Invocation["runCommand"];
-  /** `client` is the one in use, so that requests of both keep within one rate. */
-  readonly client: Client;
   readonly columns: number;
   /** Default: the panel. */
   readonly stdout?: Output;
@@ -38,7 +35,7 @@ export interface PanelParts {
 
 export function startInPanel(
   argv: readonly string[],
-  { deps, runCommand, client, columns, stdout }: PanelParts,
+  { deps, runCommand, columns, stdout }: PanelParts,
   listener: PanelListener,
 ): PanelRun {
   const interrupted = new Set<() => void>();
@@ -68,7 +65,6 @@ export function startInPanel(
   const finished = runCommand(argv, {
     ...deps,
     io,
-    openClient: async () => ({ ...client, close: async () => undefined }),
     onRunStarted: (runId) => listener.onRunStarted(runId),
   });
   return {

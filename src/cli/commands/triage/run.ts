@@ -1,6 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
+import type { ServiceTarget } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { loadOnScreen } from "../../full-screen/load-on-screen.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
@@ -47,7 +48,17 @@ export function run(invocation: Invocation): Promise<number> {
       callback === null
         ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
         : groupsLevel(callback, 0);
-    const shown = new TriageProgram(invocation, client, newState(first), target.kind === "file" || target.rate === null);
+    const openClient = async (asked: ServiceTarget) => {
+      requireSameAccount(asked, target);
+      // Requests of the screen and of its commands keep within one rate.
+      return { ...client, close: async () => undefined };
+    };
+    const shown = new TriageProgram(
+      { ...invocation, deps: { ...deps, openClient } },
+      client,
+      newState(first),
+      target.kind === "file" || target.rate === null,
+    );
     program = shown;
     const code = await withDisplay(invocation, {
       frame: (size) => shown.frame(size),
@@ -67,4 +78,15 @@ export function run(invocation: Invocation): Promise<number> {
     return code;
   };
   return withSession(invocation, show, rules);
+}
+
+/** Each command reads the profiles anew. Throws `usage` if they lead elsewhere by now, as its settings would be of another service. */
+function requireSameAccount(asked: ServiceTarget, opened: ServiceTarget): void {
+  const [now, before] = [asked, opened].map((target) => {
+    return JSON.stringify(target.kind === "file" ? [target.path] : [target.url, target.username, target.timezone]);
+  });
+  if (now === before) return;
+  throw new WhcbError("usage", "the profile, or the current one, has changed since triage was opened", {
+    hint: "end triage (q), and open it again; nothing was done",
+  });
 }

@@ -217,7 +217,7 @@ export class TriageProgram {
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
       argvOf(this.#exactWords(action)),
-      { deps, runCommand, client: this.#client, columns, ...(file !== null && { stdout: file.stream }) },
+      { deps, runCommand, columns, ...(file !== null && { stdout: file.stream }) },
       {
         onLine: (line, isData) => {
           if (isData) data.push(line);
