@@ -3,13 +3,13 @@ import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
-import { isUnsent } from "../wire/json/call-json.js";
 import { alreadyUndone, checkService, ONLY_UNDONE, requireArrivedMarked, requireMarkedHere } from "./check-service.js";
 import { callKey, canBeUndone, findRunsToMark, findUndo } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunHeader, RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { addCall, type MarkGroup, newGroup } from "./mark-group.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -21,12 +21,11 @@ import {
   NO_UNUSABLE,
   type UnusableCalls,
 } from "./plan/call-scope.js";
-import { AnswerTexts, isRetrying, LastAttemptsSum } from "./plan/replay-plan.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipFailed, skipSettled } from "./settled-calls.js";
+import { type CallCheck, isDeliveredSince, readArrivalCheck, readStayCheck, skipFailed, skipSettled } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -74,35 +73,24 @@ const NONE_FOUND: FoundCalls = {
   waiting: 0,
 };
 
-export interface MarkGroup {
-  readonly callback: ListedCallback;
-  readonly callIds: readonly string[];
-  /** When each call had last changed as it was listed, by id. It has none with FAILED, or if the service doesn't say it. */
-  readonly listedChanges: ReadonlyMap<string, number>;
-  readonly attempts: LastAttemptsSum;
-  /** These calls were SUCCESS by a delivery when they were listed. */
-  readonly delivered: ReadonlySet<string>;
-  /** So many were never sent. */
-  readonly unsent: number;
-  /** So many have no date of an attempt. */
-  readonly undated: number;
-  /** The service would send so many by itself. */
-  readonly retrying: number;
-}
-
-/** The plan has calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
+/**
+ * The plan has calls of the other status, but those that were delivered since `typedAt` (of the service's clock). Throws `not-found`, and
+ * `usage` if two callbacks have a call of the same id.
+ */
 export async function planMarks(
   scope: CallScope,
   status: "SUCCESS" | "FAILED",
   deps: RunDeps,
   onEvent: RunListener = () => {},
+  typedAt = Number.POSITIVE_INFINITY,
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
+  const staysSuccess: CallCheck = async (call) => isDeliveredSince(call, typedAt);
   const found =
     "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent)
-      : await byIds(callbacks, scope.calls.callIds, status, deps);
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, staysSuccess)
+      : await byIds(callbacks, scope.calls.callIds, status, deps, { staysSuccess, mayHaveChanged: () => true });
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
@@ -265,15 +253,18 @@ async function byFilter(
   filter: CallFilter,
   deps: RunDeps,
   onEvent: RunListener,
+  staysSuccess: CallCheck,
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback, filter.answer));
+  let delivered = 0;
   const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
-    for (const call of calls) addCall(group, call, deps);
+    for (const call of calls) {
+      if (await staysSuccess(call)) delivered++;
+      else addCall(group, call, deps);
+    }
   });
-  return { ...NONE_FOUND, ...unusable, groups };
+  return { ...NONE_FOUND, ...unusable, groups, delivered };
 }
-
-const NO_CHECKS: UndoChecks = { staysSuccess: async () => false, mayHaveChanged: () => true };
 
 interface UndoChecks {
   readonly staysSuccess: CallCheck;
@@ -286,7 +277,7 @@ async function byIds(
   callIds: readonly string[],
   status: Marking["status"],
   deps: RunDeps,
-  { staysSuccess, mayHaveChanged }: UndoChecks = NO_CHECKS,
+  { staysSuccess, mayHaveChanged }: UndoChecks,
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback));
   const already: ListedCall[] = [];
@@ -309,33 +300,6 @@ async function byIds(
   });
   const toMarkIn = status === "FAILED" ? await findRunsToMark(already, deps) : [];
   return { ...NO_UNUSABLE, groups, missing, already: already.length, again, toMarkIn, delivered, waiting };
-}
-
-interface GrowingGroup extends MarkGroup {
-  readonly callIds: string[];
-  readonly listedChanges: Map<string, number>;
-  readonly delivered: Set<string>;
-  readonly answerTexts: AnswerTexts;
-  unsent: number;
-  undated: number;
-  retrying: number;
-}
-
-function newGroup(callback: ListedCallback, answer?: string): GrowingGroup {
-  return {
-    ...{ callback, callIds: [], listedChanges: new Map(), attempts: new LastAttemptsSum(), answerTexts: new AnswerTexts(answer) },
-    ...{ delivered: new Set(), unsent: 0, undated: 0, retrying: 0 },
-  };
-}
-
-function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
-  group.callIds.push(call.id);
-  if (call.status !== "SUCCESS" && call.changedAt !== undefined) group.listedChanges.set(call.id, call.changedAt);
-  group.attempts.add(call.statusCode, call.attemptedAt, group.answerTexts.keep(call));
-  if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
-  if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
-  if (call.attemptedAt === null) group.undated++;
-  if (isRetrying(call, group.callback, deps)) group.retrying++;
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

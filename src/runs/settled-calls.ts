@@ -159,3 +159,8 @@ async function mayBeAcceptedSince(call: ListedCall, since: number, client: Clien
 export function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
   return settledBy === "dispatcher" || settledBy === "replay";
 }
+
+/** `since` is of the service's clock. A call counts whose settler isn't known. */
+export function isDeliveredSince({ settledBy, changedAt, attemptedAt }: ListedCall, since: number): boolean {
+  return settledBy !== "user" && (changedAt ?? attemptedAt ?? 0) >= since;
+}

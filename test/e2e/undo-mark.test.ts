@@ -140,6 +140,27 @@ it("waits for a run that is sending the calls: what that delivers stays SUCCESS"
   }
 });
 
+it.each([["--success"], ["--file"]])("a mark-failed %s that waits leaves what is delivered after it was typed", async (flag) => {
+  const events = new EventTarget();
+  const released = once(events, "released").then(() => undefined);
+  const outage = await replayOutage(home, 3, () => ({ status: 200, after: released }));
+  try {
+    writeFileSync(home.path("ids.txt"), `${outage.callIds.join("\n")}\n`);
+    const replay = home.whcb(["replay", "demo", "--failed", "--yes"]);
+    await outage.hasReceived(1);
+    const named = flag === "--file" ? [flag, home.path("ids.txt")] : [flag];
+    const waiting = home.start(["mark-failed", "demo", ...named, "--yes", "--wait"]);
+    await waiting.says(/waiting: /);
+    events.dispatchEvent(new Event("released"));
+    expect(await replay).toMatchObject({ code: 0 });
+    const left = "nothing to mark\n3 calls left out: the endpoint has accepted them\n";
+    expect(await waiting.ended).toMatchObject({ code: 0, stderr: expect.stringContaining(left) });
+    expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
+
 it("takes back what two runs have marked at the same time once both are undone, and names the other run before", async () => {
   const calls = platformCalls(2);
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };

@@ -4,13 +4,13 @@ import { advise, WhcbError } from "../../../domain/errors.js";
 import { ONLY_UNDONE, requireMarkedHere } from "../../../runs/check-service.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { latestRunToUndo } from "../../../runs/latest-marks.js";
+import type { MarkGroup } from "../../../runs/mark-group.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { describeBusy, findBusy, type RunLocks } from "../../../runs/run-locks.js";
 import {
   callbacksToUndo,
   discardUndone,
-  type MarkGroup,
   type MarkPlan,
   planMarks,
   planUndo,
@@ -108,11 +108,12 @@ async function markCalls(
     const job = { status, scope, operands, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
+    const typedAt = wait ? (session.client.serviceNow() ?? typed.deps.clock.now()) : undefined;
     const callbacks = await callbacksOf(scope, runDeps.client);
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
     const { locks } = taken;
     const locked = locks.locked(callbacks).map(({ id }) => id);
-    await planAndMark(invocation, { ...job, scope: { ...scope, callbacks: locked }, locks });
+    await planAndMark(invocation, { ...job, scope: { ...scope, callbacks: locked }, locks, typedAt });
     requireNoneBusy(locks);
   });
 }
@@ -152,16 +153,19 @@ interface MarkJob {
   readonly undone: string;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
+  /** What was delivered since then stays SUCCESS. */
+  readonly typedAt?: number | undefined;
 }
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"] | MarkFlags["undo"]>;
 
 /** Resolves to false if there was nothing to mark. */
 async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<boolean> {
-  const { status, scope, operands, undone, runDeps, locks } = job;
+  const { status, scope, operands, undone, runDeps, locks, typedAt } = job;
   const { values, screen } = invocation;
   const progress = await openProgress(invocation, "reading calls");
-  const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"));
+  const planning =
+    scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"), typedAt);
   const plan = await planning.finally(() => progress.clear());
   warnOfUnusableCalls(plan, screen);
   const run = { ...plan, ...(locks && { runId: locks.runId }) };
