@@ -517,6 +517,18 @@ it("--until takes no call of its own minute where dates have no seconds", async 
   }
 });
 
+it("a login of another account makes a profile of its own, without the other one's default callback and time zone", async () => {
+  await open({ calls: [] });
+  await whcb("login", listening.url);
+  await whcb("config", "set", "callback", "demo");
+  await whcb("config", "set", "timezone", "Australia/Sydney");
+  const env = { WHCB_USERNAME: "u2", WHCB_PASSWORD: "p2", WHCB_API_KEY: "k2" };
+  for (let times = 0; times < 2; times += 1)
+    expect((await machine.whcb(["login", listening.url], { env })).stderr).toContain("profile local-2 works with");
+  const { stdout } = await machine.whcb(["config", "get", "-o", "json"]);
+  expect(stdout).not.toMatch(/Sydney|demo/);
+});
+
 it.each([
   ["America/New_York", "01/11/26 01:30", "--until", "2026-11-01T05:45Z", "2026-11-01T06:31Z"],
   ["Australia/Sydney", "05/04/26 02:30", "--since", "2026-04-04T16:15Z", "2026-04-04T15:30Z"],

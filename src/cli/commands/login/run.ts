@@ -36,7 +36,7 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const url = addressText(address);
   let name = values.name ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps, (before) => {
-    if (name === "") name = profileNameFor(before, address, databaseId);
+    if (name === "") name = profileNameFor(before, address, { databaseId, username: credentials?.username });
     const { username: _u, password: _p, apiKey: _k, ...known }: Partial<Profile> = before.profiles.get(name) ?? {};
     // What answers there now is meant.
     const { credentialsOrigin: _o, databaseId: knownId, database, portLock, ...rest } = known;
@@ -127,12 +127,19 @@ function httpTarget(invocation: Invocation, url: string, credentials: Credential
   };
 }
 
-/** Never returns the name of the profile of another service, or of another database at this address. */
-function profileNameFor(settings: Settings, address: ServiceAddress, databaseId: string | null): string {
+/** Never returns the name of the profile of another service or account, or of another database at this address. */
+function profileNameFor(
+  settings: Settings,
+  address: ServiceAddress,
+  { databaseId, username }: { databaseId: string | null; username: string | undefined },
+): string {
   const url = addressText(address);
   const base = usualProfileName(address);
   const own = [...settings.profiles].filter(
-    ([, profile]) => profile.url === url && isSameOrUnknown(profile.databaseId, databaseId),
+    ([, profile]) =>
+      profile.url === url &&
+      isSameOrUnknown(profile.databaseId, databaseId) &&
+      isSameOrUnknown(profile.username, username ?? null),
   );
   const [known] = own.find(([name]) => name === base) ?? own[0] ?? [];
   return known ?? freeProfileName(settings, base);
