@@ -527,6 +527,15 @@ it("a login of another account makes a profile of its own, without the other one
     expect((await machine.whcb(["login", listening.url], { env })).stderr).toContain("profile local-2 works with");
   const { stdout } = await machine.whcb(["config", "get", "-o", "json"]);
   expect(stdout).not.toMatch(/Sydney|demo/);
+  await whcb("profiles", "use", "local");
+  // Credentials of the environment are of that account, too.
+  const ofSecond = { WHCB_URL: listening.url, ...env };
+  expect((await machine.whcb(["config", "get", "-o", "json"], { env: ofSecond })).stdout).not.toContain("Sydney");
+  const marked = await machine.whcb(["mark-success", "--failed", "--yes"], { env: ofSecond });
+  expect(marked).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('default callback "demo" is of another service or account'),
+  });
 });
 
 it.each([

@@ -421,7 +421,7 @@ describe("a profile's default callback", () => {
       const which = command[0] === "mark-failed" ? "--success" : "--failed";
       expect(await whcb(...command, which, "--yes")).toMatchObject({
         code: 2,
-        stderr: 'error: the profile\'s default callback "demo" is of another service\nhint: name the callback\n',
+        stderr: 'error: the profile\'s default callback "demo" is of another service or account\nhint: name the callback\n',
       });
     }
     expect([statuses(calls), endpoint.received.length]).toEqual(["FAILED", 0]);

@@ -98,9 +98,13 @@ export async function toCallScope(
   const name = operands.callback ?? (meansAll ? null : defaultCallback.value);
   // A user of a default callback doesn't mean all callbacks.
   if (name === null && foreignCallback !== null && !meansAll)
-    throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {
-      hint: "name the callback",
-    });
+    throw new WhcbError(
+      "usage",
+      `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service or account`,
+      {
+        hint: "name the callback",
+      },
+    );
   const callback = name === null ? null : await findCallback(session, name);
   const callbacks = callback === null ? null : [callback.id];
   if (operands.callIds !== null) {

@@ -29,7 +29,7 @@ export interface ResolvedSettings {
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
-  /** `foreignCallback` is the profile's default callback if that isn't used because the address is of another service, else null. */
+  /** `foreignCallback` is the profile's default callback if that isn't used because the address or the account is another one, else null. */
   readonly foreignCallback: string | null;
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
@@ -82,9 +82,13 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
   const homes = [...settings.profiles].filter(([, { url }]) => isOfService(url, address));
   const home = chooseProfile(homes, named.value);
-  const ofHome = <Key extends keyof Profile>(key: Key) => [home?.[1][key], `profile ${home?.[0]}`] as const;
+  // Another account may have other dates, and other callbacks.
+  const ofAccount = homes.filter(([, { username }]) => !isOther(env.WHCB_USERNAME, username));
+  const own = chooseProfile(ofAccount, named.value);
+  const ofHome = <Key extends keyof Profile>(key: Key) => [own?.[1][key], `profile ${own?.[0]}`] as const;
   const profileService = profile === undefined ? null : serviceName(profile.url);
   const isSameService = profile !== undefined && isOfService(profile.url, address);
+  const isOwn = isSameService && !isOther(env.WHCB_USERNAME, profile.username);
   if (named.from === "--profile" || named.from === "WHCB_PROFILE") {
     if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named, "service", "WHCB_URL");
     const account = owner?.[0] === named.value ? owner?.[1] : undefined;
@@ -101,8 +105,8 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
-    callback: firstGiven<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
-    foreignCallback: isSameService ? null : (profile?.callback ?? null),
+    callback: firstGiven<string | null>([isOwn ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
+    foreignCallback: isOwn ? null : (profile?.callback ?? null),
     country: firstGiven<string | null>(ofHome("country")) ?? notSet,
     timezone: firstGiven(ofHome("timezone")) ?? { value: "UTC", from: "default" },
     authParameter: firstGiven(ofHome("authParameter")) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },

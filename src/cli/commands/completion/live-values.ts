@@ -47,7 +47,7 @@ export class LiveValues {
     return [...named.map(({ value, summary }) => ({ value: summary, summary: value })), ...nameless];
   }
 
-  /** Returns the newest calls of a callback, and one that has the typed id, which a longer id must not replace. */
+  /** Returns the newest calls of a callback, none if older ones may begin as is typed, and one that has the typed id, which a longer id must not replace. */
   async calls(
     service: ServiceFlags,
     { callback, status, typed }: { callback: string; status: "FAILED" | "SUCCESS" | undefined; typed: string },
@@ -60,6 +60,8 @@ export class LiveValues {
       return found;
     });
     if (typed === "" || newest.some(({ value }) => value === typed)) return newest;
+    // The call that is meant may be an older one, whose id begins so, too.
+    if (newest.length === MAX_CALLS) return [];
     if (!newest.some(({ value }) => value.startsWith(typed))) return newest;
     const same = await this.#ask(service, ["call", callback, typed], async (client) => {
       const { id } = await client.getCallback(callback);

@@ -132,6 +132,17 @@ test("completion doesn't make another call's id of one that is whole, though tha
   expect(asked).toEqual(["order-1", "order-"]);
 });
 
+test("completion doesn't take the only one of the newest calls for the one that is meant, which may be an older one", async () => {
+  const { world } = aService({
+    async *listCalls() {
+      const calls = Array.from({ length: 100 }, (_, index) => aListedCall({ id: `order-${index + 100}` }));
+      yield { calls, withoutId: [], leftOut: 0, unclear: 0, total: 160 };
+    },
+  });
+  expect(await offered(world, ["mark-success", "demo", ""])).toHaveLength(100);
+  expect(await offered(world, ["mark-success", "demo", "order-19"])).toEqual([]);
+});
+
 describe("what is looked up", () => {
   test("is kept for some seconds, for one service and user", async () => {
     const { world, state } = aService();
