@@ -101,9 +101,7 @@ export async function toCallScope(
     throw new WhcbError(
       "usage",
       `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service or account`,
-      {
-        hint: "name the callback",
-      },
+      { hint: "name the callback" },
     );
   const callback = name === null ? null : await findCallback(session, name);
   const callbacks = callback === null ? null : [callback.id];

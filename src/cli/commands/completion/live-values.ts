@@ -47,7 +47,10 @@ export class LiveValues {
     return [...named.map(({ value, summary }) => ({ value: summary, summary: value })), ...nameless];
   }
 
-  /** Returns the newest calls of a callback, none if older ones may begin as is typed, and one that has the typed id, which a longer id must not replace. */
+  /**
+   * Returns the newest calls of a callback, none if older ones may begin as is typed, and one that has the typed id, which a longer id must
+   * not replace.
+   */
   async calls(
     service: ServiceFlags,
     { callback, status, typed }: { callback: string; status: "FAILED" | "SUCCESS" | undefined; typed: string },
