@@ -80,7 +80,7 @@ export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, show, rules);
 }
 
-/** Each command reads the profiles anew. Throws `usage` if they lead elsewhere by now, as its settings would be of another service. */
+/** Each command reads the profiles again. Throws `usage` if these name another account by now, whose settings it would use. */
 function requireSameAccount(asked: ServiceTarget, opened: ServiceTarget): void {
   const [now, before] = [asked, opened].map((target) => {
     return JSON.stringify(target.kind === "file" ? [target.path] : [target.url, target.username, target.timezone]);
