@@ -70,7 +70,7 @@ it("refuses those that a stranger makes while it starts", async () => {
     "CREATE TABLE migrations (version integer PRIMARY KEY, name text NOT NULL); GRANT ALL ON migrations TO PUBLIC",
   );
   const opening = openStore({ url: database.url, clock: systemClock, secretKey: new Uint8Array(32) });
-  const waits = "SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()";
+  const waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
   await eventually(
     () => database.query(waits),
     (rows) => rows.length > 0,
