@@ -1,12 +1,12 @@
 /** Builds dist/. docs/adr/0007 says why these files, and why CommonJS. */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { relative, resolve, sep } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 
 const MAIN = "src/main.ts";
 const ASSETS = "src/server/console/assets";
+const BUNDLED_ASSETS = [`${ASSETS}/live.js`, `${ASSETS}/console.css`];
 
 /**
  * The entries of a file are modules that are loaded by `import()`. With them goes what they import and no earlier file has. The
@@ -24,7 +24,7 @@ const FILES = [
 ];
 
 /** This package is bundled, as it costs more to find and read than to contain. The others stay outside. */
-const CONTAINED = createRequire(import.meta.url).resolve("commander");
+const CONTAINED = resolve("node_modules/commander/index.js");
 
 /** These modules of Node take about a millisecond to load. An eager file loads them when it first uses them. */
 const LATE = /^node:(child_process|fs\/promises|readline|sea)$/;
@@ -48,21 +48,18 @@ const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
 const fileOf = new Map();
 const starts = [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)];
 for (const { name, entries } of FILES) for (const path of starts) if (entries.test(path)) assign(path, name);
+const ours = [...fileOf.keys()].filter((path) => path.startsWith("src/"));
+const modules = await build({ entryPoints: ours, outdir: "dist", format: "esm", write: false, metafile: true });
+const exportsOf = new Map(Object.values(modules.metafile.outputs).map((module) => [module.entryPoint, module.exports]));
 rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
 cpSync(ASSETS, "dist/assets", { recursive: true });
-await build({
-  entryPoints: [`${ASSETS}/live.js`, `${ASSETS}/console.css`],
-  outdir: "dist/assets",
-  bundle: true,
-  format: "esm",
-  minify: true,
-});
+await build({ entryPoints: BUNDLED_ASSETS, outdir: "dist/assets", bundle: true, format: "esm", minify: true });
 const compressors = Object.entries({ br: brotliCompressSync, gzip: gzipSync });
 for (const asset of readdirSync("dist/assets").map((name) => `dist/assets/${name}`))
   for (const [ending, compress] of compressors) writeFileSync(`${asset}.${ending}`, compress(readFileSync(asset)));
 cpSync("node_modules/idiomorph/LICENSE", "dist/assets/idiomorph.LICENSE");
-cpSync(join(dirname(CONTAINED), "LICENSE"), "dist/commander.LICENSE");
+cpSync("node_modules/commander/LICENSE", "dist/commander.LICENSE");
 
 function assign(path, name) {
   if (fileOf.has(path)) return;
@@ -75,8 +72,8 @@ async function buildFile({ name, isEager = false }) {
   const used = imports.filter((one) => one.isDynamic || fileOf.get(one.from) !== fileOf.get(one.path)).map(({ path }) => path);
   const paths = [...new Set([MAIN, ...used])].filter((path) => fileOf.get(path) === name);
   const contents = isEager
-    ? `${paths.map((path, index) => `import * as m${index} from "./${path}";`).join("\n")}
-       module.exports = { ${paths.map((path, index) => `"${path}": m${index}`).join(", ")} };`
+    ? `${paths.map((path, index) => `import ${names(path, (name) => `${name} as ${name}${index}`)} from "./${path}";`).join("\n")}
+       module.exports = { ${paths.map((path, index) => `"${path}": ${names(path, (name) => `${name}: ${name}${index}`)}`).join(", ")} };`
     : `module.exports = { ${paths.map((path) => `get "${path}"() { return require("./${path}"); }`).join(", ")} };`;
   await build({
     ...OPTIONS,
@@ -86,6 +83,11 @@ async function buildFile({ name, isEager = false }) {
     sourcesContent: false,
     plugins: [requireOtherFiles(name), leaveOutUnused(), ...(isEager ? [loadLate()] : [])],
   });
+}
+
+/** The names that a module exports, each in this form, in braces. */
+function names(path, form = (name) => name) {
+  return `{ ${exportsOf.get(path).map(form).join(", ")} }`;
 }
 
 /** A module of another file is what that file exports under its path, and so is one that is imported later. */
@@ -101,7 +103,7 @@ function requireOtherFiles(name) {
         return fileOf.get(source) === name && kind !== "dynamic-import" ? undefined : { path: source, namespace: "other" };
       });
       onLoad({ filter: /./, namespace: "other" }, ({ path }) => ({
-        contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
+        contents: `export const ${names(path)} = require("./${fileOf.get(path)}.cjs")["${path}"];`,
       }));
     },
   };
@@ -115,10 +117,8 @@ function leaveOutUnused() {
       onLoad({ filter: /[\\/]commander[\\/]lib[\\/]/ }, async ({ path }) => ({
         contents: (await transform(readFileSync(path, "utf8"), { minifyWhitespace: true })).code,
       }));
-      onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) => {
-        const { version } = JSON.parse(readFileSync(path, "utf8"));
-        return { contents: JSON.stringify({ version }), loader: "json" };
-      });
+      const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+      onLoad({ filter: /[\\/]package\.json$/ }, () => ({ contents: JSON.stringify({ version }), loader: "json" }));
     },
   };
 }
