@@ -8,7 +8,8 @@ export function hasOpen(pid: number, path: string): boolean | null {
   try {
     const file = statSync(path, { bigint: true });
     if (readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync("/proc/self/ns/net")) return false;
-    return [...openFiles(pid).values()].some((open) => isSame(open, file));
+    for (const [, open] of openFiles(pid)) if (isSame(open, file)) return true;
+    return false;
   } catch {
     return null;
   }
@@ -17,20 +18,18 @@ export function hasOpen(pid: number, path: string): boolean | null {
 /** Returns a function that lists the files that this process has opened since, or returns null where the system doesn't tell. */
 export function watchOpened(): () => readonly BigIntStats[] | null {
   if (!existsSync("/proc/self/fd")) return () => null;
-  const before = openFiles("self");
+  const before = new Map(openFiles("self"));
   const isNew = ([descriptor, file]: [string, BigIntStats]) => !isSame(before.get(descriptor), file);
   return () => [...openFiles("self")].filter(isNew).map(([, file]) => file);
 }
 
-/** Returns what the process has open, by the descriptor. */
-function openFiles(pid: number | "self"): ReadonlyMap<string, BigIntStats> {
+/** Finds what the process has open, by the descriptor. What it opened first comes first, as it may have thousands of connections. */
+function* openFiles(pid: number | "self"): Generator<[string, BigIntStats]> {
   const folder = `/proc/${pid}/fd`;
-  const files = new Map<string, BigIntStats>();
-  for (const descriptor of readdirSync(folder)) {
+  for (const descriptor of readdirSync(folder).sort((one, other) => Number(one) - Number(other))) {
     const file = statSync(`${folder}/${descriptor}`, { bigint: true, throwIfNoEntry: false });
-    if (file?.isFile()) files.set(descriptor, file);
+    if (file?.isFile()) yield [descriptor, file];
   }
-  return files;
 }
 
 export function isSame(one: BigIntStats | undefined, other: BigIntStats): boolean {
