@@ -226,7 +226,11 @@ describe("calls that match by message id, sender, content and time", () => {
 
   test("are marked after a question, which says so", async () => {
     const question = "it has 1 by the call's id, 1 call by message id, sender, content and time\n";
-    expect((await asked("n\n")).stderr).toContain(question);
+    const { stderr } = await asked("n\n");
+    expect(stderr).toContain(question);
+    expect(stderr).toMatch(
+      /^warning: 1 call that the system of another callback may have, too, .* is the list of\s+what http:\/\/127\.0\.0\.1:\d+\/hook received\?$/m,
+    );
     expect([await failed(), received()]).toEqual([IDS, 0]);
     expect(await asked("y\n")).toMatchObject({ code: 0, stderr: expect.stringContaining(question) });
     expect([await failed(), received()]).toEqual([[], 1]);

@@ -1,5 +1,6 @@
 /** What the user has to know before calls are marked. */
 import { count } from "../../../domain/count.js";
+import { shownUrl } from "../../../domain/mask.js";
 import type { ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 
@@ -25,6 +26,7 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
   const refusals = `lines mentioning a refusal in a column that --ignore names (${refusing.join(", ")}): leave it out if it says nothing of the line`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
+  const reply = `${count(seenByReply(plan), "call")} that the system of another callback may have, too, as the same reply: is the list of what ${shownUrl(plan.callback)} received?`;
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
   return [
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
@@ -37,9 +39,15 @@ export function describeWarnings(plan: ReconcilePlan, settings: ResolvedSettings
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],
+    seenByReply(plan) === 0 ? [] : [reply],
     mayBeOfFailed ? [OF_FAILED] : [],
     plan.waiting > 0 ? [waitingText(plan)] : [],
   ].filter((lines) => lines.length > 0);
+}
+
+/** Counts the calls that are seen by message id, sender, content and time. */
+export function seenByReply({ seen, seenById, unconfirmed }: ReconcilePlan): number {
+  return seen.length - seenById - unconfirmed;
 }
 
 export function waitingText({ waiting }: ReconcilePlan): string {

@@ -32,7 +32,7 @@ import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import type { ReconcileFlags } from "./command.js";
-import { describeWarnings, type Warnings, waitingText } from "./plan-warnings.js";
+import { describeWarnings, seenByReply, type Warnings, waitingText } from "./plan-warnings.js";
 
 export async function run(invocation: Invocation<ReconcileFlags>): Promise<void> {
   const { args, values } = invocation;
@@ -231,10 +231,10 @@ function requireNamed(plan: ReconcilePlan, { callback }: ReconcileJob, invocatio
 
 /** Says how many calls were matched by less than their ids, and how many by ids that nothing confirms. */
 function otherMatches(plan: ReconcilePlan): readonly string[] {
-  const { seen, seenById, unconfirmed } = plan;
-  const byOthers = seen.length - seenById - unconfirmed;
+  const { unconfirmed } = plan;
+  const byReply = seenByReply(plan);
   return [
-    ...(byOthers === 0 ? [] : [`${count(byOthers, "call")} by message id, sender, content and time`]),
+    ...(byReply === 0 ? [] : [`${count(byReply, "call")} by message id, sender, content and time`]),
     ...(unconfirmed === 0 ? [] : [`${count(unconfirmed, "call")} by an id that may number something else`]),
   ];
 }
