@@ -92,6 +92,7 @@ export class Connection {
   #socket: Socket | null = null;
   #tcpSocket: Socket | null = null;
   #reader: AnswerReader | null = null;
+  #socketError: Error | null = null;
   /** Requests are counted for the present socket. */
   #requests = 0;
   #bytesReadBefore = 0;
@@ -129,7 +130,7 @@ export class Connection {
   }
 
   get socketError(): Error | null {
-    return this.#socket?.errored ?? null;
+    return this.#socketError;
   }
 
   /** Some of the request isn't on its way yet. Of TLS, it is some turns of the event loop late. */
@@ -172,6 +173,11 @@ export class Connection {
     this.#tcpSocket = tcpSocket;
     this.#reader = new AnswerReader(socket, maxHeaderBytes);
     this.#requests = 0;
+    this.#socketError = null;
+    // A TLS socket over a stream isn't destroyed by its error, so `errored` stays empty.
+    socket.once("error", (error) => {
+      if (this.#socket === socket) this.#socketError = error;
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds, saysAndResets } from "../support/delivery/delivery-setup.js";
 import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
@@ -206,6 +207,21 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
     { kind: "unreachable", reason: "too-large", detail: "the answer's body came in more than 4096 pieces" },
   ],
 ];
+
+const UNENDED = "HTTP/1.1 200 OK\r\n\r\nhalf";
+
+test.each<[name: string, end: (socket: Socket, tcp: Socket) => unknown, result: object]>([
+  ["a reset", (_, tcp) => tcp.resetAndDestroy(), { kind: "unreachable", reason: "reset" }],
+  ["a damaged record", (_, tcp) => tcp.end(`\x17\x03\x03\0\x20${"x".repeat(32)}`, "latin1"), { kind: "unreachable" }],
+  ["text without TLS", (_, tcp) => tcp.end("HTTP/1.1 500 No\r\n\r\n"), { kind: "unreachable" }],
+  ["an end of TCP only", (_, tcp) => tcp.end(), { kind: "answered", statusCode: 200 }],
+  ["an end", (socket) => socket.end(), { kind: "answered", statusCode: 200 }],
+])("over TLS, a body without a length and %s", async (_name, end, result) => {
+  const answers = (socket: Socket, _number: number, tcp: Socket) =>
+    void socket.write(UNENDED, () => setTimeout(() => end(socket, tcp), 100));
+  await at.start(answers, { deadlineMs: 20_000 }, selfSignedCertificate("IP:127.0.0.1"));
+  expect((await at.deliverer.deliver(at.post())).result).toMatchObject(result);
+});
 
 describe("an endpoint that sends", () => {
   test.each(CASES)("%s", async (_name, onRequest, result) => {

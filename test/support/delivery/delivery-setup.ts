@@ -5,7 +5,8 @@ import { createDeliverer, type DelivererOptions } from "../../../src/delivery/un
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
 import type { DeliveryRequest } from "../../../src/wire/delivery-request.js";
-import { type RawServer, startRawServer } from "./raw-server.js";
+import type { Certificate } from "./certificate.js";
+import { type OnRequest, type RawServer, startRawServer } from "./raw-server.js";
 
 export const DEADLINE_MS = 500;
 export const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -14,14 +15,15 @@ export class DeliverySetup {
   #deliverer: Deliverer | null = null;
   #server: RawServer | null = null;
 
-  async start(onRequest: (socket: Socket, number: number) => void, options: Partial<DelivererOptions> = {}): Promise<void> {
-    this.#server = await startRawServer(onRequest);
+  async start(onRequest: OnRequest, options: Partial<DelivererOptions> = {}, certificate?: Certificate): Promise<void> {
+    this.#server = await startRawServer(onRequest, certificate);
     this.#deliverer = createDeliverer({
       clock: systemClock,
       timers: systemTimers,
       deadlineMs: DEADLINE_MS,
       connectTimeoutMs: 10_000,
       watchedMs: 0,
+      ...(certificate && { ca: certificate.cert }),
       ...options,
     });
   }

@@ -1,6 +1,8 @@
 /** An endpoint on loopback that sends exactly the given bytes. */
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Certificate } from "./certificate.js";
 
 export interface RawServer {
   readonly port: number;
@@ -13,16 +15,21 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
+/** `tcp` is below TLS, and the same socket without. */
+export type OnRequest = (socket: Socket, number: number, tcp: Socket) => void;
+
 /** `onRequest` is called when a request's headers have come in, with its number on that connection (1 for the first). */
-export async function startRawServer(onRequest: (socket: Socket, number: number) => void): Promise<RawServer> {
+export async function startRawServer(onRequest: OnRequest, certificate?: Certificate): Promise<RawServer> {
   const open = new Set<Socket>();
   let connections = 0;
   let requests = 0;
   let lastRequest = "";
-  const server = createServer((socket) => {
+  const server = createServer((tcp) => {
     connections += 1;
-    open.add(socket);
-    socket.on("close", () => open.delete(socket)).on("error", () => undefined);
+    open.add(tcp);
+    tcp.on("close", () => open.delete(tcp)).on("error", () => undefined);
+    const socket = certificate === undefined ? tcp : new TLSSocket(tcp, { isServer: true, ...certificate });
+    socket.on("error", () => undefined);
     let number = 0;
     let unread = "";
     socket.on("data", (chunk) => {
@@ -32,7 +39,7 @@ export async function startRawServer(onRequest: (socket: Socket, number: number)
         unread = unread.slice(end);
         number += 1;
         requests += 1;
-        onRequest(socket, number);
+        onRequest(socket, number, tcp);
       }
     });
   });
@@ -42,7 +49,7 @@ export async function startRawServer(onRequest: (socket: Socket, number: number)
   if (address === null || typeof address === "string") throw new Error("The server has no port.");
   return {
     port: address.port,
-    url: `http://127.0.0.1:${address.port}/hook`,
+    url: `${certificate === undefined ? "http" : "https"}://127.0.0.1:${address.port}/hook`,
     connections: () => connections,
     requests: () => requests,
     lastRequest: () => lastRequest,
