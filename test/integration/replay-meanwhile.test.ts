@@ -72,8 +72,9 @@ async function failedCallsOf(url: string, calls: number) {
     events: desk.events,
     mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS", by: "user" | "replay" = "user") =>
       void (await client.markCalls(id, callIds, status, { by })),
-    /** All calls expire, and the sender uses their ids for new ones, which fail, too. */
+    /** A user marks all calls, they expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
+      await opened.markCalls(id, ids, "SUCCESS");
       await service.store.retention.purgeExpired(Date.now() + 999 * 86_400_000, 100);
       await submit(() => Date.now() - 20);
     },
@@ -234,6 +235,61 @@ it("lists again, after a question, what a service has that can't be asked about 
   expect([error, counts.accepted, counts.marked, counts.skipped.settled]).toEqual([null, 55, 55, 5]);
 });
 
+describe("another response whose id was used again", () => {
+  const asSubmitted = async ({ callOf }: Pick<Awaited<ReturnType<typeof failedCalls>>, "callOf">, calls: number) =>
+    (await Promise.all(numbered(0, calls).map(callOf))).map(({ status, attemptCount }) => [status, attemptCount]);
+
+  it("isn't sent or marked in place of the one that was listed, and the run says so", async () => {
+    const desk = await failedCalls(2);
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay({}, desk.replaceCalls);
+    expect(desk.endpoint.received).toEqual([]);
+    expect([counts.marked, counts.left, counts.skipped]).toEqual([0, 0, { settled: 0, order: 0, reopened: 2 }]);
+    expect(error).toMatchObject({ code: "items-failed" });
+    expect(await asSubmitted(desk, 2)).toEqual([
+      ["FAILED", 1],
+      ["FAILED", 1],
+    ]);
+  });
+
+  it.each([{}, { to: "elsewhere", mark: true }])("isn't marked for the one that is being sent (%j)", async (options) => {
+    const desk = await failedCalls(1, () => desk.replaceCalls());
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay("to" in options ? { ...options, to: desk.endpoint.url } : {});
+    expect(desk.endpoint.received).toEqual(["order-0"]);
+    expect([counts.marked, counts.toMark, counts.skipped.reopened]).toEqual([0, 0, 1]);
+    expect(error).toMatchObject({ code: "items-failed" });
+    expect(await asSubmitted(desk, 1)).toEqual([["FAILED", 1]]);
+  });
+
+  it("isn't marked, or counted as delivered twice, if the service has delivered it meanwhile", async () => {
+    const desk = await failedCalls(1, async () => {
+      await desk.replaceCalls();
+      await desk.mark(["order-0"]);
+    });
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay();
+    expect([counts.marked, counts.twice, counts.skipped.settled, error]).toEqual([0, 0, 1, null]);
+    expect(await asSubmitted(desk, 1)).toEqual([["SUCCESS", 1]]);
+    expect(await desk.callOf("order-0")).toMatchObject({ settledBy: "user" });
+  });
+
+  it("isn't marked when the run is resumed, though it had the id before the other one was accepted", async () => {
+    const desk = await failedCalls(1, () => desk.replaceCalls());
+    closing.push(desk.endpoint.close);
+    const resume = await desk.replayUnmarked();
+    expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 0, skipped: { reopened: 1 } });
+    expect(await asSubmitted(desk, 1)).toEqual([["FAILED", 1]]);
+  });
+
+  it("doesn't keep what a retry has changed from being sent and marked", async () => {
+    const desk = await failedCalls(2);
+    closing.push(desk.endpoint.close);
+    const { counts } = await desk.replay({}, () => desk.mark(numbered(0, 2), "FAILED"));
+    expect([desk.endpoint.received.length, counts.marked]).toEqual([2, 2]);
+  });
+});
+
 describe("what was accepted in a run that couldn't mark it", () => {
   it("stays as a user has left it since, when the run is resumed, and the rest is marked", async () => {
     const { endpoint, replayUnmarked, mark, callOf } = await failedCalls(3);
@@ -255,10 +311,9 @@ describe("what was accepted in a run that couldn't mark it", () => {
   });
 
   it("isn't taken for a new call with its id", async () => {
-    const { endpoint, replayUnmarked, mark, replaceCalls, callOf } = await failedCalls(2);
+    const { endpoint, replayUnmarked, replaceCalls, callOf } = await failedCalls(2);
     closing.push(endpoint.close);
     const resume = await replayUnmarked();
-    await mark(numbered(0, 2));
     await replaceCalls();
     expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 0 });
     const calls = await Promise.all(numbered(0, 2).map(callOf));

@@ -1,4 +1,6 @@
+import type { CallState } from "../../client/client.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import type { SkipReason } from "../journal/run-step.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { RunDeps } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
@@ -6,15 +8,18 @@ import type { ReplayOptions } from "../run-options.js";
 /** What was found out this long ago counts. Marks wait for each other as long. */
 const FRESH_MS = 1_000;
 
+/** It is null if the service doesn't tell of several calls at once. */
+type States = ReadonlyMap<string, CallState> | null;
+
 /** A request about calls that come next. */
 interface Look {
   readonly ids: ReadonlySet<string>;
   readonly askedAtMs: number;
   /** Rejects with what the client throws. */
-  readonly failed: Promise<ReadonlySet<string>>;
+  readonly states: Promise<States>;
 }
 
-const NO_LOOK: Look = { ids: new Set(), askedAtMs: 0, failed: Promise.resolve(new Set()) };
+const NO_LOOK: Look = { ids: new Set(), askedAtMs: 0, states: Promise.resolve(null) };
 
 /**
  * Looks at the calls again right before they are sent: the service, or somebody else, may have settled some since they were listed. One request
@@ -46,18 +51,17 @@ export class FreshCalls {
     yield* ahead;
   }
 
-  /** Throws what the client throws. */
-  async isSettled(callId: string): Promise<boolean> {
-    this.#upcoming.delete(callId);
-    if (!this.#isWanted) return false;
+  /** Returns null if the call is still what was listed. Throws what the client throws. */
+  async findSkipReason(call: PlannedCall): Promise<SkipReason | null> {
+    this.#upcoming.delete(call.id);
+    if (!this.#isWanted) return null;
     const nowMs = this.#deps.clock.monotonicMs();
-    const tells = ({ ids, askedAtMs }: Look) => ids.has(callId) && nowMs - askedAtMs <= FRESH_MS;
+    const tells = ({ ids, askedAtMs }: Look) => ids.has(call.id) && nowMs - askedAtMs <= FRESH_MS;
     if (!tells(this.#look)) {
-      this.#look = tells(this.#nextLook) ? this.#nextLook : this.#ask([callId], NO_LOOK);
+      this.#look = tells(this.#nextLook) ? this.#nextLook : this.#ask([call.id], NO_LOOK);
       this.#nextLook = this.#ask([], this.#look);
     }
-    const failed = await this.#look.failed;
-    return !failed.has(callId);
+    return skipReason(call, await this.#look.states);
   }
 
   /** Asks about these and those that come next, but for those of another look. */
@@ -68,14 +72,21 @@ export class FreshCalls {
       if (!other.ids.has(id)) ids.add(id);
     }
     if (ids.size === 0) return NO_LOOK;
-    const failed = this.#findFailed([...ids]);
+    const states = this.#deps.client.findStates(this.#callbackId, [...ids]);
     // Only the calls that are sent next may fail for it.
-    failed.catch(() => {});
-    return { ids, askedAtMs: this.#deps.clock.monotonicMs(), failed };
+    states.catch(() => {});
+    return { ids, askedAtMs: this.#deps.clock.monotonicMs(), states };
   }
+}
 
-  async #findFailed(callIds: readonly string[]): Promise<ReadonlySet<string>> {
-    const states = await this.#deps.client.findStates(this.#callbackId, callIds);
-    return new Set(callIds.filter((id) => states === null || states.get(id)?.status === "FAILED"));
-  }
+function skipReason(call: PlannedCall, states: States): SkipReason | null {
+  const state = states?.get(call.id);
+  const isOther = isOtherResponse(call.submittedAt, state?.submittedAt);
+  if (states === null || (state?.status === "FAILED" && !isOther)) return null;
+  return isOther && state?.status !== "SUCCESS" ? "reopened" : "settled";
+}
+
+/** The sender used the id of a call that isn't kept any more for another one. */
+export function isOtherResponse(listedAt: number | undefined, submittedAt: number | undefined): boolean {
+  return listedAt !== undefined && submittedAt !== undefined && listedAt !== submittedAt;
 }

@@ -6,7 +6,7 @@ import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import { type DeliveryRequest, signDelivery } from "../../wire/delivery-request.js";
-import type { StopReason } from "../journal/run-step.js";
+import type { SkipReason, StopReason } from "../journal/run-step.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
@@ -85,7 +85,8 @@ class GroupSender {
         while (this.#inFlight > 0 && this.#inFlightBytes + call.bytes > BODY_BUDGET_BYTES) await this.#nextSettled();
         await this.#pacer.take(this.#stop.signal);
         if (this.#stop.reason !== null) break;
-        if (await this.#fresh.isSettled(call.id)) this.#skip(call);
+        const skip = await this.#fresh.findSkipReason(call);
+        if (skip !== null) this.#skip(call, skip);
         else this.#send(call, await call.readBody());
       }
     } catch (error) {
@@ -133,9 +134,9 @@ class GroupSender {
     this.#session.writeOutcomes();
   }
 
-  #skip(call: PlannedCall): void {
-    const { callbackId } = this.#job;
-    this.#session.record(callbackId, { step: "skipped", call: call.id, at: this.#session.deps.clock.now(), reason: "settled" });
+  #skip(call: PlannedCall, reason: SkipReason): void {
+    const at = this.#session.deps.clock.now();
+    this.#session.record(this.#job.callbackId, { step: "skipped", call: call.id, at, reason });
     this.#calls.settle(call, true);
   }
 
@@ -177,12 +178,13 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
-    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result };
+    const { submittedAt } = call;
+    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result, submittedAt };
     const resent = result.resent && { resent: true as const };
     if (isAccepted(result)) {
       const serviceAt = this.#session.deps.client.serviceNow();
-      const accepted = { step: "accepted", call: call.id, at, ms, ...(serviceAt !== null && { serviceAt }) } as const;
-      this.#session.record(callbackId, { ...accepted, ...resent });
+      const dates = { ...(serviceAt !== null && { serviceAt }), ...(submittedAt !== undefined && { submittedAt }) };
+      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms, ...dates, ...resent });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#chooser.setRejectedCanaries([]);
       this.#job.onAccepted(attempt);
