@@ -6,6 +6,7 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
+import type { RunDeps } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
@@ -35,6 +36,9 @@ async function failedCallsOf(url: string, calls: number) {
   const opened = clientOver(injectTransport(service.app));
   let takesMarks = true;
   let isMarkLost = false;
+  let takesLookups = true;
+  let aheadMs = 0;
+  let whileConnecting = async (): Promise<void> => {};
   const client: Client = {
     ...opened,
     async markCalls(...parameters) {
@@ -42,8 +46,9 @@ async function failedCallsOf(url: string, calls: number) {
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
       return opened.markCalls(...parameters);
     },
-    findStates(callbackId, ids) {
+    async findStates(callbackId, ids) {
       lookups.push(ids.length);
+      if (!takesLookups) throw new WhcbError("unavailable", "no lookups now");
       return opened.findStates(callbackId, ids);
     },
   };
@@ -59,12 +64,23 @@ async function failedCallsOf(url: string, calls: number) {
     return waiting;
   };
   const waiting = await submit(() => Date.now() - 60_000);
-  const desk = openDesk({ client });
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+  const desk = openDesk({ client, clock });
+  const { deliverer } = desk.deps;
+  const deps: RunDeps = {
+    ...desk.deps,
+    deliverer: {
+      async deliverIf(maySend, request) {
+        await whileConnecting();
+        return deliverer.deliverIf(maySend, request);
+      },
+    },
+  };
   closing.push(() => closeService(service), desk.leave);
   const replay = async (options: Partial<ReplayOptions> = {}, beforeRun: () => Promise<void> = async () => {}) => {
-    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
     await beforeRun();
-    return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps, desk.listener);
+    return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, deps, desk.listener);
   };
   return {
     client,
@@ -88,6 +104,13 @@ async function failedCallsOf(url: string, calls: number) {
     callOf: (callId: string) => client.getCall(id, callId),
     attemptsOf: async (callId: string) => (await client.listAttempts(id, callId)) ?? [],
     replay,
+    /** Each connection takes so long to open, by the monotonic clock. Meanwhile `work` is done, and nobody can look at calls if it says so. */
+    connectSlowly(ms: number, work: () => Promise<unknown>) {
+      whileConnecting = async () => {
+        aheadMs += ms;
+        takesLookups = (await work()) !== "no lookups";
+      };
+    },
     /** The endpoint accepts all calls, and none is marked, or the service's answer is lost. The returned function resumes the run. */
     async replayUnmarked(how: "rejected" | "lost" = "rejected") {
       takesMarks = false;
@@ -140,6 +163,33 @@ describe("what was settled since it was listed", () => {
     closing.push(endpoint.close);
     const { counts } = await replay({ rate: 2, canary: false });
     expect([endpoint.received.length, counts.skipped.settled]).toEqual([4, 1]);
+  });
+
+  it("isn't sent once its connection is open, which took over a second", async () => {
+    const { endpoint, replay, connectSlowly, mark, lookups } = await failedCalls(2);
+    closing.push(endpoint.close);
+    connectSlowly(1_001, () => mark(["order-0"]));
+    const { counts, error } = await replay();
+    expect(endpoint.received).toEqual(["order-1"]);
+    expect([error, counts.accepted, counts.marked, counts.twice, counts.skipped.settled]).toEqual([null, 1, 1, 0, 1]);
+    expect(lookups).toContain(1);
+  });
+
+  it("isn't asked about again if the connection takes less", async () => {
+    const { endpoint, replay, connectSlowly, lookups } = await failedCalls(1);
+    closing.push(endpoint.close);
+    connectSlowly(500, async () => {});
+    await replay();
+    expect([endpoint.received.length, lookups]).toEqual([1, [1]]);
+  });
+
+  it("may still be sent later, if the service doesn't answer once the connection is open", async () => {
+    const { endpoint, replay, connectSlowly } = await failedCalls(1);
+    closing.push(endpoint.close);
+    connectSlowly(1_001, async () => "no lookups");
+    const { counts, error } = await replay();
+    expect([endpoint.received, counts.left, counts.unknown]).toEqual([[], 1, 0]);
+    expect(error).toMatchObject({ code: "unavailable", message: "no lookups now" });
   });
 
   it("is sent to another receiver that marks nothing: it gets what was listed", async () => {

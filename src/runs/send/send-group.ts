@@ -11,7 +11,7 @@ import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
 import { CallChooser, WrittenAheadCalls } from "./calls-to-send.js";
-import { FreshCalls } from "./fresh-calls.js";
+import { type FoundCall, FRESH_MS, FreshCalls } from "./fresh-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;
@@ -85,19 +85,23 @@ class GroupSender {
         while (this.#inFlight > 0 && this.#inFlightBytes + call.bytes > BODY_BUDGET_BYTES) await this.#nextSettled();
         await this.#pacer.take(this.#stop.signal);
         if (this.#stop.reason !== null) break;
-        const skip = await this.#fresh.findSkipReason(call);
-        if (skip !== null) this.#skip(call, skip);
-        else this.#send(call, await call.readBody());
+        const found = await this.#fresh.find(call);
+        if (found.skip !== null) this.#skip(call, found.skip);
+        else this.#send(call, await call.readBody(), found);
       }
     } catch (error) {
-      const isJournals = this.#session.journal.failure !== null;
-      if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
-      else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
+      this.#fail(error);
     } finally {
       while (this.#inFlight > 0) await this.#nextSettled();
       await this.#calls.end();
       this.#session.recordIdle();
     }
+  }
+
+  #fail(error: unknown): void {
+    const isJournals = this.#session.journal.failure !== null;
+    if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
+    else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
   }
 
   /** Waits for a free slot. Resolves to false once stopped. */
@@ -140,23 +144,40 @@ class GroupSender {
     this.#calls.settle(call, true);
   }
 
-  #send(call: PlannedCall, body: Uint8Array): void {
+  #send(call: PlannedCall, body: Uint8Array, found: FoundCall): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
     // The outcome that freed the slot may not be written yet.
     this.#session.writeOutcomes();
-    const maySend = () => this.#session.locks?.maySend(this.#job.callbackId) !== false;
-    if (!maySend()) this.#stop.stop("lock-lost");
+    const hasLock = () => this.#session.locks?.maySend(this.#job.callbackId) !== false;
+    if (!hasLock()) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
     this.#inFlightBytes += call.bytes;
     const wait = this.#session.beginWait({ for: "answer", from: "endpoint", until: clock.now() + ATTEMPT_DEADLINE_MS });
     const request = signDelivery(this.#job.build({ id: call.id, body }), this.#job.signingSecrets, this.#serviceNow);
+    let last = found;
+    // Connecting may take long.
+    const maySend = () => {
+      if (!hasLock()) return false;
+      if (clock.monotonicMs() - last.answeredAtMs <= FRESH_MS) return true;
+      return this.#fresh.findAgain(call).then(
+        (again) => {
+          last = again;
+          return again.skip === null;
+        },
+        (error: unknown) => {
+          this.#fail(error);
+          return false;
+        },
+      );
+    };
     void deliverer
       .deliverIf(maySend, request)
       .then(
         (delivery) => {
           if (delivery !== null) return this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));
+          if (last.skip !== null) return this.#skip(call, last.skip);
           this.#stop.stop("lock-lost");
           void this.#calls.end();
         },
