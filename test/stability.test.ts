@@ -68,7 +68,7 @@ const STEPS: Readonly<Record<RunStep["step"], Required<RunStep>>> = {
   session: { step: "session", at: 3, who: "ada@desk", bootId: "B", concurrency: 8, options: OPTIONS },
   planned: { step: "planned", callback: "CB", call: "C", do: "send", changedAt: 7 },
   sent: { step: "sent", call: "C", at: 3 },
-  accepted: { step: "accepted", call: "C", at: 3, ms: 4, serviceAt: 7, resent: true },
+  accepted: { step: "accepted", call: "C", at: 3, ms: 4, serviceAt: 7, submittedAt: 2, resent: true },
   rejected: { step: "rejected", call: "C", at: 3, ms: 4, status: 503, message: "Unavailable", resent: true, canary: true },
   deferred: { step: "deferred", call: "C", at: 3, ms: 4, status: 429, message: "Too Many", resent: true, canary: true },
   requested: { step: "requested", calls: ["C"], at: 3 },

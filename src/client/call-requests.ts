@@ -68,8 +68,8 @@ export interface MarkDetails {
   readonly unlessSettled?: boolean;
   /** What a user has made FAILED after this instant of the service's clock is returned. It counts as `markedAt` does. */
   readonly unlessFailedSince?: number;
-  /** What has changed since it was listed with this date is returned. It counts as `unlessSettled` does. */
-  readonly unlessChanged?: readonly { readonly id: string; readonly changedDate: string }[];
+  /** What has another date than it was listed with is returned. It counts as `unlessSettled` does. */
+  readonly unlessChanged?: readonly { readonly id: string; readonly changedDate?: string; readonly submittedDate?: string }[];
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
    * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock, and what a repeat returns

@@ -20,6 +20,8 @@ export interface ReplayAttempt {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly result: DeliveryResult;
+  /** The call was listed with this instant, if the service says it. A mark names it, a report doesn't. */
+  readonly submittedAt?: number | undefined;
 }
 
 /** A service without run locks, such as the platform, answers `unsupported`. */

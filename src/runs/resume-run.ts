@@ -126,9 +126,9 @@ async function markAccepted(callbackId: string, due: readonly RunEntry[], sessio
   let unlessFailedSince: number | null = null;
   for (const { id: callId, acceptance } of due) {
     if (acceptance === null) continue;
-    const { at, ms: durationMs, serviceAt } = acceptance;
-    replays.set(callId, { callId, startedAt: at - durationMs, durationMs, result: ACCEPTED });
-    if (serviceAt !== null) unlessFailedSince = Math.min(unlessFailedSince ?? serviceAt, serviceAt);
+    const { at, ms: durationMs, serviceAt, submittedAt } = acceptance;
+    replays.set(callId, { callId, startedAt: at - durationMs, durationMs, result: ACCEPTED, submittedAt });
+    if (serviceAt !== undefined) unlessFailedSince = Math.min(unlessFailedSince ?? serviceAt, serviceAt);
   }
   if (replays.size === 0) return;
   const goWithMarks = takesReportsWithMarks(session.deps.client);

@@ -281,7 +281,8 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const list = await caller.get("/callbacks/demo/calls");
       const calls = caller.items(list.document, "calls");
       expect([list.document.status, calls.map((call) => call.id)]).toEqual(["1 to 3 of 3", ["C", "B", "A"]]);
-      const { link, ...failed } = objectOf(calls[2]);
+      const { link, submittedDate, ...failed } = objectOf(calls[2]);
+      expect(submittedDate).toMatch(/^\d{4}-.*Z$/);
       expect(failed).toEqual({
         id: "A",
         messageId: "M1",

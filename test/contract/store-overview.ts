@@ -336,8 +336,8 @@ export function describeOverview(open: OpenStore): void {
       const ids = ["retried", "taken back", "waits", "replayed", "same"];
       await accept(store, callback, ids);
       await attempt(store, callback, ids.toSpliced(2, 1), { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
-      const unlessChanged = new Map<string, number>();
-      for (const id of ids) unlessChanged.set(id, (await callOf(store, callback, id)).changedAt);
+      const unlessChanged = new Map<string, { readonly changedAt: number }>();
+      for (const id of ids) unlessChanged.set(id, await callOf(store, callback, id));
       const setBack = NOW - 60_000;
       const retry = { cause: "retry", startedAt: setBack, durationMs: 1, result: REFUSED_503 } as const;
       await attempt(store, callback, ["retried"], retry);
@@ -351,6 +351,24 @@ export function describeOverview(open: OpenStore): void {
       expect(await callOf(store, callback, "same")).toMatchObject({ status: "SUCCESS", settledBy: "user" });
       await store.calls.mark(callback.id, ["same"], "FAILED", setBack - 9);
       expect(await mark()).toEqual(ids);
+    });
+
+    it("leaves another response whose id was used again, and adds no attempt to it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      const before = await callOf(store, callback, "A");
+      const replay = { startedAt: NOW + 10, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
+      const mark = (acceptedAt: number) => {
+        const details = { settledBy: "replay", unlessChanged: new Map([["A", { acceptedAt }]]), markedAt: NOW + 20 } as const;
+        const replays = [{ callId: "A", attempt: replay }];
+        return store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 20, { ...details, replays });
+      };
+      for (const acceptedAt of [before.acceptedAt - 1, before.acceptedAt + 1]) expect(await mark(acceptedAt)).toEqual(["A"]);
+      expect(await callOf(store, callback, "A")).toEqual(before);
+      expect(await mark(before.acceptedAt)).toEqual([]);
+      expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "replay", attemptCount: 2 });
     });
 
     it("doesn't execute it, though a node whose clock is behind has had the calls sent again meanwhile", async () => {

@@ -92,6 +92,7 @@ const OURS_OF_CALLS = each(
   "calls[].changedDate string",
   "calls[].nextAttemptDate string",
   "calls[].retryUntil string",
+  "calls[].submittedDate string",
 );
 
 const IN_JSON: readonly Comparison[] = [
@@ -182,6 +183,7 @@ const IN_XML: readonly Comparison[] = [
         "return/call/changedDate",
         "return/call/nextAttemptDate",
         "return/call/retryUntil",
+        "return/call/submittedDate",
       ),
     },
   },

@@ -6,6 +6,7 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
+import type { RunDeps } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
@@ -35,6 +36,9 @@ async function failedCallsOf(url: string, calls: number) {
   const opened = clientOver(injectTransport(service.app));
   let takesMarks = true;
   let isMarkLost = false;
+  let takesLookups = true;
+  let aheadMs = 0;
+  let whileConnecting = async (): Promise<void> => {};
   const client: Client = {
     ...opened,
     async markCalls(...parameters) {
@@ -42,8 +46,9 @@ async function failedCallsOf(url: string, calls: number) {
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
       return opened.markCalls(...parameters);
     },
-    findStates(callbackId, ids) {
+    async findStates(callbackId, ids) {
       lookups.push(ids.length);
+      if (!takesLookups) throw new WhcbError("unavailable", "no lookups now");
       return opened.findStates(callbackId, ids);
     },
   };
@@ -59,12 +64,23 @@ async function failedCallsOf(url: string, calls: number) {
     return waiting;
   };
   const waiting = await submit(() => Date.now() - 60_000);
-  const desk = openDesk({ client });
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+  const desk = openDesk({ client, clock });
+  const { deliverer } = desk.deps;
+  const deps: RunDeps = {
+    ...desk.deps,
+    deliverer: {
+      async deliverIf(maySend, request) {
+        await whileConnecting();
+        return deliverer.deliverIf(maySend, request);
+      },
+    },
+  };
   closing.push(() => closeService(service), desk.leave);
   const replay = async (options: Partial<ReplayOptions> = {}, beforeRun: () => Promise<void> = async () => {}) => {
-    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
     await beforeRun();
-    return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps, desk.listener);
+    return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, deps, desk.listener);
   };
   return {
     client,
@@ -72,8 +88,9 @@ async function failedCallsOf(url: string, calls: number) {
     events: desk.events,
     mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS", by: "user" | "replay" = "user") =>
       void (await client.markCalls(id, callIds, status, { by })),
-    /** All calls expire, and the sender uses their ids for new ones, which fail, too. */
+    /** A user marks all calls, they expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
+      await opened.markCalls(id, ids, "SUCCESS");
       await service.store.retention.purgeExpired(Date.now() + 999 * 86_400_000, 100);
       await submit(() => Date.now() - 20);
     },
@@ -87,6 +104,13 @@ async function failedCallsOf(url: string, calls: number) {
     callOf: (callId: string) => client.getCall(id, callId),
     attemptsOf: async (callId: string) => (await client.listAttempts(id, callId)) ?? [],
     replay,
+    /** Each connection takes so long to open, by the monotonic clock. Meanwhile `work` is done, and nobody can look at calls if it says so. */
+    connectSlowly(ms: number, work: () => Promise<unknown>) {
+      whileConnecting = async () => {
+        aheadMs += ms;
+        takesLookups = (await work()) !== "no lookups";
+      };
+    },
     /** The endpoint accepts all calls, and none is marked, or the service's answer is lost. The returned function resumes the run. */
     async replayUnmarked(how: "rejected" | "lost" = "rejected") {
       takesMarks = false;
@@ -139,6 +163,33 @@ describe("what was settled since it was listed", () => {
     closing.push(endpoint.close);
     const { counts } = await replay({ rate: 2, canary: false });
     expect([endpoint.received.length, counts.skipped.settled]).toEqual([4, 1]);
+  });
+
+  it("isn't sent once its connection is open, which took over a second", async () => {
+    const { endpoint, replay, connectSlowly, mark, lookups } = await failedCalls(2);
+    closing.push(endpoint.close);
+    connectSlowly(1_001, () => mark(["order-0"]));
+    const { counts, error } = await replay();
+    expect(endpoint.received).toEqual(["order-1"]);
+    expect([error, counts.accepted, counts.marked, counts.twice, counts.skipped.settled]).toEqual([null, 1, 1, 0, 1]);
+    expect(lookups).toContain(1);
+  });
+
+  it("isn't asked about again if the connection takes less", async () => {
+    const { endpoint, replay, connectSlowly, lookups } = await failedCalls(1);
+    closing.push(endpoint.close);
+    connectSlowly(500, async () => {});
+    await replay();
+    expect([endpoint.received.length, lookups]).toEqual([1, [1]]);
+  });
+
+  it("may still be sent later, if the service doesn't answer once the connection is open", async () => {
+    const { endpoint, replay, connectSlowly } = await failedCalls(1);
+    closing.push(endpoint.close);
+    connectSlowly(1_001, async () => "no lookups");
+    const { counts, error } = await replay();
+    expect([endpoint.received, counts.left, counts.unknown]).toEqual([[], 1, 0]);
+    expect(error).toMatchObject({ code: "unavailable", message: "no lookups now" });
   });
 
   it("is sent to another receiver that marks nothing: it gets what was listed", async () => {
@@ -234,6 +285,61 @@ it("lists again, after a question, what a service has that can't be asked about 
   expect([error, counts.accepted, counts.marked, counts.skipped.settled]).toEqual([null, 55, 55, 5]);
 });
 
+describe("another response whose id was used again", () => {
+  const asSubmitted = async ({ callOf }: Pick<Awaited<ReturnType<typeof failedCalls>>, "callOf">, calls: number) =>
+    (await Promise.all(numbered(0, calls).map(callOf))).map(({ status, attemptCount }) => [status, attemptCount]);
+
+  it("isn't sent or marked in place of the one that was listed, and the run says so", async () => {
+    const desk = await failedCalls(2);
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay({}, desk.replaceCalls);
+    expect(desk.endpoint.received).toEqual([]);
+    expect([counts.marked, counts.left, counts.skipped]).toEqual([0, 0, { settled: 0, order: 0, reopened: 2 }]);
+    expect(error).toMatchObject({ code: "items-failed" });
+    expect(await asSubmitted(desk, 2)).toEqual([
+      ["FAILED", 1],
+      ["FAILED", 1],
+    ]);
+  });
+
+  it.each([{}, { to: "elsewhere", mark: true }])("isn't marked for the one that is being sent (%j)", async (options) => {
+    const desk = await failedCalls(1, () => desk.replaceCalls());
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay("to" in options ? { ...options, to: desk.endpoint.url } : {});
+    expect(desk.endpoint.received).toEqual(["order-0"]);
+    expect([counts.marked, counts.toMark, counts.skipped.reopened]).toEqual([0, 0, 1]);
+    expect(error).toMatchObject({ code: "items-failed" });
+    expect(await asSubmitted(desk, 1)).toEqual([["FAILED", 1]]);
+  });
+
+  it("isn't marked, or counted as delivered twice, if the service has delivered it meanwhile", async () => {
+    const desk = await failedCalls(1, async () => {
+      await desk.replaceCalls();
+      await desk.mark(["order-0"]);
+    });
+    closing.push(desk.endpoint.close);
+    const { counts, error } = await desk.replay();
+    expect([counts.marked, counts.twice, counts.skipped.settled, error]).toEqual([0, 0, 1, null]);
+    expect(await asSubmitted(desk, 1)).toEqual([["SUCCESS", 1]]);
+    expect(await desk.callOf("order-0")).toMatchObject({ settledBy: "user" });
+  });
+
+  it("isn't marked when the run is resumed, though it had the id before the other one was accepted", async () => {
+    const desk = await failedCalls(1, () => desk.replaceCalls());
+    closing.push(desk.endpoint.close);
+    const resume = await desk.replayUnmarked();
+    expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 0, skipped: { reopened: 1 } });
+    expect(await asSubmitted(desk, 1)).toEqual([["FAILED", 1]]);
+  });
+
+  it("doesn't keep what a retry has changed from being sent and marked", async () => {
+    const desk = await failedCalls(2);
+    closing.push(desk.endpoint.close);
+    const { counts } = await desk.replay({}, () => desk.mark(numbered(0, 2), "FAILED"));
+    expect([desk.endpoint.received.length, counts.marked]).toEqual([2, 2]);
+  });
+});
+
 describe("what was accepted in a run that couldn't mark it", () => {
   it("stays as a user has left it since, when the run is resumed, and the rest is marked", async () => {
     const { endpoint, replayUnmarked, mark, callOf } = await failedCalls(3);
@@ -255,10 +361,9 @@ describe("what was accepted in a run that couldn't mark it", () => {
   });
 
   it("isn't taken for a new call with its id", async () => {
-    const { endpoint, replayUnmarked, mark, replaceCalls, callOf } = await failedCalls(2);
+    const { endpoint, replayUnmarked, replaceCalls, callOf } = await failedCalls(2);
     closing.push(endpoint.close);
     const resume = await replayUnmarked();
-    await mark(numbered(0, 2));
     await replaceCalls();
     expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 0 });
     const calls = await Promise.all(numbered(0, 2).map(callOf));

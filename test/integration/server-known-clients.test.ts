@@ -169,13 +169,14 @@ describe("calls", () => {
     const submitted = { id: "A", from: { mobile: "61400000000" }, responseMessage: { channel: "SMS", content: "Yes" } };
     await service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: JSON_HEADERS, payload: submitted });
     await service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: JSON_HEADERS, payload: { id: "B" } });
-    const { link: _, changedDate, ...listed } = (await get("/callbacks/demo/calls/A")).json();
+    const { link: _, changedDate, submittedDate, ...listed } = (await get("/callbacks/demo/calls/A")).json();
     expect(listed).toEqual({
       ...submitted,
       status: "PENDING",
       callback: { id: ID, name: "demo", url: CALLBACK_SETTINGS.url },
       attemptCount: 0,
     });
+    expect(submittedDate).toBe(changedDate);
     expect(Date.parse(changedDate)).toBeLessThanOrEqual(Date.now());
     const [first, second] = await fetchPending(service.store, ID, 10);
     const bodies = [first, second].map((call) => call && JSON.parse(deliveryBody(CALLBACK_SETTINGS, call.response)));

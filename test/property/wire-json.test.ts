@@ -99,6 +99,7 @@ describe("JSON reads back unchanged", () => {
           settledBy: call.settledBy,
           settledByUser: null,
           changedAt: call.changedAt,
+          submittedAt: call.acceptedAt,
           raw,
         });
       }),

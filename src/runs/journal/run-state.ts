@@ -36,7 +36,7 @@ export interface RunEntry extends RunCall {
   /** The service may have been asked to attempt the call, and its answer was lost. */
   readonly isMaybeAsked: boolean;
   /** It is null unless the call was accepted. */
-  readonly acceptance: { readonly at: number; readonly ms: number; readonly serviceAt: number | null } | null;
+  readonly acceptance: Pick<Extract<CallStep, { step: "accepted" }>, "at" | "ms" | "serviceAt" | "submittedAt"> | null;
 }
 
 type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
@@ -207,7 +207,7 @@ export class RunState {
     }
     entry.state = step.step === "deferred" ? "left" : step.step;
     entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
-    entry.acceptance = step.step === "accepted" ? { at: step.at, ms: step.ms, serviceAt: step.serviceAt ?? null } : null;
+    entry.acceptance = step.step === "accepted" ? step : null;
     entry.isRejectedCanary = step.step === "rejected" && step.canary === true;
     entry.message = "message" in step ? step.message : step.step === "skipped" ? step.reason : null;
     if (step.step === "not-found") return;

@@ -45,6 +45,8 @@ export type CallStep =
       readonly ms: number;
       /** `serviceAt` is the instant by the service's clock, or shortly before it, if the service says its clock exactly. */
       readonly serviceAt?: number;
+      /** The call was listed with this instant of its submission, if the service says it. */
+      readonly submittedAt?: number;
       /** The request was sent again on a fresh connection, so the receiver may have it twice. */
       readonly resent?: true;
     }
@@ -86,7 +88,7 @@ export type PlannedAction = "send" | "mark" | "ask";
 
 /**
  * A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. One is
- * reopened if it became FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted.
+ * reopened if it became FAILED, or was sent again and isn't SUCCESS, since it was listed or accepted, or if another response has its id.
  */
 export type SkipReason = "settled" | "order" | "reopened";
 

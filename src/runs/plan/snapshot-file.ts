@@ -12,6 +12,8 @@ interface CallKeys {
   readonly id: string;
   readonly from: string;
   readonly message: string;
+  /** When the call was submitted, if the service says it. */
+  readonly submittedAt?: number | undefined;
 }
 
 export interface PlannedCall extends CallKeys {
@@ -67,14 +69,14 @@ export class SnapshotFile {
 
   /** `style` is the callback's. Throws `unavailable` beyond `maxBytes`. */
   async add(
-    calls: readonly Pick<ListedCall, "id" | "response">[],
+    calls: readonly Pick<ListedCall, "id" | "response" | "submittedAt">[],
     style: Parameters<typeof deliveryBody>[0],
   ): Promise<readonly SnapshotPlace[]> {
     const places: SnapshotPlace[] = [];
     let texts: Buffer[] = [];
     let start = this.#end;
-    for (const { id, response } of calls) {
-      const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
+    for (const { id, response, submittedAt } of calls) {
+      const keys = JSON.stringify({ id, from: senderAddress(response.from), message: response.messageId, submittedAt });
       const text = Buffer.from(`${keys}\n${deliveryBody(style, response, this.bodyOptions.bodyNames)}`, "utf8");
       places.push({ offset: this.#end, length: text.length });
       texts.push(text);
@@ -126,8 +128,8 @@ function smallCall(bytes: Buffer): PlannedCall {
 }
 
 function keysIn(line: string): CallKeys {
-  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line);
-  return { id, from, message };
+  const keys: CallKeys = JSON.parse(line);
+  return keys;
 }
 
 async function readLine(file: FileHandle, { offset, length }: SnapshotPlace): Promise<Buffer> {

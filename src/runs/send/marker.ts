@@ -12,6 +12,7 @@ import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { findStates } from "../settled-calls.js";
+import { isOtherResponse } from "./fresh-calls.js";
 
 /** The client waits out shorter ones itself. */
 const SHORTEST_PAUSE_MS = 60_000;
@@ -186,8 +187,9 @@ export class Marker {
     for (const id of ids) {
       const state = states.get(id);
       // A service whose clock is known tells a repeated request itself.
-      const mayBeOwn = (isRepeated && markedAt === null) || mayBeMarked?.has(id) === true;
-      if (state?.status === "SUCCESS" && from === "accepted") {
+      const isOther = isOtherResponse(this.#replays.get(id)?.submittedAt, state?.submittedAt);
+      const mayBeOwn = !isOther && ((isRepeated && markedAt === null) || mayBeMarked?.has(id) === true);
+      if (state?.status === "SUCCESS" && from === "accepted" && !isOther) {
         const isEarlier = markedAt === null || state.changedAt === undefined || state.changedAt < markedAt;
         const isOwn = mayBeOwn && isEarlier && state.settledBy === "replay";
         if (!isOwn && !isSentElsewhere(this.#session.header)) twice.add(id);
@@ -214,13 +216,16 @@ export class Marker {
         ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }),
       };
     }
-    // It is the user who says that another endpoint's answer counts.
-    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true, ...since };
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
+    const unlessChanged = attempts.flatMap(({ callId: id, submittedAt }) => {
+      return submittedAt === undefined ? [] : [{ id, submittedDate: toIsoDate(submittedAt) }];
+    });
+    const guards = { unlessSettled: true, unlessChanged, ...since };
+    // It is the user who says that another endpoint's answer counts.
+    if (isSentElsewhere(this.#session.header)) return guards;
     return {
       by: "replay",
-      unlessSettled: true,
-      ...since,
+      ...guards,
       ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }),
     };
   }

@@ -6,12 +6,12 @@ import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import { type DeliveryRequest, signDelivery } from "../../wire/delivery-request.js";
-import type { StopReason } from "../journal/run-step.js";
+import type { SkipReason, StopReason } from "../journal/run-step.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
 import { CallChooser, WrittenAheadCalls } from "./calls-to-send.js";
-import { FreshCalls } from "./fresh-calls.js";
+import { type FoundCall, FRESH_MS, FreshCalls } from "./fresh-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;
@@ -85,18 +85,23 @@ class GroupSender {
         while (this.#inFlight > 0 && this.#inFlightBytes + call.bytes > BODY_BUDGET_BYTES) await this.#nextSettled();
         await this.#pacer.take(this.#stop.signal);
         if (this.#stop.reason !== null) break;
-        if (await this.#fresh.isSettled(call.id)) this.#skip(call);
-        else this.#send(call, await call.readBody());
+        const found = await this.#fresh.find(call);
+        if (found.skip !== null) this.#skip(call, found.skip);
+        else this.#send(call, await call.readBody(), found);
       }
     } catch (error) {
-      const isJournals = this.#session.journal.failure !== null;
-      if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
-      else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
+      this.#fail(error);
     } finally {
       while (this.#inFlight > 0) await this.#nextSettled();
       await this.#calls.end();
       this.#session.recordIdle();
     }
+  }
+
+  #fail(error: unknown): void {
+    const isJournals = this.#session.journal.failure !== null;
+    if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
+    else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
   }
 
   /** Waits for a free slot. Resolves to false once stopped. */
@@ -133,29 +138,46 @@ class GroupSender {
     this.#session.writeOutcomes();
   }
 
-  #skip(call: PlannedCall): void {
-    const { callbackId } = this.#job;
-    this.#session.record(callbackId, { step: "skipped", call: call.id, at: this.#session.deps.clock.now(), reason: "settled" });
+  #skip(call: PlannedCall, reason: SkipReason): void {
+    const at = this.#session.deps.clock.now();
+    this.#session.record(this.#job.callbackId, { step: "skipped", call: call.id, at, reason });
     this.#calls.settle(call, true);
   }
 
-  #send(call: PlannedCall, body: Uint8Array): void {
+  #send(call: PlannedCall, body: Uint8Array, found: FoundCall): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
     // The outcome that freed the slot may not be written yet.
     this.#session.writeOutcomes();
-    const maySend = () => this.#session.locks?.maySend(this.#job.callbackId) !== false;
-    if (!maySend()) this.#stop.stop("lock-lost");
+    const hasLock = () => this.#session.locks?.maySend(this.#job.callbackId) !== false;
+    if (!hasLock()) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
     this.#inFlightBytes += call.bytes;
     const wait = this.#session.beginWait({ for: "answer", from: "endpoint", until: clock.now() + ATTEMPT_DEADLINE_MS });
     const request = signDelivery(this.#job.build({ id: call.id, body }), this.#job.signingSecrets, this.#serviceNow);
+    let last = found;
+    // Connecting may take long.
+    const maySend = () => {
+      if (!hasLock()) return false;
+      if (clock.monotonicMs() - last.answeredAtMs <= FRESH_MS) return true;
+      return this.#fresh.findAgain(call).then(
+        (again) => {
+          last = again;
+          return again.skip === null;
+        },
+        (error: unknown) => {
+          this.#fail(error);
+          return false;
+        },
+      );
+    };
     void deliverer
       .deliverIf(maySend, request)
       .then(
         (delivery) => {
           if (delivery !== null) return this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));
+          if (last.skip !== null) return this.#skip(call, last.skip);
           this.#stop.stop("lock-lost");
           void this.#calls.end();
         },
@@ -177,12 +199,13 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
-    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result };
+    const { submittedAt } = call;
+    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result, submittedAt };
     const resent = result.resent && { resent: true as const };
     if (isAccepted(result)) {
       const serviceAt = this.#session.deps.client.serviceNow();
-      const accepted = { step: "accepted", call: call.id, at, ms, ...(serviceAt !== null && { serviceAt }) } as const;
-      this.#session.record(callbackId, { ...accepted, ...resent });
+      const dates = { ...(serviceAt !== null && { serviceAt }), ...(submittedAt !== undefined && { submittedAt }) };
+      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms, ...dates, ...resent });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#chooser.setRejectedCanaries([]);
       this.#job.onAccepted(attempt);

@@ -212,7 +212,7 @@ async function markListed(
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
   const listed = [...found].filter(([callId]) => callIds.includes(callId));
-  const unlessChanged = listed.map(([callId, { changedAt }]) => [callId, changedAt] as const);
+  const unlessChanged = listed.map(([callId, { changedAt }]) => [callId, { changedAt }] as const);
   const mark = { callIds, status, settledBy, unlessChanged, author };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter(

@@ -4,8 +4,9 @@ import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import type { ClientReplay, MarkOptions } from "../../store/calls/mark-calls.js";
+import type { ClientReplay, ListedInstants, MarkOptions } from "../../store/calls/mark-calls.js";
 import type { RequestedReplay } from "../../store/calls/replays.js";
+import type { StoredState } from "../../wire/json/call-json.js";
 import type { ServerDeps } from "../server-deps.js";
 
 const LARGE_RESPONSE = 64 * 1024;
@@ -38,12 +39,12 @@ export async function findStates(
   deps: ServerDeps,
   callback: Callback,
   callIds: readonly string[],
-): Promise<readonly Pick<Call, "id" | "status" | "settledBy" | "changedAt">[]> {
+): Promise<readonly StoredState[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
   const calls = await deps.store.calls.findProgress(callback.id, callIds.map(storedId));
   return callIds.flatMap((id) => {
     const call = calls.get(storedId(id));
-    return call === undefined ? [] : [{ id, status: call.status, settledBy: call.settledBy, changedAt: call.changedAt }];
+    return call === undefined ? [] : [{ ...call, id }];
   });
 }
 
@@ -51,8 +52,8 @@ export interface CallMark extends Omit<MarkOptions, "unlessChanged"> {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
   readonly author: Author;
-  /** When each of these calls had last changed. */
-  readonly unlessChanged?: readonly (readonly [callId: string, changedAt: number])[] | undefined;
+  /** How each of these calls was listed. */
+  readonly unlessChanged?: readonly (readonly [callId: string, listed: ListedInstants])[] | undefined;
 }
 
 /** Marks up to 100 calls, all or none, but for those whose ids it returns. Throws what the store throws. */
@@ -76,12 +77,15 @@ export async function markCalls(
 }
 
 /** Throws `invalid` for a call that isn't marked, or is there twice: it would guard nothing. `marked` are stored ids. */
-function listedChanges(listed: NonNullable<CallMark["unlessChanged"]>, marked: readonly string[]): ReadonlyMap<string, number> {
-  const changes = new Map<string, number>();
+function listedChanges(
+  listed: NonNullable<CallMark["unlessChanged"]>,
+  marked: readonly string[],
+): ReadonlyMap<string, ListedInstants> {
+  const changes = new Map<string, ListedInstants>();
   const byKey = new Map(marked.map((id) => [idKey(id), id]));
-  for (const [callId, at] of listed) {
+  for (const [callId, instants] of listed) {
     const storedId = marked.includes(callId) ? callId : byKey.get(idKey(callId));
-    if (storedId !== undefined && !changes.has(storedId)) changes.set(storedId, at);
+    if (storedId !== undefined && !changes.has(storedId)) changes.set(storedId, instants);
     else {
       const problem = storedId === undefined ? ", which the request doesn't mark" : " twice";
       throw new WhcbError("invalid", `unlessChanged has call ${callId}${problem}`);

@@ -36,8 +36,8 @@ export interface MarkOptions {
   readonly replays?: readonly ClientReplay[];
   /** With FAILED, a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
-  /** When each call had last changed, by id. One that has changed at another instant stays as it is: the clock may have been set meanwhile. */
-  readonly unlessChanged?: ReadonlyMap<string, number>;
+  /** How each call was listed, by id. One with another instant stays as it is: the clock may have been set meanwhile. */
+  readonly unlessChanged?: ReadonlyMap<string, ListedInstants>;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
   /** With SUCCESS, what a user has made FAILED after this instant stays so, as after `markedAt`. */
@@ -51,6 +51,8 @@ export interface MarkOptions {
   readonly executeBefore?: number;
   readonly author?: Author;
 }
+
+export type ListedInstants = Partial<Pick<Call, "changedAt" | "acceptedAt">>;
 
 export interface ClientReplay {
   readonly callId: string;
@@ -110,9 +112,12 @@ export function callMarks(db: Db, clock: Clock, readTime: ReadTime) {
     },
 
     /** Reads calls without their responses, and leaves unknown ids out. Throws `not-found` for the callback. */
-    async findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
+    async findProgress(
+      callbackId: string,
+      callIds: readonly string[],
+    ): Promise<ReadonlyMap<string, CallProgress & Pick<Call, "acceptedAt">>> {
       const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
-      return new Map(Array.from(states, ([id, { before }]) => [id, before]));
+      return new Map(Array.from(states, ([id, { before, acceptedAt }]) => [id, { ...before, acceptedAt }]));
     },
   };
 }
@@ -147,7 +152,11 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   const activity = new ActivityChanges();
   // An id may have been used again.
   const isSince = (at = 0): boolean => at > (unlessFailedSince ?? now) && at <= Math.max(now, time);
-  const own = replays.filter(({ callId }) => !isSince(states.get(callId)?.acceptedAt));
+  const isReplaced = ({ id, acceptedAt }: Pick<CallState, "id" | "acceptedAt">): boolean =>
+    (unlessChanged?.get(id)?.acceptedAt ?? acceptedAt) !== acceptedAt;
+  const isOther = (state: CallState | undefined): boolean =>
+    state !== undefined && (isSince(state.acceptedAt) || isReplaced(state));
+  const own = replays.filter(({ callId }) => !isOther(states.get(callId)));
   const attempts = await addReplays(trx, states, { replays: own, now }, activity);
   for (const [id, { before }] of states) {
     const reason = markProblem(before, status);
@@ -157,17 +166,18 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     call.status === "SUCCESS" && call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const takenBack =
     unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, unlessFailedSince, isSince);
-  const stays = ({ id, seq, before }: CallState): boolean =>
+  const stays = ({ id, seq, acceptedAt, before }: CallState): boolean =>
     takenBack.has(seq) ||
+    isReplaced({ id, acceptedAt }) ||
     isDeliveredSince(before, unlessDeliveredSince) ||
     (!isOwn(before) &&
-      ((unlessChanged?.get(id) ?? before.changedAt) !== before.changedAt ||
+      ((unlessChanged?.get(id)?.changedAt ?? before.changedAt) !== before.changedAt ||
         (unlessSettled === true && before.status === "SUCCESS")));
   const left = [...states.values()].filter(stays);
   for (const state of left) {
     states.delete(state.id);
     // What the endpoint has accepted, too, is a user's mark no more, which could be undone.
-    const isAccepted = settledBy === "replay" && status === "SUCCESS" && !isSince(state.acceptedAt);
+    const isAccepted = settledBy === "replay" && status === "SUCCESS" && !isOther(state);
     if (isAccepted && state.before.status === status) applyMark(state, { status, settledBy, now, author });
   }
   // These get the attempts of the report all the same.

@@ -51,6 +51,7 @@ export function callToJson(call: Call, context: CallContext): Record<string, unk
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
     ...(settledByUser !== undefined && { settledByUser }),
     changedDate: toIsoDate(call.changedAt),
+    submittedDate: toIsoDate(call.acceptedAt),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),
     link,
   };
@@ -88,6 +89,8 @@ export interface ListedCall {
   readonly settledByUser: string | null;
   /** The last attempt ended, or the last mark or report came, at this instant. */
   readonly changedAt?: number;
+  /** The service accepted the response at this instant. Another one means another response whose id was used again. */
+  readonly submittedAt?: number;
   /** `attempts` are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
   /** The call is kept as it was received, with unknown fields. */
@@ -160,7 +163,7 @@ function readListedCall(value: unknown, options: ReadCallOptions): ListedCall {
     retryUntil: readDate(value.retryUntil, timezone),
     settledBy: settledByOf(value.settledBy),
     settledByUser: textOf(value.settledByUser) || null,
-    ...readChange(value),
+    ...readInstants(value),
     ...(value.answer !== undefined && { answer: textOf(value.answer) || null }),
     ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,
@@ -180,17 +183,15 @@ export function readCallList(document: unknown, options: ReadCallOptions): ListP
   return { ...list, items: list.items.map((item) => readListedCall(item, readAs)) };
 }
 
-export function callStateToJson({
-  id,
-  status,
-  settledBy,
-  changedAt,
-}: Pick<Call, "id" | "status" | "settledBy" | "changedAt">): Record<string, unknown> {
-  return { id, status, ...(settledBy !== null && { settledBy }), changedDate: toIsoDate(changedAt) };
+export type StoredState = Pick<Call, "id" | "status" | "settledBy" | "changedAt" | "acceptedAt">;
+
+export function callStateToJson({ id, status, settledBy, changedAt, acceptedAt }: StoredState): Record<string, unknown> {
+  const dates = { changedDate: toIsoDate(changedAt), submittedDate: toIsoDate(acceptedAt) };
+  return { id, status, ...(settledBy !== null && { settledBy }), ...dates };
 }
 
 /** Other services list the status only. */
-export type CallState = Pick<ListedCall, "id" | "status" | "settledBy" | "changedAt">;
+export type CallState = Pick<ListedCall, "id" | "status" | "settledBy" | "changedAt" | "submittedAt">;
 
 export function readCallStates(document: unknown): readonly CallState[] {
   return listOf(objectOf(document).calls).map((item) => {
@@ -200,14 +201,15 @@ export function readCallStates(document: unknown): readonly CallState[] {
       id,
       status: readCallStatus(call.status, id) ?? "PENDING",
       settledBy: settledByOf(call.settledBy),
-      ...readChange(call),
+      ...readInstants(call),
     };
   });
 }
 
-function readChange({ changedDate }: JsonObject): Pick<ListedCall, "changedAt"> {
+function readInstants({ changedDate, submittedDate }: JsonObject): Pick<ListedCall, "changedAt" | "submittedAt"> {
   const changedAt = readDate(changedDate);
-  return changedAt === null ? {} : { changedAt };
+  const submittedAt = readDate(submittedDate);
+  return { ...(changedAt !== null && { changedAt }), ...(submittedAt !== null && { submittedAt }) };
 }
 
 export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {

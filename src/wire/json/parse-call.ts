@@ -52,7 +52,7 @@ export interface Mark {
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
   readonly unlessFailedSince?: number;
-  readonly unlessChanged?: readonly (readonly [callId: string, changedAt: number])[];
+  readonly unlessChanged?: readonly ListedChange[];
   readonly markedAt?: number;
 }
 
@@ -96,12 +96,21 @@ function readGuard(
   return date;
 }
 
-function readListedChange(listed: Static<typeof ListedChangeSchema>, index: number): readonly [callId: string, at: number] {
+type ListedChange = readonly [callId: string, { readonly changedAt?: number; readonly acceptedAt?: number }];
+
+function readListedChange(listed: Static<typeof ListedChangeSchema>, index: number): ListedChange {
   const path = `unlessChanged.${index}.`;
   requireKnownMembers(listed, ListedChangeSchema, "isn't a member of a listed call", path);
-  const at = readDate(listed.changedDate);
-  if (at === null) throw invalidFields(new Map([[`${path}changedDate`, "must be a date"]]));
-  return [listed.id, at];
+  const { id, changedDate, submittedDate } = listed;
+  const missing = "is required, unless there is a submittedDate";
+  if (changedDate === undefined && submittedDate === undefined) throw invalidFields(new Map([[`${path}changedDate`, missing]]));
+  const read = (name: "changedDate" | "submittedDate"): number => {
+    const at = readDate(listed[name]);
+    if (at === null) throw invalidFields(new Map([[`${path}${name}`, "must be a date"]]));
+    return at;
+  };
+  const changed = changedDate !== undefined && { changedAt: read("changedDate") };
+  return [id, { ...changed, ...(submittedDate !== undefined && { acceptedAt: read("submittedDate") }) }];
 }
 
 export interface ReplayReport {

@@ -103,7 +103,8 @@ export const ReplayReportSchema = Type.Object(
 
 export const ListedChangeSchema = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
-  changedDate: Type.String({ title: "a date" }),
+  changedDate: Type.Optional(Type.String({ title: "a date" })),
+  submittedDate: Type.Optional(Type.String({ title: "a date" })),
 });
 
 export const MarkSchema = Type.Object(

@@ -113,6 +113,7 @@ export const CallDocument = Type.Object(
     settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
     settledByUser: Type.Optional(Type.String({ description: "Who has marked it" })),
     changedDate: Instant,
+    submittedDate: Instant,
     attempts: Type.Optional(Type.Array(AttemptDocument)),
     answer: Type.Optional(Type.String()),
     link: Links,
@@ -223,7 +224,7 @@ export const CallIdMatchesDocument = Type.Object({
 });
 
 export const CallStatesDocument = Type.Object({
-  calls: Type.Array(Type.Pick(CallDocument, ["id", "status", "settledBy", "changedDate"]), {
+  calls: Type.Array(Type.Pick(CallDocument, ["id", "status", "settledBy", "changedDate", "submittedDate"]), {
     description: "In the order of the request",
   }),
 });

@@ -584,6 +584,11 @@ export interface components {
              * @description ISO 8601 with milliseconds
              */
             changedDate: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601 with milliseconds
+             */
+            submittedDate: string;
             attempts?: components["schemas"]["Attempt"][];
             answer?: string;
             link: components["schemas"]["Link"][];
@@ -636,7 +641,9 @@ export interface components {
                 /** a call id */
                 id: string;
                 /** a date */
-                changedDate: string;
+                changedDate?: string;
+                /** a date */
+                submittedDate?: string;
             }[];
             /** a date */
             markedAt?: string;
@@ -1555,6 +1562,11 @@ export interface operations {
                              * @description ISO 8601 with milliseconds
                              */
                             changedDate: string;
+                            /**
+                             * Format: date-time
+                             * @description ISO 8601 with milliseconds
+                             */
+                            submittedDate: string;
                         }[];
                     };
                     "application/vnd.whispir.api-call-v1+json": {
@@ -1568,6 +1580,11 @@ export interface operations {
                              * @description ISO 8601 with milliseconds
                              */
                             changedDate: string;
+                            /**
+                             * Format: date-time
+                             * @description ISO 8601 with milliseconds
+                             */
+                            submittedDate: string;
                         }[];
                     };
                     "application/xml": string;

@@ -161,7 +161,13 @@ describe("parseMark", () => {
       markedAt: 300_000,
     });
     const unlessChanged = [{ id: "A", changedDate: "1970-01-01T00:05:00Z" }];
-    expect(parseMark({ status: "SUCCESS", unlessChanged }, 0)).toMatchObject({ unlessChanged: [["A", 300_000]] });
+    expect(parseMark({ status: "SUCCESS", unlessChanged }, 0)).toMatchObject({
+      unlessChanged: [["A", { changedAt: 300_000 }]],
+    });
+    const asSubmitted = [{ id: "A", submittedDate: "1970-01-01T00:05:00Z" }];
+    expect(parseMark({ status: "SUCCESS", unlessChanged: asSubmitted }, 0).unlessChanged).toEqual([
+      ["A", { acceptedAt: 300_000 }],
+    ]);
     expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
       status: "FAILED",
       settledBy: "replay",
@@ -187,7 +193,16 @@ describe("parseMark", () => {
       "invalid",
       "unlessChanged.0.changedDate must be a date",
     ],
-    [{ status: "SUCCESS", unlessChanged: [{ id: "A" }] }, "invalid", "unlessChanged.0.changedDate is required"],
+    [
+      { status: "SUCCESS", unlessChanged: [{ id: "A", submittedDate: "then" }] },
+      "invalid",
+      "unlessChanged.0.submittedDate must be a date",
+    ],
+    [
+      { status: "SUCCESS", unlessChanged: [{ id: "A" }] },
+      "invalid",
+      "unlessChanged.0.changedDate is required, unless there is a submittedDate",
+    ],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
     expect(() => parseMark(value, 0)).toThrow(expect.objectContaining({ code, message }));
