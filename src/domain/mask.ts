@@ -114,14 +114,15 @@ export function parseWebUrl(text: string): URL | null {
  */
 export function webUrlProblem(text: string): string | null {
   const [, authority] = /^https?:\/\/([^/\\?#]*)/i.exec(text) ?? [];
-  const [, host = "", port] = /^(?:.*@)?(.*?)(?::([^:\]]*))?$/s.exec(authority ?? "") ?? [];
+  if (authority === undefined) return "must be an http or https URL";
+  const [, host = "", port] = /^(?:.*@)?(.*?)(?::([^:\]]*))?$/s.exec(authority) ?? [];
+  if (host === "") return "must have a host before its path";
   // A host in another script may have its dots.
   if (/^[.\u3002\uff0e\uff61]|[.\u3002\uff0e\uff61]{2}|[.\u3002\uff0e\uff61]$/.test(host)) {
     return "must have a host that neither begins nor ends with a dot, nor has two in a row";
   }
   const parsed = parseUrl(text);
-  if (parsed === null || authority === undefined) return "must be an http or https URL";
-  if (host === "") return "must have a host before its path";
+  if (parsed === null) return "must be an http or https URL";
   if (port === "") return "must have a port after the colon of its host";
   if (Number(port) === 0) return "must not have port 0";
   const { hostname } = parsed;
