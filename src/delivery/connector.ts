@@ -87,7 +87,7 @@ export class ConnectingSocket {
     this.#handler = handler;
     this.#hostname = target.hostname;
     this.#isTls = target.protocol === "https:";
-    this.#port = Number(target.port) || (this.#isTls ? 443 : 80);
+    this.#port = target.port === "" ? (this.#isTls ? 443 : 80) : Number(target.port);
     this.#limitTime(options.connectTimeoutMs);
     options.connecting.add(this);
   }

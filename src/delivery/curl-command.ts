@@ -1,4 +1,4 @@
-import { quoteWord } from "../domain/command-line.js";
+import { checksum, quoteWord, urlVariable } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { hasUrlSecret } from "../domain/mask.js";
 import { escapeJson } from "../platform/unsafe-characters.js";
@@ -7,13 +7,15 @@ import type { DeliveryRequest } from "../wire/delivery-request.js";
 export interface KnownRequest {
   readonly callbackId: string;
   readonly request: DeliveryRequest;
-  /** `url` has no parameter of the auth. */
+  /** `url` has no parameter of the auth. It is that of `to`, if there is one. */
   readonly url: string;
+  /** The URL of --to; null for the callback's own. */
+  readonly to: string | null;
   /** `secret` must not be shown. It is "" if there is none. */
   readonly secret: string;
 }
 
-/** `curlVariable` stands for what is secret. Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
+/** Variables stand for what is secret. Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
 export function toCurl(known: KnownRequest): string {
   const { method, headers, body } = known.request;
   const words = ["curl", "--globoff", "--request", method, "--url", urlWord(known)];
@@ -23,9 +25,13 @@ export function toCurl(known: KnownRequest): string {
   return words.join(" ");
 }
 
-/** Each callback has its own: with another's, which may still be set, the call would go to the wrong endpoint. */
-export function curlVariable(variable: "WHCB_CALLBACK_KEY" | "WHCB_CALLBACK_URL", callbackId: string): string {
-  return `${variable}_${callbackId.replace(/\W/g, "_")}`;
+/** Each callback and each URL of --to has its own: with another's, which may still be set, the call would go to the wrong endpoint. */
+export function curlUrlVariable({ callbackId, to }: Pick<KnownRequest, "callbackId" | "to">): string {
+  return to === null ? `WHCB_CALLBACK_URL_${wordOf(callbackId)}` : urlVariable(to);
+}
+
+function wordOf(callbackId: string): string {
+  return /\W/.test(callbackId) ? `${callbackId.replace(/\W/g, "_")}_${checksum(callbackId)}` : callbackId;
 }
 
 /** `UNSHOWABLE` is escaped: JSON needs no quotes that only some shells read. Other controls are escaped already. */
@@ -46,7 +52,7 @@ export function sentUrl(url: string): string {
 }
 
 function urlWord(known: KnownRequest): string {
-  const { request, url, callbackId } = known;
+  const { request, url } = known;
   const sent = request.url;
   if (!hasUrlSecret(sentUrl(url))) return quoteWithVariable(sentUrl(sent), known);
   const { origin } = new URL(url);
@@ -54,7 +60,7 @@ function urlWord(known: KnownRequest): string {
     throw new WhcbError("usage", "the URL holds secrets and has a part that curl may read otherwise: no command can be printed");
   }
   const parameter = sent.slice(url.length);
-  const variable = `"$${curlVariable("WHCB_CALLBACK_URL", callbackId)}"`;
+  const variable = `"$${curlUrlVariable(known)}"`;
   return parameter === "" ? variable : variable + quoteWithVariable(parameter, known);
 }
 
@@ -65,7 +71,5 @@ function quoteWithVariable(text: string, { secret, callbackId }: KnownRequest): 
   // A parsed URL's query has %27 for an apostrophe.
   const spellings = [secret, encoded, encoded.replaceAll("'", "%27")];
   const parts = spellings.reduce((pieces, spelling) => pieces.flatMap((piece) => piece.split(spelling)), [text]);
-  return (
-    parts.map((part) => (part === "" ? "" : quoteWord(part))).join(`"$${curlVariable("WHCB_CALLBACK_KEY", callbackId)}"`) || "''"
-  );
+  return parts.map((part) => (part === "" ? "" : quoteWord(part))).join(`"$WHCB_CALLBACK_KEY_${wordOf(callbackId)}"`) || "''";
 }

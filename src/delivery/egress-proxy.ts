@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { isIP, type Socket } from "node:net";
 import querystring from "node:querystring";
 import { WhcbError } from "../domain/errors.js";
-import { parseWebUrl, SHORTEST_SECRET, secretsOf } from "../domain/mask.js";
+import { parseWebUrl, SHORTEST_SECRET, secretsOf, webUrlProblem } from "../domain/mask.js";
 import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
 import { inNetworks } from "./address-rule.js";
 import { DeliveryFailure, OwnShortage } from "./delivery-failure.js";
@@ -194,9 +194,8 @@ function networkRule(entry: string): (hostname: string) => boolean {
 
 function parseProxyUrl(text: string): URL {
   const url = parseWebUrl(text);
-  const isProxy = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
-  if (isProxy) return url;
-  throw new WhcbError("usage", "the egress proxy must be an http or https URL", {
+  if (url?.pathname === "/" && url.search + url.hash === "") return url;
+  throw new WhcbError("usage", `the egress proxy ${webUrlProblem(text) ?? "must be an http or https URL without a path"}`, {
     hint: "write it like http://proxy.example.com:3128",
   });
 }
@@ -206,5 +205,5 @@ function hostOf(hostname: string): string {
 }
 
 function portOf(protocol: string, port: string): number {
-  return Number(port) || (protocol === "https:" ? 443 : 80);
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 }

@@ -1,7 +1,7 @@
 import type { CallFilter } from "./call-filter.js";
 import { count } from "./count.js";
 import type { Endpoint } from "./endpoint.js";
-import { isMasked, parseUrl } from "./mask.js";
+import { isMasked, parseUrl, webUrlProblem } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
   /** `id` is 16 upper-case hex digits. */
@@ -111,14 +111,14 @@ export function nameOrder(name: string): string {
 
 /** Says what is wrong with a URL, or returns null. Programs disagree about the host of a URL with a backslash or a user. */
 export function callbackUrlProblem(url: string): string | null {
-  const parsed = parseUrl(url);
-  const hasSpace = new RegExp(`[\\s${CONTROL}]`, "u").test(url);
-  if (!/^https?:\/\//i.test(url) || hasSpace || parsed === null) return "must be an http or https URL";
-  if (/^https?:\/\/\//i.test(url)) return "must have a host before its path";
-  if (parsed.hostname.startsWith(".")) return "must have a host that doesn't begin with a dot";
+  if (new RegExp(`[\\s${CONTROL}]`, "u").test(url)) return "must be an http or https URL";
+  const problem = webUrlProblem(url);
+  if (problem !== null) return problem;
   if (new RegExp(`[\\\\${FORMAT}]`, "u").test(url)) return "must not contain a backslash or an invisible character";
   if (isMasked(url)) return "must not contain ****, which stands for a secret that isn't shown";
-  return parsed.username || parsed.password ? "must not contain a user or password: use auth" : null;
+  if (url.includes("#")) return "must not contain a #, as what follows it isn't sent";
+  const parsed = parseUrl(url);
+  return parsed?.username || parsed?.password ? "must not contain a user or password: use auth" : null;
 }
 
 /** Whether a URL has another scheme, host or port than the one before. It is false for text that isn't a URL. */

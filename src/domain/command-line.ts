@@ -37,11 +37,22 @@ export function withFlags(argv: readonly string[], flags: readonly string[]): re
 
 /**
  * Returns the variable that stands for a URL that holds a secret, masked or not. The shell expands it; no command reads it. Each URL has its
- * own: with another's, which may still be set, the calls would go there.
+ * own: with another's, which may still be set, the calls would go there. A checksum tells apart what has the same letters and digits.
  */
-function urlVariable(url: string): string {
-  const shown = maskUrl(url).replace(/^https?:/i, "");
-  return `WHCB_CALLBACK_URL${shown.replace(/\W+/g, "_").replace(/_$/, "")}`;
+export function urlVariable(url: string): string {
+  const shown = maskUrl(url);
+  const readable = shown
+    .replace(/^https?:/i, "")
+    .replace(/\W+/g, "_")
+    .replace(/_$/, "");
+  return `WHCB_CALLBACK_URL${readable}_${checksum(shown)}`;
+}
+
+/** Returns eight hex digits: FNV-1a of the UTF-16 code units. Loading a hash of Node would make each start slower. */
+export function checksum(text: string): string {
+  let sum = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
+  return (sum >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Returns the variable of the URL that a command leaves out, or null. */

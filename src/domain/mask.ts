@@ -103,13 +103,34 @@ export function parseUrl(text: string, base?: string): URL | null {
   }
 }
 
-/**
- * Takes only http and https with a host: for a missing one, as of an unset variable in http://$HOST/path, the parser takes what follows.
- * Such a variable in http://$NAME.example.com leaves a dot first.
- */
+/** Returns null for what `webUrlProblem` finds a problem in. */
 export function parseWebUrl(text: string): URL | null {
-  const url = /^https?:\/\/[^/\\\s]/i.test(text) ? parseUrl(text) : null;
-  return url === null || url.hostname.startsWith(".") ? null : url;
+  return webUrlProblem(text) === null ? parseUrl(text) : null;
+}
+
+/**
+ * Says what is wrong with an http or https URL, or returns null. The parser makes another host or port of what an unset variable leaves of
+ * http://$HOST/path, http://10.0.0.$N/ and http://host:$PORT/, and says nothing: what is sent would go elsewhere than is shown.
+ */
+export function webUrlProblem(text: string): string | null {
+  const [, authority] = /^https?:\/\/([^/\\?#]*)/i.exec(text) ?? [];
+  if (authority === undefined) return "must be an http or https URL";
+  const [, host = "", port] = /^(?:.*@)?(.*?)(?::([^:\]]*))?$/s.exec(authority) ?? [];
+  if (host === "") return "must have a host before its path";
+  // A host in another script may have its dots.
+  if (/^[.\u3002\uff0e\uff61]|[.\u3002\uff0e\uff61]{2}|[.\u3002\uff0e\uff61]$/.test(host)) {
+    return "must have a host that neither begins nor ends with a dot, nor has two in a row";
+  }
+  const parsed = parseUrl(text);
+  if (parsed === null) return "must be an http or https URL";
+  if (port === "") return "must have a port after the colon of its host";
+  if (Number(port) === 0) return "must not have port 0";
+  const { hostname } = parsed;
+  const isSame = host.toLowerCase() === hostname;
+  if (!isSame && /^\d+(?:\.\d+){3}$/.test(hostname)) return "must have an IPv4 address of four numbers without leading zeros";
+  // An IPv6 address has several spellings, and the parser translates a host in another script.
+  const hasSpellings = host.startsWith("[") || (/[^\0-\x7f]/.test(host) && !host.includes("%"));
+  return isSame || hasSpellings ? null : "must have a host without % and white space";
 }
 
 /** A service may return a URL of any length, and looking for secrets in it takes much more memory than its characters. */

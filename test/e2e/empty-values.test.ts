@@ -43,6 +43,8 @@ describe("five failed calls", () => {
   });
 
   it("stay as they are, whatever is empty", async () => {
+    const noPort = "must have a port after the colon of its host";
+    const dots = "must have a host that neither begins nor ends with a dot, nor has two in a row";
     const file = home.path("ids.txt");
     writeFileSync(file, "\n# from a query that found nothing\n");
     for (const [argv, error] of [
@@ -56,6 +58,9 @@ describe("five failed calls", () => {
       [["replay", "--resume", ""], "--resume is empty"],
       [["mark-failed", "--undo", "", "--yes"], "--undo is empty"],
       [["reconcile", "demo", "--seen", "", "--yes"], "--seen is empty"],
+      [["replay", "demo", "--failed", "--to", "http://127.0.0.1:/hook", "--mark", "--yes"], `--to ${noPort}`],
+      [["replay", "demo", "--failed", "--to", "http://127.0.0.:9000/hook", "--mark", "--yes"], `--to ${dots}`],
+      [["callbacks", "update", "demo", "--url", "http://127.0.0.1:/hook"], `--url ${noPort}`],
     ] as const) {
       const { code, stdout, stderr } = await home.whcb(argv, { env, input: "" });
       expect([argv, code, stdout, stderr]).toEqual([argv, 2, "", `error: ${error}\n`]);
@@ -70,6 +75,7 @@ describe("five failed calls", () => {
       ["PUT", `/callbacks/demo/calls?id=${id}&from=`, { status: "SUCCESS" }],
       ["PUT", `/callbacks/demo/calls?id[]=`, { status: "SUCCESS" }],
       ["PUT", `/callbacks/demo/calls?id=${id}`, { status: "" }],
+      ["PUT", "/callbacks/demo", { url: "http://127.0.0.1:/hook" }],
     ] as const) {
       const answer = await api.fetch(path, { method, ...(body && { headers: json, body: JSON.stringify(body) }) });
       expect([path, answer.status]).toEqual([path, 422]);

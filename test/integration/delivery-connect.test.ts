@@ -188,6 +188,14 @@ describe("a connection", () => {
     });
   });
 
+  test("to port 0, which an older version let a callback have, is refused, and isn't made to port 80", async () => {
+    expect(await resultOf(aDeliverer(), "http://127.0.0.1:0/")).toEqual({
+      kind: "unreachable",
+      reason: "refused",
+      detail: "127.0.0.1:0 refused the connection",
+    });
+  });
+
   test("to a port with a full accept queue is a connect-timeout", async () => {
     const port = await portWithFullQueue();
     expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `http://127.0.0.1:${port}/`)).toEqual({

@@ -117,17 +117,25 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "--failed", "--dry-run", "-o", "json"], "/hook?token=****"],
     [["replay", "--failed", "--dry-run", "-o", "ndjson"]],
     [["replay", "--failed", "--dry-run", "--print-curl"], ` --url "$WHCB_CALLBACK_URL_`],
+    [
+      ["replay", "--failed", "--to", TO, "--dry-run", "--print-curl"],
+      ` --url "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9"`,
+    ],
+    [
+      ["replay", "token", "--failed", "--to", TO, "--dry-run", "--print-curl"],
+      "set WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9 to the URL of --to\n",
+    ],
     [["replay", "--failed"], "-> http://****@"],
     [
       ["replay", "token", "--failed", "--to", TO],
-      `set WHCB_CALLBACK_URL_127_0_0_1_9_there_token to that URL, then type: whcb replay ${idOf("token")} --failed --to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
+      `set WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9 to that URL, then type: whcb replay ${idOf("token")} --failed --to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9" `,
     ],
     [
       ["replay", "token", "--failed", `--to=${TO}`],
-      `whcb replay ${idOf("token")} --failed --to="$WHCB_CALLBACK_URL_127_0_0_1_9_there_token" `,
+      `whcb replay ${idOf("token")} --failed --to="$WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9" `,
     ],
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
-    [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token"`],
+    [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL_127_0_0_1_9_there_token_07bffae9"`],
     [["replay", "--failed", "--all-callbacks", "--yes", "-o", "ndjson"]],
     [["replay", "--resume"]],
     [["replay", "sid", "--failed", "--via", "service"], "/hook?a=1&sid=****, by the service"],
@@ -285,7 +293,7 @@ describe("a run", () => {
     expect([without.code, without.stderr]).toEqual([4, expect.stringContaining("hint: add --to with the whole URL.")]);
     const [, command = ""] = /^next: (.*)$/m.exec(without.stdout) ?? [];
     const [, variable = ""] =
-      /^whcb replay --resume \S+ --to "\$(WHCB_CALLBACK_URL_127_0_0_1_\d+_there_token)"$/.exec(command) ?? [];
+      /^whcb replay --resume \S+ --to "\$(WHCB_CALLBACK_URL_127_0_0_1_\d+_there_token_[\da-f]{8})"$/.exec(command) ?? [];
     const other = await whcb(["replay", "--resume", "--to", `${broken.url}/there?token=another-planted-elsewhere`]);
     expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("before perhaps with another secret")]);
     await broken.stop();

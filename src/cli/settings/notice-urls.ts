@@ -1,6 +1,6 @@
 /** Outages are reported to URLs besides their e-mail. Those that hold a secret come from the environment only. */
 import { WhcbError } from "../../domain/errors.js";
-import { isSecretName, parseWebUrl } from "../../domain/mask.js";
+import { isSecretName, parseWebUrl, webUrlProblem } from "../../domain/mask.js";
 
 export const DEFAULT_NOTICE_FORMAT = "json";
 
@@ -24,7 +24,7 @@ export function readNoticeUrls(given: readonly string[] | undefined, inEnvironme
 function readUrl(text: string, source: string): URL {
   const url = parseWebUrl(text);
   if (url === null) {
-    throw new WhcbError("usage", `${source} contains something that isn't an http or https URL`, {
+    throw new WhcbError("usage", `each URL of ${source} ${webUrlProblem(text)}`, {
       hint: "write URLs like https://alerts.example.com/whcb",
     });
   }

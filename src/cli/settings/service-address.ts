@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WhcbError } from "../../domain/errors.js";
-import { parseWebUrl } from "../../domain/mask.js";
+import { parseWebUrl, webUrlProblem } from "../../domain/mask.js";
 
 export type ServiceAddress =
   | { readonly kind: "http"; readonly url: string; readonly origin: string }
@@ -59,7 +59,7 @@ export function mayHoldPassword(text: string): boolean {
 function readUrl(text: string, source: string): ServiceAddress {
   const url = parseWebUrl(text);
   if (url === null)
-    throw new WhcbError("config", `${source} is not a URL with a host`, { hint: "write it like http://127.0.0.1:8787" });
+    throw new WhcbError("config", `${source} ${webUrlProblem(text)}`, { hint: "write it like http://127.0.0.1:8787" });
   // A password may contain a slash.
   if (text.includes("@") || url.searchParams.has("apikey")) {
     throw new WhcbError("config", `${source} contains credentials, which others could read`, {

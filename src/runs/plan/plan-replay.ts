@@ -79,8 +79,9 @@ export async function* previewReplay(plan: ReplayPlan, options: RunOptions, deps
     const { build, secret } = targetOf(callback, { ...options, keys, signingSecrets }, deps);
     for await (const call of plan.read(group)) {
       const body = Buffer.from(await call.readBody()).toString("utf8");
-      const url = options.to ?? callback.url;
-      yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), url, secret };
+      const { to } = options;
+      const request = build({ id: call.id, body });
+      yield { callbackId: callback.id, callId: call.id, request, url: to ?? callback.url, to, secret };
     }
   }
 }

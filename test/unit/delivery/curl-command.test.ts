@@ -8,7 +8,7 @@ const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eE
 type Request = Parameters<typeof toCurl>[0]["request"];
 
 const line = (request: Partial<Request> & { readonly url: string }, secret = "", url = request.url) =>
-  toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, secret, callbackId: "A1" });
+  toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, to: null, secret, callbackId: "A1" });
 
 describe("toCurl", () => {
   it.skipIf(IS_WINDOWS)("escapes control characters as numbers, which a shell turns back into the characters", () => {
@@ -76,11 +76,28 @@ describe("toCurl", () => {
     const request = { method: "GET", headers: { a: "k y" }, body: null, url } as const;
     for (const [callbackId, suffix] of [
       ["49C0F00D49C0F00D", "49C0F00D49C0F00D"],
-      ['b-1"; rm x', "b_1___rm_x"],
+      ['b-1"; rm x', "b_1___rm_x_deb65221"],
+      ["b.1'; rm x", "b_1___rm_x_e21543db"],
     ] as const)
-      expect(toCurl({ request, url, secret: "k y", callbackId })).toBe(
+      expect(toCurl({ request, url, to: null, secret: "k y", callbackId })).toBe(
         `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_${suffix}" --header 'a: '"$WHCB_CALLBACK_KEY_${suffix}"`,
       );
+  });
+
+  it("has a variable of the URL of --to", () => {
+    const [own, other] = ["https://h/hook?token=s3cret", "https://h/else?token=s3cret"].map((to) =>
+      toCurl({
+        request: { method: "GET", headers: { a: "k y" }, body: null, url: to },
+        url: to,
+        to,
+        secret: "k y",
+        callbackId: "A1",
+      }),
+    );
+    expect(own).toBe(
+      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_h_hook_token_148b6665" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
+    );
+    expect(other).toContain(`"$WHCB_CALLBACK_URL_h_else_token_e80b47bf"`);
   });
 
   it("leaves a URL that holds a secret to a variable, and adds the key's parameter", () => {

@@ -109,9 +109,31 @@ describe("a callback's name", () => {
 });
 
 describe("a callback's URL", () => {
-  it.each(["http://a", "HTTPS://example.com/hook?a=1#b", "https://example.com/a@b"])("may be %j", (url) => {
+  it.each([
+    "http://a",
+    "HTTPS://Example.COM/hook?a=1",
+    "https://example.com/a@b:/c..d",
+    "https://example.com?a=http://b:/",
+    "http://example.com:80/hook",
+    "https://example.com:443",
+    "http://example.com:080/hook",
+    "http://127.26.1.5:9000/hook",
+    "http://0.0.0.0:9000/hook",
+    "http://127.0.0.1.example.com/hook",
+    "http://[::1]/hook",
+    "http://[0:0::0001]:9000/hook",
+    "http://[::FFFF:127.0.0.1]:9000/hook",
+    "https://bücher.example:8443/ä",
+    "https://B\u00dcCHER.example",
+    "https://b\u00fccher\u3002example/",
+    "https://xn--bcher-kva.example",
+    "http://a_b-c.internal:9000",
+  ])("may be %j", (url) => {
     expect(callbackUrlProblem(url)).toBeNull();
   });
+
+  const dots = "must have a host that neither begins nor ends with a dot, nor has two in a row";
+  const ipv4 = "must have an IPv4 address of four numbers without leading zeros";
 
   it.each([
     ["ftp://a", "must be an http or https URL"],
@@ -120,14 +142,38 @@ describe("a callback's URL", () => {
     ["https://a b", "must be an http or https URL"],
     ["https://a/\tb", "must be an http or https URL"],
     ["https://a/\u0001", "must be an http or https URL"],
-    ["https://", "must be an http or https URL"],
+    ["https://a:b", "must be an http or https URL"],
+    ["https://", "must have a host before its path"],
+    ["http://:9000/hook", "must have a host before its path"],
     ["http:a", "must be an http or https URL"],
     ["http://\t/a/b", "must be an http or https URL"],
     ["https:\\\\a\\b", "must be an http or https URL"],
     ["http:///a/b", "must have a host before its path"],
     ["https:////a/b", "must have a host before its path"],
-    ["http://.example.com/a", "must have a host that doesn't begin with a dot"],
-    ["http://\\a/b", "must not contain a backslash or an invisible character"],
+    ["http://\\a/b", "must have a host before its path"],
+    ["http://.example.com/a", dots],
+    ["http://crm./hook", dots],
+    ["http://crm.:9000/hook", dots],
+    ["http://crm..example.com/hook", dots],
+    ["http://127.26.1.:9000/hook", dots],
+    ["http://127.26..5:9000/hook", dots],
+    ["http://b\u00fccher\u3002/hook", dots],
+    ["http://127.26.5:9000/hook", ipv4],
+    ["http://127.26.000.010:9000/hook", ipv4],
+    ["http://9000/hook", ipv4],
+    ["http://0x7f1a0105/hook", ipv4],
+    ["http://127.0.0.%31:9000/hook", ipv4],
+    ["http://\uff11\uff12\uff17.0.0.1/hook", ipv4],
+    ["http://ex%61mple.com/hook", "must have a host without % and white space"],
+    ["http://b\u00fccher%2eexample/hook", "must have a host without % and white space"],
+    ["http://127.26.1.5:/hook", "must have a port after the colon of its host"],
+    ["http://[::1]:/hook", "must have a port after the colon of its host"],
+    ["https://example.com:?a", "must have a port after the colon of its host"],
+    ["http://http://127.0.0.1:9000/hook", "must have a port after the colon of its host"],
+    ["http://127.26.1.5:0/hook", "must not have port 0"],
+    ["http://127.26.1.5:000/hook", "must not have port 0"],
+    ["http://127.0.0.1:9000/#/hook", "must not contain a #, as what follows it isn't sent"],
+    ["http://127.0.0.1:9000/hook#", "must not contain a #, as what follows it isn't sent"],
     ["https://a\\b", "must not contain a backslash or an invisible character"],
     ["https://a/\u200b", "must not contain a backslash or an invisible character"],
     ["https://a/****", "must not contain ****, which stands for a secret that isn't shown"],

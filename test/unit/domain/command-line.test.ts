@@ -100,22 +100,36 @@ describe("a command to type", () => {
   test("leaves the URL of --to to a variable if it holds a secret, masked or not", () => {
     const url = "http://h/?token=s3cret";
     expect(repeatedLine(["replay", "demo", "--to", url], "--yes")).toBe(
-      'whcb replay demo --to "$WHCB_CALLBACK_URL_h_token" --yes',
+      'whcb replay demo --to "$WHCB_CALLBACK_URL_h_token_8c1e81b3" --yes',
     );
     expect(repeatedLine(["replay", `--to=${url}`, "demo"], "--yes")).toBe(
-      'whcb replay --to="$WHCB_CALLBACK_URL_h_token" demo --yes',
+      'whcb replay --to="$WHCB_CALLBACK_URL_h_token_8c1e81b3" demo --yes',
     );
     const masked = commandLine({ command: "replay", flags: ["--to", "http://h/?token=****"] });
-    expect(masked).toBe('whcb replay --to "$WHCB_CALLBACK_URL_h_token"');
+    expect(masked).toBe('whcb replay --to "$WHCB_CALLBACK_URL_h_token_8c1e81b3"');
     // What is set for the one isn't sent to for the other.
-    const others = ["http://h:8080/a?token=x", "http://h/a?token=x", "http://h/b?token=x"].map((to) =>
-      repeatedLine([], `--to=${to}`),
+    const shown = [
+      "https://h/?token=****",
+      "http://h/?token=****",
+      "http://h:8080/a?token=****",
+      "http://h/a?token=****",
+      "http://h/A?token=****",
+      "http://h/b?token=****",
+      "http://crm-test.h/hook?token=****",
+      "http://crm.test/h/hook?token=****",
+      "http://crm-test/h/hook?token=****",
+      "http://crm_test/h/hook?token=****",
+      "http://crm/test.h/hook?token=****",
+      "http://crm/test//h/hook?token=****",
+      "http://crm/test/h/hook?token=****&",
+      "http://****@crm/test/h/hook?token=1",
+    ];
+    const variables = shown.map((to) => urlVariableOf(repeatedLine([], `--to=${to}`)));
+    expect(variables[2]).toBe("WHCB_CALLBACK_URL_h_8080_a_token_506eba26");
+    expect(new Set(variables).size).toBe(shown.length);
+    expect(new Set(shown.map((to) => urlVariableOf(repeatedLine([], "--to", to.replace("****", "x")))))).toEqual(
+      new Set(variables),
     );
-    expect(others.map(urlVariableOf)).toEqual([
-      "WHCB_CALLBACK_URL_h_8080_a_token",
-      "WHCB_CALLBACK_URL_h_a_token",
-      "WHCB_CALLBACK_URL_h_b_token",
-    ]);
     // Another flag's URL is another one.
     expect(commandLine({ command: "status", flags: ["--service", "http://h/0123456789abcdefghij"] })).toBe(
       "whcb status --service http://h/0123456789abcdefghij",

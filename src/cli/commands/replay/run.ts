@@ -1,5 +1,5 @@
 import type { ListedCallback } from "../../../client/client.js";
-import { curlVariable, sentUrl, toCurl } from "../../../delivery/curl-command.js";
+import { curlUrlVariable, sentUrl, toCurl } from "../../../delivery/curl-command.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -172,7 +172,9 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
       await screen.out(text`${wholeText(toCurl(previewed))}\n`);
     if (callbacksToSign(callbacks, options).length > 0)
       screen.info("the printed requests aren't signed, so their endpoint rejects them");
-    for (const callback of hidden) screen.info(describeVariable(callback, options, screen.renderOptions));
+    // All have the variable of --to.
+    const variables = new Set(hidden.map((callback) => describeVariable(callback, options, screen.renderOptions)));
+    for (const variable of variables) screen.info(variable);
   } else if (screen.format === "json") {
     await writeJson({ dryRun: true, ...planJson(plan, options) }, screen);
     return;
@@ -189,5 +191,5 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
 function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: RenderOptions): string {
   const words = { command: "callbacks get", operands: [callbackOperand(callback)], flags: ["--show-key", ...serviceFlags] };
   const where = to === null ? `the URL of ${callback.name}, which \`${commandLine(words)}\` shows` : "the URL of --to";
-  return `before you run it, set ${curlVariable("WHCB_CALLBACK_URL", callback.id)} to ${where}`;
+  return `before you run it, set ${curlUrlVariable({ callbackId: callback.id, to })} to ${where}`;
 }

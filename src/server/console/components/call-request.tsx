@@ -47,6 +47,7 @@ export function requestOf(
             request: addressDelivery(callback, content, options),
             callbackId: callback.id,
             url: callback.url,
+            to: null,
             secret: auth.key,
           })
         : null,

@@ -313,6 +313,12 @@ describe("a URL or name that a service could misread is rejected before anything
     [["replay", "--failed", "--to", "http://u:geheim@example.com/"], "--to must not contain a user or password"],
     [["replay", "--failed", "--to", "http://example.com\\@127.0.0.1/"], "--to must not contain a backslash"],
     [["replay", "--failed", "--to", "http:///geheim/hook"], "--to must have a host before its path"],
+    [["replay", "--failed", "--to", "http://geheim:/hook"], "--to must have a port after the colon of its host"],
+    [
+      ["callbacks", "update", "demo", "--url", "http://127.26.1.:9000/geheim"],
+      "--url must have a host that neither begins nor ends",
+    ],
+    [[...CREATE, "--name", "demo", "--url", "http://127.0.0.1:9000/#/geheim"], "--url must not contain a #"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
     expect([code, stdout]).toEqual([2, ""]);

@@ -40,13 +40,17 @@ describe("the URLs of notices", () => {
     },
   );
 
-  test.each(["alerts.example.com", "ftp://hunter2@alerts.example.com", "hunter2", "https://", "https:///hunter2"])(
-    "%j is no URL",
-    (text) => {
-      for (const read of [() => readNoticeUrls([text]), () => readNoticeUrls(undefined, text)]) {
-        expect(read).toThrow(expect.objectContaining({ code: "usage" }));
-        expect(read).not.toThrow(/hunter2/);
-      }
-    },
-  );
+  test.each([
+    "alerts.example.com",
+    "ftp://hunter2@alerts.example.com",
+    "hunter2",
+    "https://",
+    "https:///hunter2",
+    "http://hunter2:",
+  ])("%j is no URL", (text) => {
+    for (const read of [() => readNoticeUrls([text]), () => readNoticeUrls(undefined, text)]) {
+      expect(read).toThrow(expect.objectContaining({ code: "usage" }));
+      expect(read).not.toThrow(/hunter2/);
+    }
+  });
 });

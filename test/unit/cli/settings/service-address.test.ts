@@ -37,20 +37,26 @@ describe("what WHCB_URL names", () => {
     );
   });
 
+  const noUrl = "must be an http or https URL";
+  const noHost = "must have a host before its path";
+  const dots = "must have a host that neither begins nor ends with a dot, nor has two in a row";
   test.each([
-    "http:///path/x",
-    "https:////path",
-    "http:/path",
-    "http:path",
-    "https:\\\\path",
-    "http://\\path",
-    "http:\t//path/x",
-    "http://\t/path/x",
-    "http://.example.com",
-    "https://.",
-  ])("%j has no host", (text) => {
+    ["http:///path/x", noHost],
+    ["https:////path", noHost],
+    ["http:/path", noUrl],
+    ["http:path", noUrl],
+    ["https:\\\\path", noUrl],
+    ["http://\\path", noHost],
+    ["http:\t//path/x", noUrl],
+    ["http://\t/path/x", "must have a host without % and white space"],
+    ["http://.example.com", dots],
+    ["https://.", dots],
+    ["http://127.0.0.1:", "must have a port after the colon of its host"],
+    ["http://127.0.0.1:/api", "must have a port after the colon of its host"],
+    ["http://127.0.1:8787", "must have an IPv4 address of four numbers without leading zeros"],
+  ])("%j %s", (text, problem) => {
     const hint = "write it like http://127.0.0.1:8787";
-    const error = { code: "config", message: "WHCB_URL is not a URL with a host", hint };
+    const error = { code: "config", message: `WHCB_URL ${problem}`, hint };
     expect(() => readServiceAddress(text, "WHCB_URL")).toThrow(expect.objectContaining(error));
   });
 

@@ -103,6 +103,7 @@ describe("parseCallback", () => {
     ["url", { url: "http://example.com/\u202e" }, "url must not contain a backslash or an invisible character"],
     ["url", { url: "http://example.com/?token=****" }, "url must not contain ****, which stands for a secret that isn't shown"],
     ["url", { url: "http://example.com/\u0000" }, "url must be an http or https URL"],
+    ["url", { url: "http://127.26.1.5:/hook" }, "url must have a port after the colon of its host"],
     ["auth", { auth: { type: "digest", key: "k" } }, "auth.type must be queryparam, httpheader, basicauth or bearertoken"],
     [
       "auth.key",
@@ -121,7 +122,7 @@ describe("parseCallback", () => {
     for (const name of ["日本語", "مرحبا", "Zoë’s 👨‍👩‍👧", "C:\\x"])
       expect(parseCallback({ ...body, name }, null).name).toBe(name);
     for (const name of ["a\u202eb", "6C93A1B2C4D5E6F7"]) {
-      const stored = { ...parseCallback(body, null), name, url: "http://example.com\\x" };
+      const stored = { ...parseCallback(body, null), name, url: "http://127.1:0\\x#y" };
       expect(parseCallback({ name, email: "new@example.com" }, stored)).toMatchObject({ name, url: stored.url });
     }
   });
