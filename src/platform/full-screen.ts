@@ -25,12 +25,12 @@ const LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
 
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/** These signals end the process by default, and nothing else handles them. */
-const DEADLY = ["SIGHUP", "SIGQUIT"] as const;
+/** This signal ends the process by default, and nothing else handles it. */
+const DEADLY = "SIGQUIT";
 /** The system discards a stop that no shell could end. */
 const DISCARDED_AFTER_MS = 200;
 
-/** The screen is also left when the process ends by a signal or an error. The caller handles SIGINT and SIGTERM. */
+/** The screen is also left when the process ends by a signal or an error. The caller handles SIGINT, SIGTERM and SIGHUP. */
 export function enterFullScreen(process: NodeJS.Process): FullScreen {
   const { stdin, stdout } = process;
   let isShown = false;
@@ -109,13 +109,13 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
     hide();
     process.off("exit", leave).off("uncaughtExceptionMonitor", leave);
     process.off("SIGTSTP", onStop).off("SIGCONT", resume);
-    for (const signal of DEADLY) process.off(signal, onDeadly);
+    process.off(DEADLY, onDeadly);
     stdout.off("resize", resize);
   }
 
   process.on("exit", leave).on("uncaughtExceptionMonitor", leave);
   process.on("SIGCONT", resume);
-  for (const signal of DEADLY) process.on(signal, onDeadly);
+  process.on(DEADLY, onDeadly);
   stdout.on("resize", resize);
   resume();
 

@@ -7,7 +7,7 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output & NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Handles SIGINT and SIGTERM. Returns the unsubscribe function. */
+  /** Handles SIGINT and SIGTERM, and a SIGHUP, of a closed terminal. Returns the unsubscribe function. */
   onInterrupt(handler: () => void): () => void;
   /** A second Ctrl-C calls it. */
   exitNow(code: number): void;
@@ -54,8 +54,15 @@ export function processIo(process: NodeJS.Process): Io {
         receivedAt = now;
         handler();
       };
-      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-      return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      let isHungUp = false;
+      // The shell repeats it, at any time. It isn't a second Ctrl-C.
+      const onHangup = (): void => {
+        if (isHungUp) return;
+        isHungUp = true;
+        onSignal();
+      };
+      process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onHangup);
+      return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("SIGHUP", onHangup);
     },
     exitNow: (code) => process.exit(code),
   };

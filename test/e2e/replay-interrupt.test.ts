@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startFaultProxy } from "../support/client/fault-proxy.js";
-import { Home } from "../support/process/whcb-process.js";
+import { Terminal } from "../support/process/terminal.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 import { idsOf, newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
 const CALLS = 200;
@@ -48,6 +49,27 @@ it("Ctrl-C finishes and marks the calls in flight, exits 130 and says how to con
   expect(await home.whcb(resume.split(" "))).toMatchObject({ code: 0 });
   expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
   expect(await outage.failedIds()).toEqual([]);
+});
+
+it("a terminal that is closed does the same", async () => {
+  const terminal = Terminal.whcb(home, ["replay", "demo", "--failed", "--yes", "--concurrency", "4"]);
+  await outage.hasReceived(30);
+  const pid = await terminal.pid();
+  terminal.hangUp();
+  // The shell repeats the signal.
+  await delay(100);
+  process.kill(pid, "SIGHUP");
+  const journal = await eventually(
+    async () => newestJournal(home),
+    (newest) => newest?.hasEnded === true,
+  );
+  const sent = outage.received();
+  expect(sent.length).toBeLessThan(CALLS);
+  expect([sorted(journal?.accepted ?? []), sorted(journal?.marked ?? [])]).toEqual([sorted(sent), sorted(sent)]);
+
+  delayMs = 0;
+  await works(home, ["replay", "--resume"]);
+  expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
 });
 
 it("a second Ctrl-C stops at once; the calls in flight are unknown, and repeated only if asked for", async () => {

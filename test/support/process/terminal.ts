@@ -100,6 +100,11 @@ export class Terminal {
     process.kill(await this.pid(), signal);
   }
 
+  /** Its window is closed, or its connection is lost. */
+  hangUp(): void {
+    this.#running.child.kill("SIGKILL");
+  }
+
   async closed(): Promise<Outcome> {
     const outcome = await this.#running.ended;
     await this.#drawn;
