@@ -122,7 +122,7 @@ describe("a deleted callback", () => {
 describe("a start with notices", () => {
   it.each([
     ["a secret as a flag", ["--notify", "https://hooks.slack.com/services/T0/B0/hunter2"], {}, 2, "WHCB_NOTIFY instead"],
-    ["a URL that isn't one", [], { WHCB_NOTIFY: "hunter2" }, 2, "WHCB_NOTIFY contains something"],
+    ["a URL that isn't one", [], { WHCB_NOTIFY: "hunter2" }, 2, "each URL of WHCB_NOTIFY must be an http or https URL"],
     ["a wrong secret for signing", [], { WHCB_NOTIFY_SECRET: "hunter2" }, 4, "WHCB_NOTIFY_SECRET must be whsec_"],
     [
       "a private address despite the public rules",
