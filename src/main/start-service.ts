@@ -176,11 +176,11 @@ async function start(
   places = [...(heldPort === null ? [] : [heldPort]), ...(addressRule.kind === "any" ? await holdPlaces(options, url) : [])];
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
-  // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
+  // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored their common settings as they joined.
   const { authParameter, bodyNames } = options;
   const sentBefore = await store.settings.readDelivery();
   const sending = options.dispatch && store.databaseId !== null && { databaseId: store.databaseId };
-  if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames, ...sending });
+  await store.settings.save({ ...(store.nodes === null && options.settings), authParameter, bodyNames, ...sending });
   const waiting = await store.calls.countWaiting();
   dispatching.start();
   if (isDatabaseFile(options.database))

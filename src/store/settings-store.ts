@@ -20,7 +20,7 @@ export function settingsStore(db: Db) {
   return {
     /** Reads the settings, with defaults for what isn't stored. */
     read: (): Promise<ServiceSettings> => readSettings(db),
-    /** Reads those of the last `serve` on a SQLite file. */
+    /** Reads those of the last `serve`. */
     readDelivery: async (): Promise<Partial<DeliverySettings & SendingDatabase>> => {
       const stored = (await readStored(db)) ?? {};
       const { databaseId } = stored;
@@ -37,10 +37,15 @@ export async function readSettings(db: Db): Promise<ServiceSettings> {
 
 /** Stores only those that are set, because a later version can change a default. What only a newer version knows stays. */
 export async function saveSettings(trx: Db, changes: Partial<StoredSettings>): Promise<void> {
-  const stored = await readStored(trx, lockRows);
-  const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
-  if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
-  else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
+  // Nodes may start at once.
+  const none = { name: SETTINGS_ROW, value: Buffer.from("{}") };
+  await trx
+    .insertInto("settings")
+    .values(none)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const value = Buffer.from(JSON.stringify({ ...(await readStored(trx, lockRows)), ...changes }));
+  await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
 }
 
 async function readStored(db: Db, lock?: RawBuilder<unknown>): Promise<Readonly<Record<string, unknown>> | null> {

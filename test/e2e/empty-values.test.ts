@@ -42,6 +42,23 @@ describe("five failed calls", () => {
     await expectUntouched();
   });
 
+  it("stay as they are when an unset variable has no quotes, and a flag would be taken for its value", async () => {
+    for (const [argv, error] of [
+      ["mark-success demo --failed --yes --grep --dry-run", "--grep has no value: the flag --dry-run is behind it"],
+      ["replay demo --failed --yes --to --limit=1", "--to has no value: the flag --limit is behind it"],
+      ["db erase --sender 614 --yes --mail-dir --dry-run", "--mail-dir has no value: the flag --dry-run is behind it"],
+      ["serve --auth-parameter --no-jitter", "--auth-parameter has no value: the flag --no-jitter is behind it"],
+      ["calls list demo -o --failed", "-o has no value: the flag --failed is behind it"],
+    ] as const)
+      expect(await home.whcb(argv.split(" "), { env })).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining(`error: ${error}\n`),
+      });
+    expect((await home.whcb(["trigger", "demo", "-n", "0", "--content=--dry-run"], { env })).stderr).not.toContain("no value");
+    await expectUntouched();
+  });
+
   it("stay as they are, whatever is empty", async () => {
     const noPort = "must have a port after the colon of its host";
     const dots = "must have a host that neither begins nor ends with a dot, nor has two in a row";

@@ -54,6 +54,20 @@ describe("on PostgreSQL", () => {
     }
   });
 
+  it("a node warns if the last one sent calls in another form", async () => {
+    const [home] = homes;
+    const warningOf = async (flags: readonly string[]) => {
+      const { server } = await serve(home, {}, flags);
+      const { stderr } = await server.stop();
+      return /^warning: calls are sent .*$/m.exec(stderr + server.stdout)?.[0] ?? null;
+    };
+    expect(await warningOf(["--auth-parameter", "token"])).toBeNull();
+    expect(await warningOf([])).toBe(
+      "warning: calls are sent with --auth-parameter Auth now; the last serve of this database sent them with --auth-parameter token",
+    );
+    expect(await warningOf([])).toBeNull();
+  });
+
   it("a service needs no driver for SQLite", async () => {
     const [home] = homes;
     copyWithoutDriver(home.path("copy"));

@@ -40,6 +40,7 @@ export async function parseArgv(
   if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "text", text: EXIT_CODES_HELP };
   const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
   const { path, spec: typedSpec } = await findCommand(words, sections);
+  requireOwnValues(words, typedSpec);
   let printed = "";
   let parsed: ParsedLine | null = null;
   let bareText: string | null = null;
@@ -78,6 +79,19 @@ export async function parseArgv(
   const dashed = typed.slice(0, Math.max(0, typed.length - behind)).find(hasLongDash);
   if (dashed !== undefined) throw (await import("./unknown-words.js")).longDash(dashed, { words, path, spec: typedSpec });
   return parsed ?? { kind: "incomplete", text: printed };
+}
+
+/** What a script's unset variable leaves of `--mail-dir $DIR --dry-run` would take the next flag for the value. Throws `usage`. */
+function requireOwnValues(words: readonly string[], spec: CommandSpec | null): void {
+  const flags = [...GLOBAL_FLAGS, ...Object.values(spec?.flags ?? {})].filter(({ syntax }) => syntax.includes("<"));
+  const typed = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
+  for (const [at, word] of typed.entries()) {
+    const [next = ""] = typed[at + 1]?.split("=") ?? [];
+    if (/^--[a-z]/.test(next) && flags.some(({ syntax }) => syntax.split(/,? /).includes(word)))
+      throw new WhcbError("usage", `${word} has no value: the flag ${next} is behind it`, {
+        hint: `give it a value; one that begins with dashes is written behind "="`,
+      });
+  }
 }
 
 /** In a literal, such a class would be built whenever the file is loaded (docs/adr/0007). */
