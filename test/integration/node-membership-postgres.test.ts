@@ -114,7 +114,7 @@ describe("a node's settings", () => {
     await (await serve("--retry-interval", "7m")).stop();
     await database.query(`UPDATE settings SET value = '{"retainNoticesMs": 5}' WHERE name = 'service-settings'`);
     await (await serve("--retry-interval", "8m")).stop();
-    expect(await storedSettings()).toEqual([{ value: { retainNoticesMs: 5, intervalMs: 480_000 } }]);
+    expect(await storedSettings()).toEqual([{ value: expect.objectContaining({ retainNoticesMs: 5, intervalMs: 480_000 }) }]);
   });
 
   it("are those of running nodes of a release with other defaults", async () => {
