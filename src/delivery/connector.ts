@@ -7,7 +7,7 @@ import type { Timers } from "../platform/clock.js";
 import { MAX_HANDSHAKE_BYTES, tlsOptions } from "../platform/tls-options.js";
 import { type AddressRule, isAddressAllowed, isConnectionAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
-import { type EgressProxy, openTunnel } from "./egress-proxy.js";
+import { type EgressProxy, openTunnel, portOf } from "./egress-proxy.js";
 import type { HandshakeTurns } from "./handshake-turns.js";
 import type { NameResolver } from "./name-resolver.js";
 
@@ -87,7 +87,7 @@ export class ConnectingSocket {
     this.#handler = handler;
     this.#hostname = target.hostname;
     this.#isTls = target.protocol === "https:";
-    this.#port = target.port === "" ? (this.#isTls ? 443 : 80) : Number(target.port);
+    this.#port = portOf(target.protocol, target.port);
     this.#limitTime(options.connectTimeoutMs);
     options.connecting.add(this);
   }

@@ -204,6 +204,6 @@ function hostOf(hostname: string): string {
   return hostname.startsWith("[") && hostname.endsWith("]") ? hostname.slice(1, -1) : hostname;
 }
 
-function portOf(protocol: string, port: string): number {
+export function portOf(protocol: string, port: string): number {
   return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 }

@@ -86,11 +86,14 @@ export async function planMarks(
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
-  const staysSuccess: CallCheck = async (call) => isDeliveredSince(call, typedAt);
+  const isDelivered = (call: ListedCall): boolean => isDeliveredSince(call, typedAt);
   const found =
     "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, staysSuccess)
-      : await byIds(callbacks, scope.calls.callIds, status, deps, { staysSuccess, mayHaveChanged: () => true });
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, isDelivered)
+      : await byIds(callbacks, scope.calls.callIds, status, deps, {
+          staysSuccess: async (call) => isDelivered(call),
+          mayHaveChanged: () => true,
+        });
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
@@ -253,13 +256,13 @@ async function byFilter(
   filter: CallFilter,
   deps: RunDeps,
   onEvent: RunListener,
-  staysSuccess: CallCheck,
+  isDelivered: (call: ListedCall) => boolean,
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback, filter.answer));
   let delivered = 0;
   const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
     for (const call of calls) {
-      if (await staysSuccess(call)) delivered++;
+      if (isDelivered(call)) delivered++;
       else addCall(group, call, deps);
     }
   });
