@@ -128,6 +128,8 @@ export async function showRun({ args, values, screen, deps }: Invocation<RunsFla
     const ids = named.map(({ id }) => id).filter(isReadBack);
     await screen.out(joinText(ids.map((id) => text`${id}\n`)));
     requireReadBack(named.length - ids.length);
+    // The next command may be given them where another service has these ids, too.
+    screen.info(`these are calls of ${run.service}`);
   } else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else {
     await screen.out(

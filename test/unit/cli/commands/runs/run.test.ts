@@ -124,6 +124,8 @@ describe("runs show -o ids", () => {
     const ids = async (...flags: readonly string[]) => lines((await show("20261125-045045-6EB0", "-o", "ids", ...flags)).stdout);
     const marked = await ids();
     expect(marked).toHaveLength(1);
+    const { service } = JSON.parse((await show("20261125-045045-6EB0", "-o", "json")).stdout);
+    expect((await show("20261125-045045-6EB0", "-o", "ids")).stderr).toBe(`these are calls of ${service}\n`);
     expect(await ids("--outcome", "marked")).toEqual(marked);
     const notFound = await ids("--outcome", "not-found");
     expect([notFound.length, notFound.includes(marked[0] ?? "")]).toEqual([1, false]);
