@@ -77,7 +77,8 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc, unknownZone });
   // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
-  const typedFlags = serviceFlagsOf(args.get(PROFILE), serviceOf(args.get(SERVICE)));
+  const typedService = serviceOf(args.get(SERVICE));
+  const typedFlags = serviceFlagsOf(args.get(PROFILE), typedService);
   const fromEnvironment = await flagsFromEnvironment(parsed.spec, args, io.env);
   const serviceFlags = [...typedFlags, ...fromEnvironment];
   const networkFlags = [
@@ -104,7 +105,10 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   };
   // The handler is in commands/<name>/run.ts, its spec and flags in command.ts beside it.
   const { run } = await parsed.spec.load();
-  const repeated = withFlags(argv, fromEnvironment);
+  // Only a command that asks repeats its line.
+  const paths = "yes" in parsed.spec.flags && (await import("./args/whole-paths.js"));
+  const whole = paths ? paths.withWholePaths(argv, parsed.spec.flags, args, typedService) : argv;
+  const repeated = withFlags(whole, fromEnvironment);
   const code = await run({ deps, values, args, screen, progress, path: parsed.path, runCommand, argv: repeated }).finally(() =>
     progress.end(),
   );

@@ -415,7 +415,7 @@ describe("callbacks", () => {
     await machine.works(["callbacks", "create", "--name", "gone", "--url", endpoint.url, "--email", "a@example.com"]);
     expect(await machine.whcb(["callbacks", "delete", "gone"])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/to continue, type: whcb callbacks delete [0-9A-F]{16} --yes\n/),
+      stderr: expect.stringMatching(/to continue, type: whcb callbacks delete [0-9A-F]{16} --profile local --yes\n/),
     });
     expect(await machine.whcb(["callbacks", "delete", "gone"], { canAsk: true, stdin: "n\n" })).toMatchObject({
       code: 0,

@@ -21,7 +21,7 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 it.each([
   [[], []],
-  [["--until", "0s", "--status-code=503"], ["--status-code=503"]],
+  [["--status-code=503", "--until", "0s"], ["--status-code=503"]],
   [["--until=0s"], []],
   [
     ["--since", "1h"],
@@ -45,6 +45,7 @@ it.each([
     ...kept,
     "--until",
     expect.stringMatching(ISO),
+    ...["--profile", "local"],
     "--yes",
   ]);
   const [{ command }] = JSON.parse(inJson.stderr).error.next;

@@ -1,6 +1,6 @@
 /** The environment of a line names the service that it is for. A line that is printed is typed without it. */
 import { copyFileSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Background, CliMachine } from "../support/cli/cli-service.js";
 import type { CliResult } from "../support/cli/run-cli.js";
@@ -95,9 +95,12 @@ describe("a line to continue, typed in another terminal, is for the service that
       ["replay", "--failed"],
     ]) {
       const line = typed(await machine.whcb(argv));
-      expect(timeless(line)).toBe(`${argv[0]} ID --failed --yes`);
-      expect((await machine.whcb([...line.split(" "), "--profile", "local-2"])).code).toBe(3);
+      expect(timeless(line)).toBe(`${argv[0]} ID --failed --profile local --yes`);
+      expect((await machine.whcb(line.replace("--profile local", "--profile local-2").split(" "))).code).toBe(3);
     }
+    expect(timeless(typed(await machine.whcb(["--utc", "resend", "--failed"])))).toBe(
+      "--utc resend ID --failed --profile local --yes",
+    );
     const repeated = await machine.whcb(["mark-success", "demo", "--failed", "--grep", "demo"]);
     expect(repeated.stderr).toContain("nothing to mark");
     await machine.works(["config", "set", "callback", ""]);
@@ -113,6 +116,45 @@ describe("a line to continue, typed in another terminal, is for the service that
     expect(nextCommands(await machine.whcb(["undo", "--yes", "-o", "json"], { env }))).toEqual([
       expect.stringMatching(/^whcb undo \S+ --yes --profile local-2$/),
     ]);
+  });
+});
+
+describe("a line to continue names what was meant when it was printed", () => {
+  test("the profile that was the current one", async () => {
+    const mark = typed(await machine.whcb(["mark-success", "--failed"]));
+    const replay = typed(await machine.whcb(["replay", "--failed"]));
+    const remove = typed(await machine.whcb(["callbacks", "delete", "demo"]));
+    expect([mark, replay, remove].map(timeless)).toEqual([
+      "mark-success --failed --profile local --yes",
+      "replay --failed --profile local --yes",
+      "callbacks delete ID --profile local --yes",
+    ]);
+    await machine.works(["profiles", "use", "local-2"]);
+    await machine.works(mark.split(" "));
+    await machine.works(["profiles", "use", "local"]);
+    expect(await allSettled()).toEqual([2, 0, 0]);
+    expect((await machine.whcb(replay.split(" "), { env: { WHCB_URL: other.url } })).code).toBe(2);
+  });
+
+  test("files and folders, from any folder", async () => {
+    const list = machine.path("failed.txt");
+    writeFileSync(list, `${(await machine.ids("demo", "--service", copy))[0]}\n`);
+    const [listFrom, copyFrom] = [relative(process.cwd(), list), relative(process.cwd(), copy)];
+    const sender = ["--sender", "+61491570101"];
+    const lines = [
+      [["mark-success", "demo", "--file", listFrom, `--service=${copyFrom}`], `mark-success ID --file ${list} --service ${copy}`],
+      [["reconcile", "demo", "--seen", listFrom, "--service", copy], `reconcile demo --seen ${list} --service ${copy}`],
+      [
+        ["db", "erase", ...sender, "--db", copyFrom, "--mail-dir", "mails"],
+        `db erase ${sender.join(" ")} --db ${copy} --mail-dir ${resolve("mails")}`,
+      ],
+    ] as const;
+    for (const [argv, line] of lines) expect(timeless(typed(await machine.whcb(argv)))).toBe(`${line} --yes`);
+  });
+
+  test("the database of the current profile", async () => {
+    const line = typed(await machine.whcb(["users", "remove", "local"]));
+    expect(line).toBe(`users remove local --db ${machine.path("a.db")} --yes`);
   });
 });
 

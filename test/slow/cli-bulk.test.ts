@@ -149,7 +149,9 @@ describe("replay", () => {
     expect(asked).toMatchObject({
       code: 2,
       stdout: "",
-      stderr: expect.stringMatching(/\nhint: to continue, type: whcb replay [0-9A-F]{16} --failed --grep 'I can' --yes\n/),
+      stderr: expect.stringMatching(
+        /\nhint: to continue, type: whcb replay [0-9A-F]{16} --failed --grep 'I can' --profile local --yes\n/,
+      ),
     });
   });
 
@@ -158,7 +160,7 @@ describe("replay", () => {
     const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "-o", "json"]);
     const { error } = JSON.parse(stderr);
     const [{ id }] = JSON.parse(await machine.works(["callbacks", "list", "-o", "json"]));
-    const command = `whcb replay ${id} --failed -o json --yes`;
+    const command = `whcb replay ${id} --failed -o json --profile local --yes`;
     expect([code, stdout, error]).toEqual([
       2,
       "",
@@ -182,7 +184,10 @@ describe("replay", () => {
     const [id] = await machine.ids("demo", "--failed");
     const { code, stderr } = await machine.whcb(argv, { canAsk: true, env: { NO_COLOR: "1" }, stdin: [Buffer.from(`${id}\n`)] });
     const line = stderr.replace(/\b[0-9A-F]{16}\b/, "demo");
-    expect([code, line]).toEqual([2, expect.stringContaining(`type after the pipe: whcb ${argv.join(" ")} --yes\n`)]);
+    expect([code, line]).toEqual([
+      2,
+      expect.stringContaining(`type after the pipe: whcb ${argv.join(" ")} --profile local --yes\n`),
+    ]);
     expect(stderr).toContain(question);
   });
 
@@ -274,7 +279,9 @@ describe("replay", () => {
       ),
     });
     const typed = await machine.whcb(["replay", "--no-canary", "--resume", "--rate", "9/s"]);
-    expect(typed.stderr).toContain(`\nhint: to continue, type: whcb replay --no-canary --resume ${runId} --rate 9/s --yes\n`);
+    expect(typed.stderr).toContain(
+      `\nhint: to continue, type: whcb replay --no-canary --resume ${runId} --rate 9/s --profile local --yes\n`,
+    );
     // The canary is sent again.
     const resumed = await machine.whcb(["replay", "--resume", runId, "--yes"]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^5 calls replayed in /) });
@@ -878,7 +885,7 @@ describe("undo without a run", () => {
     await machine.works(["mark-success", "demo", "--failed", "--yes"]);
     const [run] = await runIds();
     const { code, stderr } = await machine.whcb(["undo"]);
-    expect([code, stderr.split("\n").at(-2)]).toEqual([2, `hint: to continue, type: whcb undo ${run} --yes`]);
+    expect([code, stderr.split("\n").at(-2)]).toEqual([2, `hint: to continue, type: whcb undo ${run} --profile local --yes`]);
     expect(await machine.whcb(["undo", "--yes"])).toEqual({
       code: 2,
       stdout: "",

@@ -13,6 +13,7 @@ import { isNarrowed, type NARROWING_FLAGS, readNarrowing, SINCE, UNTIL } from ".
 import { flagName } from "./flag.js";
 import { readAll, readBytes } from "./flag-values.js";
 import { checkLastLine } from "./last-line.js";
+import { withoutGlobalFlags } from "./parse-argv.js";
 import { DRY_RUN } from "./sending-flags.js";
 import { ALL_CALLBACKS, FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
@@ -129,10 +130,10 @@ export async function sureOfCallbacks<Given extends Invocation>(
   { callbacks, calls }: CallScope,
   client: Client,
 ): Promise<Given> {
-  const { args, argv, path } = invocation;
+  const { args, argv } = invocation;
   const [only] = callbacks ?? [];
   if (only !== undefined) {
-    const withDefault = (): readonly string[] => argv.toSpliced(argv.indexOf(path.replace("whcb ", "")) + 1, 0, only);
+    const withDefault = (): readonly string[] => argv.toSpliced(argv.length - withoutGlobalFlags(argv).length + 1, 0, only);
     return { ...invocation, argv: callback === null ? withDefault() : withCallbackId(argv, callback, only) };
   }
   const isTyped = "callIds" in calls && !args.operands.includes("-") && args.get(FILE) === undefined;

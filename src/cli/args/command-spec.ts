@@ -83,6 +83,6 @@ export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly path: string;
   /** Runs another command, as if it were typed. */
   readonly runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>;
-  /** `argv` is repeated in "type this again with --yes". It has the environment's --profile and --service, too. */
+  /** `argv` is repeated in "type this again with --yes". It has the environment's --profile and --service, too, and whole paths. */
   readonly argv: readonly string[];
 }

@@ -126,7 +126,7 @@ async function findCommand(words: readonly string[], sections: readonly Section[
 }
 
 /** Returns the words from the first one that isn't a flag of every command. */
-function withoutGlobalFlags(words: readonly string[]): readonly string[] {
+export function withoutGlobalFlags(words: readonly string[]): readonly string[] {
   const [first = "", ...rest] = words;
   const flag = GLOBAL_FLAGS.find(({ syntax }) => flagName(syntax) === first.split("=")[0]);
   if (flag === undefined) return words;

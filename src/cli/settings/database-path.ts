@@ -1,5 +1,6 @@
 /** Finds the database that `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
+import { withFlags } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl, parseUrl } from "../../domain/mask.js";
 import { isPostgresUrl } from "../../platform/database-url.js";
@@ -27,6 +28,14 @@ export async function openDatabase(invocation: Invocation): Promise<OpenDatabase
   warnOfOpenDatabase(invocation, path);
   const admin = await invocation.deps.openDatabase(path);
   return { admin, path: databaseName(path), [Symbol.asyncDispose]: () => admin.close() };
+}
+
+/** Names the database in a line that asks nothing. The password of a URL stays in WHCB_DB. */
+export function namingDatabase<Given extends Invocation>(invocation: Given, path: string): Given {
+  const { args, deps, screen, argv } = invocation;
+  const isNamed = args.get(DATABASE) !== undefined || screen.renderOptions.serviceFlags.length > 0;
+  if (isNamed || (isPostgresUrl(path) && deps.io.env.WHCB_DB)) return invocation;
+  return { ...invocation, argv: withFlags(argv, ["--db", path]) };
 }
 
 /** Returns the path, or the URL without its password. */
@@ -126,10 +135,10 @@ function differentDatabases({ address }: ResolvedSettings, database: string | nu
   return new WhcbError("usage", message, { hint: `unset ${other}, or type --db` });
 }
 
-/** Returns the file that WHCB_DB names, from any folder. Neither a URL, which may hold a password, nor what is invalid names one. */
-export function databaseFile(inEnvironment: string): string | null {
+/** Returns the file that --db or WHCB_DB names, from any folder. Neither a URL, which may hold a password, nor what is invalid names one. */
+export function databaseFile(named: string): string | null {
   try {
-    const database = readDatabase(undefined, inEnvironment);
+    const database = readDatabase(undefined, named);
     return database === undefined || isPostgresUrl(database) ? null : database;
   } catch {
     return null;

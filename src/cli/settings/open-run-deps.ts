@@ -3,6 +3,7 @@ import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery
 import type { Deliverer, Delivery } from "../../delivery/deliverer.js";
 import { readEgressProxy } from "../../delivery/egress-proxy.js";
 import { resultMessage } from "../../domain/attempt.js";
+import { withFlags } from "../../domain/command-line.js";
 import { maskUrl, secretMask } from "../../domain/mask.js";
 import { requireNoStrangers } from "../../platform/files/is-own.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
@@ -69,6 +70,14 @@ export interface Sending {
 /** Its runs are resumed under this name. A run on another service than the profile's isn't the profile's. */
 export function profileOf({ settings: { profile, profileService }, client }: Session): string {
   return profile.value !== null && profileService === client.name ? profile.value : client.name;
+}
+
+/** Names the service in the line that asks nothing: where that is typed, another profile may be the current one. */
+export function namingProfile<Given extends Invocation>(invocation: Given, profile: string): Given {
+  const { serviceFlags } = invocation.screen.renderOptions;
+  // The line has these already.
+  const flags = serviceFlags.length > 0 ? [] : ["--profile", profile];
+  return { ...invocation, argv: withFlags(invocation.argv, flags) };
 }
 
 /** Only a service of ours may send us to private addresses. Throws `usage` for an invalid network. */

@@ -9,7 +9,7 @@ import type { Invocation } from "../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm, YES } from "../output/questions.js";
 import { joinText, type Printable } from "../output/screen-text.js";
-import { profileOf } from "./open-run-deps.js";
+import { namingProfile, profileOf } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 import { readSettings } from "./settings-file.js";
 
@@ -98,6 +98,7 @@ export async function confirmRun(
 ): Promise<boolean> {
   const { client } = runDeps;
   client.requireOwnDatabase();
+  const named = namingProfile(invocation, runDeps.profile);
   const hasYes = invocation.args.get(YES);
   const described = [
     ...(await describeService(invocation, runDeps.client, runDeps.profile)),
@@ -106,7 +107,7 @@ export async function confirmRun(
   ];
   if (hasYes && described.length > 0) invocation.screen.info(joinText(described, "\n"));
   const asked = joinText([...described, ...question], "\n");
-  const isConfirmed = await (locks === undefined ? confirm(invocation, asked) : confirmInTime(invocation, asked));
+  const isConfirmed = await (locks === undefined ? confirm(named, asked) : confirmInTime(named, asked));
   if (isConfirmed && !hasYes && client.databaseId() !== null) await client.verify();
   return isConfirmed;
 }

@@ -23,7 +23,7 @@ import { openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
 import { withAdvice } from "../../output/render-error.js";
 import { joinText, text } from "../../output/screen-text.js";
-import { callbackRule, profileOf } from "../../settings/open-run-deps.js";
+import { callbackRule, namingProfile, profileOf } from "../../settings/open-run-deps.js";
 import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
 import { describeService, showService } from "../../settings/take-locks.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
@@ -162,7 +162,7 @@ export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>)
     const service = await describeService(invocation, client, profileOf(session));
     if (invocation.values.yes && service.length > 0) screen.info(joinText(service, "\n"));
     const repeated = { ...invocation, argv: withCallbackId(invocation.argv, args.operand(0), callback.id) };
-    if (!(await confirm(repeated, joinText([...service, lost, question], "\n")))) return;
+    if (!(await confirm(namingProfile(repeated, profileOf(session)), joinText([...service, lost, question], "\n")))) return;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted${counted === null ? "" : `, with ${counted}`}`);
   });

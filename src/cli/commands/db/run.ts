@@ -4,7 +4,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Erased } from "../../cli-deps.js";
 import { writeJson } from "../../output/json-fields.js";
 import { confirm } from "../../output/questions.js";
-import { openDatabase } from "../../settings/database-path.js";
+import { namingDatabase, openDatabase } from "../../settings/database-path.js";
 import type { DbFlags } from "./command.js";
 
 export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Promise<void> {
@@ -31,7 +31,7 @@ export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Pro
   }
   const isEmpty = found.calls + found.mails + found.mailFiles === 0;
   const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
-  if (!isEmpty && !(await confirm(invocation, `Erase ${what}?${waiting} This can't be undone.`))) return;
+  if (!isEmpty && !(await confirm(namingDatabase(invocation, path), `Erase ${what}?${waiting} This can't be undone.`))) return;
   // It runs even if nothing was found: an earlier one may have been cut off before it rewrote the file.
   const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
   await show(erased, `erased ${what}`);

@@ -1,4 +1,3 @@
-import { withFlags } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -7,6 +6,7 @@ import { toIsoDate } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { SINCE, UNTIL } from "../../args/filter-flags.js";
 import { flagName } from "../../args/flag.js";
+import { withFlagValue } from "../../args/whole-paths.js";
 import { formatInstant } from "../../output/times.js";
 
 /** A date without a zone may be off by 14 hours, and a clock by less than an hour. */
@@ -37,14 +37,9 @@ export function untilCounted<Typed extends Invocation>(
   ];
   const since = invocation.args.get(SINCE);
   // A time of day is another one in another time zone.
-  const argv = since === undefined ? invocation.argv : withTime(invocation.argv, flagName(SINCE.syntax), since);
+  const argv = since === undefined ? invocation.argv : withFlagValue(invocation.argv, flagName(SINCE.syntax), toIsoDate(since));
   return {
-    repeated: { ...invocation, argv: withTime(argv, flagName(UNTIL.syntax), until) },
+    repeated: { ...invocation, argv: withFlagValue(argv, flagName(UNTIL.syntax), toIsoDate(until)) },
     leftOut: leftOut.map((calls) => `the line to type leaves out ${calls}: mark them by their ids`),
   };
-}
-
-function withTime(argv: readonly string[], flag: string, at: number): readonly string[] {
-  const others = argv.filter((word, index) => word !== flag && argv[index - 1] !== flag && !word.startsWith(`${flag}=`));
-  return withFlags(others, [flag, toIsoDate(at)]);
 }

@@ -7,7 +7,7 @@ import { renderFields } from "../../output/cells.js";
 import { type Json, type USER_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { askSecret, confirm } from "../../output/questions.js";
-import { openDatabase } from "../../settings/database-path.js";
+import { namingDatabase, openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import type { UsersFlags } from "./command.js";
 
@@ -36,7 +36,7 @@ export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): 
   const { admin, path } = database;
   const found = (await admin.listUsers()).find((user) => user.username === username);
   const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
-  if (found !== undefined && !(await confirm(invocation, question))) return;
+  if (found !== undefined && !(await confirm(namingDatabase(invocation, path), question))) return;
   await admin.removeUser(username);
   const again = found?.origin === "start" ? "; a start of `whcb serve` with the same credentials adds it again" : "";
   screen.info(`removed the user ${username} of ${path}${again}`);
