@@ -32,7 +32,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { canAsk, YES } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { commandOnRun, undoCommand, undoWords } from "../../output/run/next-step.js";
-import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../output/run/plan-text.js";
+import { describeLeftOut, describeRetrying, warnOfUnusableCalls, withoutBusy } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
@@ -166,14 +166,14 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   const progress = await openProgress(invocation, "reading calls");
   const planning =
     scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"), typedAt);
-  const plan = await planning.finally(() => progress.clear());
+  const plan = withoutBusy(await planning.finally(() => progress.clear()), locks, screen);
   warnOfUnusableCalls(plan, screen);
   const run = { ...plan, ...(locks && { runId: locks.runId }) };
   const control = locks === undefined ? {} : { locks };
   const markNothing = async (shown: MarkPlan): Promise<boolean> => {
     // The undo is recorded: that of the other run takes the calls back then.
     if (plan.markedBy.size > 0 && !values.dryRun) await runMarks(run, control, runDeps);
-    nothingToMark(shown, scope === null, screen);
+    nothingToMark(shown, { isUndo: scope === null, locks }, screen);
     return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
@@ -200,9 +200,13 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   return true;
 }
 
-function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {
+function nothingToMark(
+  plan: MarkPlan,
+  { isUndo, locks }: { readonly isUndo: boolean; readonly locks: RunLocks | undefined },
+  screen: Invocation["screen"],
+): void {
   const leftOut = describeUnmarked({ ...plan, missing: [] }, screen.renderOptions);
-  const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
+  const why = leftOut.length > 0 || locks?.busy.length ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
   screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, plan.waiting > 0 ? "items-failed" : "not-found");
   requireNoneWaiting(plan);

@@ -5,6 +5,7 @@ import { parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
 import { type ReplayOptions, shownTo } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
 import { pauseJson } from "../json-fields.js";
@@ -40,6 +41,19 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
     plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left out: the service is still retrying them` : "",
     plan.missing.length > 0 ? `not found: ${listSome(plan.missing)}` : "",
   ].filter((line) => line !== "");
+}
+
+/** Busy callbacks aren't searched, so an id that wasn't found may be of theirs: it isn't said not to exist. */
+export function withoutBusy<Plan extends Pick<LeftOutCalls, "missing">>(
+  plan: Plan,
+  locks: Pick<RunLocks, "busy"> | undefined,
+  screen: Screen,
+): Plan {
+  const calls = plan.missing.length;
+  if (locks === undefined || locks.busy.length === 0 || calls === 0) return plan;
+  const may = calls === 1 ? "it may be" : "they may be";
+  screen.info(`${count(calls, "call")} left out: not found in the callbacks that aren't busy; ${may} of the busy ones`);
+  return { ...plan, missing: [] };
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
