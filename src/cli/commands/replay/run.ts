@@ -34,7 +34,13 @@ import {
   warnOfUnusableCalls,
   withoutBusy,
 } from "../../output/run/plan-text.js";
-import { finishRun, requireMarked, warnOfAcceptedCalls, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
+import {
+  finishRun,
+  requireMarked,
+  requireNoneWaiting,
+  warnOfAcceptedCalls,
+  warnOfUnmarkedCalls,
+} from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
@@ -129,8 +135,9 @@ function requireOtherUrl({ groups }: ReplayPlan, { to }: ReplayOptions): void {
 function nothingToReplay(plan: ReplayPlan, locks: RunLocks | undefined, { screen }: Invocation): void {
   const why = locks?.busy.length ? "" : ": no failed call matches";
   screen.info(joinText([`nothing to replay${why}`, ...describeLeftOut({ ...plan, missing: [] })], "\n"));
-  if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, plan.waiting > 0 ? "items-failed" : "not-found");
   requireMarked(plan.unmarked, screen.renderOptions);
+  requireNoneWaiting(plan.waiting, "replayed");
 }
 
 async function askAndSend(
@@ -156,6 +163,7 @@ async function askAndSend(
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   requireMarked(plan.unmarked, screen.renderOptions);
+  requireNoneWaiting(plan.waiting, "replayed");
 }
 
 function describeReplay(

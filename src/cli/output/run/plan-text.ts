@@ -38,6 +38,9 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
   return [
     plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, but they don't match the filter` : "",
     plan.notFailed > 0 ? `${count(plan.notFailed, "call")} left out: not FAILED` : "",
+    plan.waiting > 0
+      ? `${count(plan.waiting, "call")} left out: waiting for ${plan.waiting === 1 ? "its" : "their"} first attempt to end`
+      : "",
     plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left out: the service is still retrying them` : "",
     plan.missing.length > 0 ? `not found: ${listSome(plan.missing)}` : "",
   ].filter((line) => line !== "");
@@ -78,6 +81,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     withoutResponse: plan.withoutResponse,
     unlisted: plan.unlisted,
     notFailed: plan.notFailed,
+    waiting: plan.waiting,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
     sentTo: shownTo(options),
