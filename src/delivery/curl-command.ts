@@ -18,7 +18,8 @@ export interface KnownRequest {
 /** Variables stand for what is secret. Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
 export function toCurl(known: KnownRequest): string {
   const { method, headers, body } = known.request;
-  const words = ["curl", "--globoff", "--request", method, "--url", urlWord(known)];
+  // An endpoint that rejects may do so with an empty body, and curl would end with 0.
+  const words = ["curl", "--globoff", "--fail-with-body", "--request", method, "--url", urlWord(known)];
   for (const [name, value] of Object.entries(headers)) words.push("--header", quoteWithVariable(`${name}: ${value}`, known));
   // --data would read a body that begins with @ as a file name.
   if (body !== null) words.push("--data-raw", quoteWord(isJson(known.request) ? escapeJson(body, UNSHOWABLE) : body));

@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { serveHere } from "../support/process/serve-here.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
@@ -68,15 +69,30 @@ test("a full pipe that another process made non-blocking is waited for", async (
   expect(await closed).toEqual([0, null]);
 });
 
-test("a reader that doesn't read stops nothing but the output", async () => {
+test("a temporary endpoint answers only once its line is written, however long the reader waits", async () => {
   const endpoint = await home.listen(["-o", "json"]);
   endpoint.child.stdout.pause();
   const bodies = Array.from({ length: 20 }, (_, index) => `${index} ${"x".repeat(100_000)}`);
-  for (const body of bodies) expect((await fetch(endpoint.url, { method: "POST", body })).status).toBe(200);
+  const posts = bodies.map(async (body) => (await fetch(endpoint.url, { method: "POST", body })).status);
+  const early = await Promise.race([Promise.all(posts), systemClock.sleepUntil(systemClock.now() + 500)]);
   endpoint.child.stdout.resume();
+  expect([early, await Promise.all(posts)]).toEqual([undefined, bodies.map(() => 200)]);
   const { stdout } = await endpoint.stop();
   const printed = stdout.trimEnd().split("\n");
-  expect(printed.map((line) => JSON.parse(line).body)).toEqual(bodies);
+  expect(printed.map((line) => JSON.parse(line).body).toSorted()).toEqual(bodies.toSorted());
+});
+
+test("a temporary endpoint whose line can't be written accepts nothing, and ends", async () => {
+  const full = home.start(["listen", "--port", "0", "-o", "ndjson"], { stdoutFile: "/dev/full" });
+  const [, url = ""] = await full.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+  await expect(fetch(url, { method: "POST", body: "A" })).rejects.toThrow();
+  const { code, stderr } = await full.ended;
+  expect([code, stderr.includes("the output can't be written: ENOSPC")]).toEqual([5, true]);
+
+  const gone = await home.listen();
+  gone.child.stdout.destroy();
+  await expect(fetch(gone.url, { method: "POST", body: "A" })).rejects.toThrow();
+  expect((await gone.ended).code).toBe(0);
 });
 
 /** Returns how many bytes it took. */

@@ -321,3 +321,70 @@ it.each(["mark-failed --success", "mark-failed --undo", "reconcile --seen"])(
     expect(await machine.ids("demo", "--success")).toHaveLength(isReconcile ? 0 : 3);
   },
 );
+
+describe.each([
+  ["replay", "2 calls replayed", "failed"],
+  ["mark-failed", "2 calls marked FAILED", "success"],
+])("%s of ids, while another run has the calls of one callback,", (command, done, status) => {
+  const BUSY_IDS = ["order-17", "order-18"];
+  const FREE_IDS = ["m-1", "m-2"];
+  const noBusyCall = (calls: string) => `${calls} left out: not found in the callbacks that aren't busy; `;
+  const machine = () => {
+    const opened = new CliMachine();
+    closing.push(() => opened.leave());
+    return opened;
+  };
+
+  /** The callbacks `busy` and `free` have calls of these ids, which are FAILED for a replay, else SUCCESS. */
+  async function oneBusy() {
+    const one = machine();
+    await one.serve();
+    const endpoint = await one.listen(["--status", status === "failed" ? "503" : "200"]);
+    for (const [name, ids] of [
+      ["busy", BUSY_IDS],
+      ["free", FREE_IDS],
+    ] as const) {
+      await one.rehearse(name, endpoint.url, 1);
+      const calls = ids.map((id) => JSON.stringify({ id, messageId: `m-${id}`, responseMessage: { content: "x" } }));
+      await one.works(["trigger", name, "--file", "-"], { stdin: calls.map((call) => `${call}\n`).join("") });
+      await one.settled(name);
+    }
+    const accepting = await one.listen();
+    for (const name of ["busy", "free"]) await one.works(["callbacks", "update", name, "--url", `${accepting.url}/hook`]);
+    const { id: busyId } = JSON.parse(await one.works(["callbacks", "get", "busy", "-o", "json"]));
+    const holder = { run: "RUN-2", holder: "bob@desk", done: 0, total: 2 };
+    const openClient: CliDeps["openClient"] = async (target) => {
+      const client = await openHttpClient(target as ServiceTarget & { kind: "http" }, {});
+      const takeRunLock: Client["takeRunLock"] = async (id, ...lease) =>
+        id === busyId ? { kind: "busy", holder } : client.takeRunLock(id, ...lease);
+      return { ...client, takeRunLock };
+    };
+    const world = { ...one.world, deps: { ...one.world.deps, openClient } };
+    return (words: readonly string[], stdin = "") => runCli(world, [command, ...words, "--yes"], { stdin });
+  }
+
+  it("does the calls of the others, and says of no id that no call has it", async () => {
+    const whcb = await oneBusy();
+    const list = [...BUSY_IDS, ...FREE_IDS].map((id) => `${id}\n`).join("");
+    const { code, stdout, stderr } = await whcb(["-", "--all-callbacks"], list);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 8,
+      stdout: expect.stringContaining(done),
+      stderr: expect.stringContaining(`${noBusyCall("2 calls")}they may be of the busy ones\n`),
+    });
+    expect(stderr).toMatch(/error: another run was working on the calls of busy\n$/);
+    expect(stderr).not.toMatch(/no such call|not found:|no call has/);
+  });
+
+  it("doesn't say that a call of the busy one doesn't exist", async () => {
+    const whcb = await oneBusy();
+    const { code, stdout, stderr } = await whcb(["-", "--all-callbacks"], "order-17\n");
+    expect({ code, stdout, stderr }).toEqual({
+      code: 8,
+      stdout: "",
+      stderr: expect.stringContaining(`${noBusyCall("1 call")}it may be of the busy ones\n`),
+    });
+    expect(stderr).toMatch(/error: another run was working on the calls of busy\n$/);
+    expect(stderr).not.toMatch(/no such call|not found:|no call has|no failed call|no call matches/);
+  });
+});

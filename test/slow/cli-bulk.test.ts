@@ -794,6 +794,28 @@ test("mark-failed leaves out calls that wait for their first attempt, and doesn'
   expect(await machine.whcb(["mark-failed", "demo", waiting, "F".repeat(32), "--yes"])).toMatchObject({ code: 8 });
 });
 
+test("replay of ids leaves out calls that wait for their first attempt, and doesn't end as if all were SUCCESS", async () => {
+  await anOutage(2);
+  const [failed = "", settled = ""] = await machine.ids("demo");
+  await machine.works(["mark-success", "demo", settled, "--yes"]);
+  await machine.works(["callbacks", "pause", "demo"]);
+  await machine.works(["trigger", "demo"]);
+  const [waiting = ""] = await machine.ids("demo", "--pending");
+  const left = "1 call left out: waiting for its first attempt to end\n";
+  const error = "error: 1 call can't be replayed yet\n";
+  expect(await machine.whcb(["replay", "demo", waiting, "--yes"])).toEqual({
+    code: 8,
+    stdout: "",
+    stderr: `nothing to replay: no failed call matches\n${left}${error}`,
+  });
+  const both = await machine.whcb(["replay", "demo", waiting, failed, "--yes"]);
+  expect([both.code, both.stderr.includes(left), both.stderr.endsWith(error)]).toEqual([8, true, true]);
+  expect(await machine.ids("demo", "--failed")).toEqual([]);
+  expect(await machine.whcb(["replay", "demo", waiting, "F".repeat(32), "--yes"])).toMatchObject({ code: 8 });
+  expect(await machine.whcb(["replay", "demo", settled, "--yes"])).toMatchObject({ code: 0 });
+  expect(await machine.whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({ code: 0 });
+});
+
 describe("mark-failed --undo", () => {
   const runIdIn = (json: string): string => JSON.parse(json).runId;
 

@@ -585,7 +585,7 @@ describe("a list of ids to mark", () => {
       expect({ heading, code, stderr }).toEqual({
         ...{ heading, code: 2 },
         stderr:
-          `error: stdin: line 2 can't be read: the call's id ${heading} may be a heading\n` +
+          `error: stdin: line 2 can't be read: the id ${heading} may be a heading\n` +
           "hint: if it isn't, name the call on its own; nothing was done\n",
       });
     }

@@ -188,7 +188,7 @@ export function requireNoHeading({ callIds }: CallOperands, missing: readonly st
         `no call has the id ${heading.id}, so it may be a heading`,
         isIdPrefix(heading.id) ? `${WHOLE_IDS}; ${HEADING_HINT}` : HEADING_HINT,
       ]
-    : [`the call's id ${heading.id} may be a heading`, "if it isn't, name the call on its own; nothing was done"];
+    : [`the id ${heading.id} may be a heading`, "if it isn't, name the call on its own; nothing was done"];
   throw "line" in heading ? unreadableLine(heading, reason, hint) : new WhcbError("usage", reason, { hint });
 }
 

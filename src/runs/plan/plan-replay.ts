@@ -31,7 +31,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
   const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, callbacks, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
-  const counts = { notFailed: 0, skippedRetrying: 0 };
+  const counts = { notFailed: 0, waiting: 0, skippedRetrying: 0 };
   const answer = "filter" in scope.calls ? scope.calls.filter.answer : undefined;
   const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps, { answer }));
   let missing: readonly string[] = [];
@@ -39,7 +39,9 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {
     const failed = calls.filter(({ status }) => status === "FAILED");
     const kept = scope.skipRetrying ? failed.filter((call) => !draft.isRetrying(call)) : failed;
-    counts.notFailed += calls.length - failed.length;
+    const waiting = calls.filter(({ status }) => status === "PENDING").length;
+    counts.waiting += waiting;
+    counts.notFailed += calls.length - failed.length - waiting;
     counts.skippedRetrying += failed.length - kept.length;
     await draft.add(arrived.leaveOut(draft.callback.id, kept));
   };

@@ -11,8 +11,10 @@ import { NO_UNUSABLE, type UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
 export interface LeftOutCalls extends UnusableCalls {
-  /** `notFailed` counts calls that were named by id, but aren't FAILED. */
+  /** `notFailed` counts calls that were named by id, but are SUCCESS. */
   readonly notFailed: number;
+  /** These calls wait for their first attempt, so nobody knows whether they fail. */
+  readonly waiting: number;
   /** `missing` were named by id, and not found. */
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
@@ -49,6 +51,7 @@ const CALLS_AT_ONCE = 128;
 const NONE_LEFT_OUT: LeftOutCalls = {
   ...NO_UNUSABLE,
   notFailed: 0,
+  waiting: 0,
   missing: [],
   skippedRetrying: 0,
   unmarked: [],

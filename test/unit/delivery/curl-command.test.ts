@@ -1,4 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { toCurl } from "../../../src/delivery/curl-command.js";
 import { IS_WINDOWS } from "../../support/system.js";
@@ -19,6 +22,7 @@ describe("toCurl", () => {
     expect(words.split("\0")).toEqual([
       ...[
         "--globoff",
+        "--fail-with-body",
         "--request",
         "POST",
         "--url",
@@ -48,7 +52,7 @@ describe("toCurl", () => {
   it.skipIf(IS_WINDOWS)("gives curl the URL that was parsed here, without what curl expands or sends on its own", () => {
     const { stdout } = spawnSync(
       "bash",
-      ["-c", `curl() { printf '%s\\n' "$5"; }; ${line({ url: "http://u:p@example.com\\@127.0.0.1/{a,b}[1-3]#c" })}`],
+      ["-c", `curl() { printf '%s\\n' "$6"; }; ${line({ url: "http://u:p@example.com\\@127.0.0.1/{a,b}[1-3]#c" })}`],
       {
         encoding: "utf8",
       },
@@ -57,17 +61,25 @@ describe("toCurl", () => {
     expect(line({ url: "http://example.com/{a,b}" })).toMatch(/^curl --globoff /);
   });
 
+  it.skipIf(IS_WINDOWS)("ends with 22 if the endpoint rejects, also with an empty body", async () => {
+    const server = createServer((_, response) => void response.writeHead(401).end()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const command = line({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+    expect(await once(spawn("sh", ["-c", command], { stdio: "ignore" }), "close")).toEqual([22, null]);
+    server.close();
+  });
+
   it("shows no spelling of the key", () => {
     const command = line({ url: "http://h/?Auth=it's%2Ba", headers: { a: "it's+a" } }, "it's+a", "http://h/");
     expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
+      `curl --globoff --fail-with-body --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
     );
   });
 
   it("puts the key's variable between quoted pieces", () => {
     const command = line({ url: "http://h/?Auth=k%20y", headers: { a: "k y" } }, "k y", "http://h/");
     expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
+      `curl --globoff --fail-with-body --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY_A1" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
     );
   });
 
@@ -80,7 +92,7 @@ describe("toCurl", () => {
       ["b.1'; rm x", "b_1___rm_x_e21543db"],
     ] as const)
       expect(toCurl({ request, url, to: null, secret: "k y", callbackId })).toBe(
-        `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_${suffix}" --header 'a: '"$WHCB_CALLBACK_KEY_${suffix}"`,
+        `curl --globoff --fail-with-body --request GET --url "$WHCB_CALLBACK_URL_${suffix}" --header 'a: '"$WHCB_CALLBACK_KEY_${suffix}"`,
       );
   });
 
@@ -95,21 +107,23 @@ describe("toCurl", () => {
       }),
     );
     expect(own).toBe(
-      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_h_hook_token_148b6665" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
+      `curl --globoff --fail-with-body --request GET --url "$WHCB_CALLBACK_URL_h_hook_token_148b6665" --header 'a: '"$WHCB_CALLBACK_KEY_A1"`,
     );
     expect(other).toContain(`"$WHCB_CALLBACK_URL_h_else_token_e80b47bf"`);
   });
 
   it("leaves a URL that holds a secret to a variable, and adds the key's parameter", () => {
     const url = "https://h/hook?token=s3cret";
-    expect(line({ url })).toBe(`curl --globoff --request GET --url "$WHCB_CALLBACK_URL_A1"`);
+    expect(line({ url })).toBe(`curl --globoff --fail-with-body --request GET --url "$WHCB_CALLBACK_URL_A1"`);
     expect(line({ url: `${url}&Auth=k%20y` }, "k y", url)).toBe(
-      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL_A1"'&Auth='"$WHCB_CALLBACK_KEY_A1"`,
+      `curl --globoff --fail-with-body --request GET --url "$WHCB_CALLBACK_URL_A1"'&Auth='"$WHCB_CALLBACK_KEY_A1"`,
     );
     expect(line({ url: "https://h?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL_A1"`);
     expect(line({ url: "https://h:443/?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL_A1"`);
     // What curl doesn't need isn't shown.
-    expect(line({ url: "https://u:s3cret@h/hook#s3cret" })).toBe("curl --globoff --request GET --url 'https://h/hook'");
+    expect(line({ url: "https://u:s3cret@h/hook#s3cret" })).toBe(
+      "curl --globoff --fail-with-body --request GET --url 'https://h/hook'",
+    );
   });
 
   it.each([

@@ -38,7 +38,7 @@ const HEADER_BYTES = 80;
 const MAX_HEADERS = 100;
 const MAX_CONNECTIONS = 1_000;
 
-/** Resolves when listening. Throws `unavailable` if the port is taken. */
+/** Resolves when listening. A request is answered once `onReceived` has resolved; if it rejects, its connection ends without an answer. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
   onReceived: (received: Received) => Promise<void>,
@@ -108,7 +108,7 @@ export async function openEndpoint(
         : { kind: "status", status: 200, delayMs: 0 };
     const { url = "/", headers } = request;
     const status = answer.kind === "status" ? answer.status : null;
-    void onReceived({ receivedAt, method, url, headers, body: read.body, number, status }).finally(read.release);
+    await onReceived({ receivedAt, method, url, headers, body: read.body, number, status }).finally(read.release);
     return answer;
   }
   await new Promise<void>((resolve, reject) => {

@@ -23,7 +23,10 @@ export async function run({ deps, values, screen }: Invocation<ListenFlags>): Pr
     const line = isJson
       ? text`${safeJson(receivedJson(received, repeat))}\n`
       : renderReceived(received, repeat, screen.renderOptions);
-    await screen.out(line).catch((error: unknown) => ending.abort(error));
+    await screen.out(line).catch((error: unknown) => {
+      ending.abort(error);
+      throw error;
+    });
   };
   const behaviour = readBehaviour(values);
   const endpoint = await openEndpoint({ port: values.port, behaviour, clock: deps.clock }, print);

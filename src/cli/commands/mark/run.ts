@@ -32,8 +32,8 @@ import { openProgress } from "../../output/progress-line.js";
 import { canAsk, YES } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { commandOnRun, undoCommand, undoWords } from "../../output/run/next-step.js";
-import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../output/run/plan-text.js";
-import { finishRun } from "../../output/run/run-summary.js";
+import { describeLeftOut, describeRetrying, warnOfUnusableCalls, withoutBusy } from "../../output/run/plan-text.js";
+import { finishRun, requireNoneWaiting } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
@@ -166,14 +166,14 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   const progress = await openProgress(invocation, "reading calls");
   const planning =
     scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"), typedAt);
-  const plan = await planning.finally(() => progress.clear());
+  const plan = withoutBusy(await planning.finally(() => progress.clear()), locks, screen);
   warnOfUnusableCalls(plan, screen);
   const run = { ...plan, ...(locks && { runId: locks.runId }) };
   const control = locks === undefined ? {} : { locks };
   const markNothing = async (shown: MarkPlan): Promise<boolean> => {
     // The undo is recorded: that of the other run takes the calls back then.
     if (plan.markedBy.size > 0 && !values.dryRun) await runMarks(run, control, runDeps);
-    nothingToMark(shown, scope === null, screen);
+    nothingToMark(shown, { isUndo: scope === null, locks }, screen);
     return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
@@ -196,21 +196,20 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
-  requireNoneWaiting(plan);
+  requireNoneWaiting(plan.waiting, "marked FAILED");
   return true;
 }
 
-function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {
+function nothingToMark(
+  plan: MarkPlan,
+  { isUndo, locks }: { readonly isUndo: boolean; readonly locks: RunLocks | undefined },
+  screen: Invocation["screen"],
+): void {
   const leftOut = describeUnmarked({ ...plan, missing: [] }, screen.renderOptions);
-  const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
+  const why = leftOut.length > 0 || locks?.busy.length ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
   screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, plan.waiting > 0 ? "items-failed" : "not-found");
-  requireNoneWaiting(plan);
-}
-
-/** Throws `items-failed` if a call waits for its first attempt. */
-function requireNoneWaiting({ waiting }: MarkPlan): void {
-  if (waiting > 0) throw new WhcbError("items-failed", `${count(waiting, "call")} can't be marked FAILED yet`);
+  requireNoneWaiting(plan.waiting, "marked FAILED");
 }
 
 function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[] {
@@ -261,7 +260,7 @@ async function describeSenders(
 
 function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly string[] {
   const { serviceFlags } = options;
-  const { already, toMarkIn, delivered, waiting, markedBy, status, mayLag, toDiscard } = plan;
+  const { already, toMarkIn, delivered, markedBy, status, mayLag, toDiscard } = plan;
   const itOrThem = already === 1 ? "it" : "them";
   // Where a list may lag, only calls that the run to undo may have marked are left out as FAILED.
   const stay =
@@ -282,9 +281,6 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
       (run) =>
         `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} SUCCESS once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,
     ),
-    ...(waiting > 0
-      ? [`${count(waiting, "call")} left out: waiting for ${waiting === 1 ? "its" : "their"} first attempt to end`]
-      : []),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
     ...byRuns,
     ...(toDiscard === null ? [] : [describeDiscard(toDiscard)]),

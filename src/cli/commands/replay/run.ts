@@ -32,8 +32,15 @@ import {
   describePlan,
   planJson,
   warnOfUnusableCalls,
+  withoutBusy,
 } from "../../output/run/plan-text.js";
-import { finishRun, requireMarked, warnOfAcceptedCalls, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
+import {
+  finishRun,
+  requireMarked,
+  requireNoneWaiting,
+  warnOfAcceptedCalls,
+  warnOfUnmarkedCalls,
+} from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
@@ -96,11 +103,12 @@ interface ReplayJob {
 async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<void> {
   const { scope, operands, options, runDeps, locks } = job;
   const progress = await openProgress(invocation, "reading failed calls");
-  const plan = await planReplay(scope, runDeps, showListed(progress, "failed calls")).finally(() => progress.clear());
+  const listed = await planReplay(scope, runDeps, showListed(progress, "failed calls")).finally(() => progress.clear());
+  const plan = withoutBusy(listed, locks, invocation.screen);
   warnOfUnusableCalls(plan, invocation.screen);
   warnOfUnmarkedCalls(plan.unmarked, invocation.screen);
   try {
-    if (plan.calls === 0) return nothingToReplay(plan, invocation);
+    if (plan.calls === 0) return nothingToReplay(plan, locks, invocation);
     requireNoHeading(operands, plan.missing);
     requireOtherUrl(plan, options);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps);
@@ -124,10 +132,12 @@ function requireOtherUrl({ groups }: ReplayPlan, { to }: ReplayOptions): void {
   });
 }
 
-function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): void {
-  screen.info(joinText(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })], "\n"));
-  if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
+function nothingToReplay(plan: ReplayPlan, locks: RunLocks | undefined, { screen }: Invocation): void {
+  const why = locks?.busy.length ? "" : ": no failed call matches";
+  screen.info(joinText([`nothing to replay${why}`, ...describeLeftOut({ ...plan, missing: [] })], "\n"));
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, plan.waiting > 0 ? "items-failed" : "not-found");
   requireMarked(plan.unmarked, screen.renderOptions);
+  requireNoneWaiting(plan.waiting, "replayed");
 }
 
 async function askAndSend(
@@ -153,6 +163,7 @@ async function askAndSend(
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   requireMarked(plan.unmarked, screen.renderOptions);
+  requireNoneWaiting(plan.waiting, "replayed");
 }
 
 function describeReplay(

@@ -5,6 +5,7 @@ import { parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
 import { type ReplayOptions, shownTo } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
 import { pauseJson } from "../json-fields.js";
@@ -37,9 +38,25 @@ export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
   return [
     plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, but they don't match the filter` : "",
     plan.notFailed > 0 ? `${count(plan.notFailed, "call")} left out: not FAILED` : "",
+    plan.waiting > 0
+      ? `${count(plan.waiting, "call")} left out: waiting for ${plan.waiting === 1 ? "its" : "their"} first attempt to end`
+      : "",
     plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left out: the service is still retrying them` : "",
     plan.missing.length > 0 ? `not found: ${listSome(plan.missing)}` : "",
   ].filter((line) => line !== "");
+}
+
+/** Busy callbacks aren't searched, so an id that wasn't found may be of theirs: it isn't said not to exist. */
+export function withoutBusy<Plan extends Pick<LeftOutCalls, "missing">>(
+  plan: Plan,
+  locks: Pick<RunLocks, "busy"> | undefined,
+  screen: Screen,
+): Plan {
+  const calls = plan.missing.length;
+  if (locks === undefined || locks.busy.length === 0 || calls === 0) return plan;
+  const may = calls === 1 ? "it may be" : "they may be";
+  screen.info(`${count(calls, "call")} left out: not found in the callbacks that aren't busy; ${may} of the busy ones`);
+  return { ...plan, missing: [] };
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
@@ -64,6 +81,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
     withoutResponse: plan.withoutResponse,
     unlisted: plan.unlisted,
     notFailed: plan.notFailed,
+    waiting: plan.waiting,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
     sentTo: shownTo(options),

@@ -43,6 +43,11 @@ export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderO
   throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), markAdvice(unmarked, options));
 }
 
+/** Throws `items-failed` if calls wait for their first attempt. */
+export function requireNoneWaiting(waiting: number, done: "marked FAILED" | "replayed"): void {
+  if (waiting > 0) throw new WhcbError("items-failed", `${count(waiting, "call")} can't be ${done} yet`);
+}
+
 /** The warning is shown in every format, as these calls stay FAILED. */
 export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
   for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markAdvice([run], screen.renderOptions).hint}`);

@@ -164,7 +164,7 @@ describe("the plan", () => {
     if (group === undefined) throw new Error("the plan has one group");
     const { read, callIds, discard, groups, ...rest } = plan;
     expect(rest).toEqual({
-      ...{ runId: "RUN-1", calls: 6, leftOut: 0, withoutId: 0, withoutResponse: 0, unlisted: 0, notFailed: 2 },
+      ...{ runId: "RUN-1", calls: 6, leftOut: 0, withoutId: 0, withoutResponse: 0, unlisted: 0, notFailed: 2, waiting: 0 },
       ...{ missing: ["nope"], skippedRetrying: 0, unmarked: [] },
     });
     expect(groups).toEqual([
