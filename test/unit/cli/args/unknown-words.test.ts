@@ -65,6 +65,8 @@ describe("a command that doesn't exist is answered with the one to type", () => 
     ["ack demo", "mark-success demo"],
     ["resolve demo", "mark-success demo"],
     ["revert", "undo"],
+    ["undo-mark-success", "undo"],
+    ["mark-unsuccessful", "mark-failed"],
     ["rollback 20261126-010203-0427F3A", "undo 20261126-010203-0427F3A"],
     ["compare demo", "reconcile demo --seen FILE"],
     ["history", "runs list"],
