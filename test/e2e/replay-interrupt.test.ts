@@ -59,10 +59,12 @@ it("a terminal that is closed does the same", async () => {
   // The shell repeats the signal.
   await delay(100);
   process.kill(pid, "SIGHUP");
-  const journal = await eventually(
-    async () => newestJournal(home),
-    (newest) => newest?.hasEnded === true,
+  // The run has its lock until the process ends, a moment after the journal.
+  await eventually(
+    async () => JSON.parse(await works(home, ["runs", "list", "-o", "json"])),
+    ([run]) => run.state === "unfinished",
   );
+  const journal = newestJournal(home);
   const sent = outage.received();
   expect(sent.length).toBeLessThan(CALLS);
   expect([sorted(journal?.accepted ?? []), sorted(journal?.marked ?? [])]).toEqual([sorted(sent), sorted(sent)]);

@@ -83,7 +83,7 @@ describe("a bulk write with a filter and --yes, without a callback,", () => {
     const { code, stderr } = await machine.whcb(["mark-success", "--failed"]);
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringMatching(/type: whcb mark-success --failed --all-callbacks --until \S+ --yes\n$/),
+      stderr: expect.stringMatching(/type: whcb mark-success --failed --all-callbacks --until \S+ --profile local --yes\n$/),
     });
     const asked = await machine.whcb(["mark-success", "--failed"], { canAsk: true, stdin: "y\n" });
     expect(asked.stderr).toMatch(/^2 failed calls of other -> SUCCESS, last attempts from .* to .*\s+\(503: 2\)$/m);

@@ -99,7 +99,6 @@ export interface JournaledRun {
   readonly planned: readonly string[];
   readonly accepted: ReadonlySet<string>;
   readonly marked: ReadonlySet<string>;
-  readonly hasEnded: boolean;
 }
 
 /** Reads the newest journal without the product's reader, and leaves out a torn last line. Returns null if there is none yet. */
@@ -119,6 +118,5 @@ export function newestJournal(home: Home): JournaledRun | null {
     planned: callsOf("planned"),
     accepted: new Set(callsOf("accepted")),
     marked: new Set(callsOf("marked")),
-    hasEnded: lines.some(({ step }) => step === "ended"),
   };
 }
