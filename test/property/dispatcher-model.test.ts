@@ -90,6 +90,20 @@ describe("a dispatcher whose callback's calls are replayed before their first fa
   });
 });
 
+describe("a dispatcher whose retries are switched off before the first attempt of a held call is committed", () => {
+  it("agrees with the reference model: the call has first failed in that attempt", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 40 },
+      { act: "advance", ms: 299_999 },
+      { act: "intrude", after: 1, by: { act: "toggle", callback: 0 } },
+      { act: "freeze", ms: 63_000 },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, inFlightInAll: 17 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose requests hang for as long as its window", () => {
   it("agrees with the reference model: as no outage is open, one response an interval is sent", () => {
     const commands: readonly Command[] = [

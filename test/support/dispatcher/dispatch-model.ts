@@ -460,6 +460,10 @@ export class DispatchModel implements Watcher {
       const asNew = { status: "PENDING", owes: "first", firstFailedAt: null, isHeld: false, isMarkedFailed: false, triedIn: 0 };
       Object.assign(call, asNew);
     } else if (call.owes === "retry") call.owes = null;
+    // One that was held is PENDING again on disk, and first fails there when its attempt is committed.
+    const [first, ...others] = call.attempts;
+    if (first !== undefined && others.length === 0 && call.isUncommitted)
+      Object.assign(call, { owes: null, firstFailedAt: first.startedAt });
   }
 
   #require(holds: boolean, otherwise: string): void {
