@@ -3,7 +3,7 @@ import type { CallState, Client, ListedCall } from "../client/client.js";
 import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { readMarks } from "./journal/other-runs.js";
+import { LISTS_LAG_MS, readMarks } from "./journal/other-runs.js";
 import type { UndoneRun } from "./journal/run-step.js";
 import { mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
@@ -97,7 +97,7 @@ function skip(
 
 /**
  * Returns a function that tells whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder
- * has marked it since it was listed, and is to stay, too.
+ * has marked it since it was listed, or just before where lists may lag, and is to stay, too.
  */
 export async function readStayCheck(
   undoes: UndoneRun,
@@ -112,17 +112,25 @@ export async function readStayCheck(
   // 0.1.0 didn't note when it listed.
   const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
   const markedAt = new Map(undone?.calls.map((call) => [keyOf(call.callbackId, call.id), call.serviceMarkedAt]));
+  // The list may not yet have had what was marked before it, and wasn't made FAILED again.
+  const lagMs = deps.client.capabilities.has("exact-lists") ? 0 : LISTS_LAG_MS;
+  const listed = { ...run, listedAt: listedAt - lagMs };
   const findMarker = await readMarks(
-    (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, run),
+    (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, listed),
     deps,
     { keyOf, mustHaveEnded: true },
   );
+  const findUnmarker = lagMs === 0 ? () => null : await readMarks(({ kind }) => kind === "mark-failed", deps, { keyOf });
   return async (call) => {
     const key = keyOf(call.callbackId, call.id);
     if (await isDelivered(call, { ...undoes, markedAt: markedAt.get(key) }, deps.client)) return true;
-    const marker = findMarker(key, since.get(key) ?? listedAt, run);
-    if (marker !== null) onMarked(marker.run);
-    return marker !== null;
+    const listedSince = since.get(key) ?? listedAt;
+    const marker = findMarker(key, listedSince - lagMs, run);
+    if (marker === null) return false;
+    const isBefore = lagMs > 0 && marker.at <= listedSince;
+    if (isBefore && (marker.isMaybe || findUnmarker(key, marker.at, marker.run) !== null)) return false;
+    onMarked(marker.run);
+    return true;
   };
 }
 

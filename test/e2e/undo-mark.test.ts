@@ -182,7 +182,7 @@ it("takes back what two runs have marked at the same time once both are undone, 
     expect(await undo(run)).toEqual({
       code: 0,
       stdout: "",
-      stderr: `nothing to undo\n2 calls left out: run ${other} has marked them since; if that was wrong, too: whcb undo ${other} --service ${platform.url}\n`,
+      stderr: `nothing to undo\n2 calls left out: run ${other} has marked them, too; if that was wrong: whcb undo ${other} --service ${platform.url}\n`,
     });
     expect(await undo(other)).toMatchObject({ code: 0, stdout: expect.stringContaining("2 calls marked FAILED") });
     expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);

@@ -73,6 +73,12 @@ it.each([
   ["mark-success", "a", { one: { failed: ["a"] }, two: { failed: [], success: ["a"] } }, ["a"]],
   ["mark-success", "order-7", { one: { failed: MANY }, two: { failed: [], success: ["order-7"] } }, MANY],
   ["replay", "a", { one: { failed: ["a"] }, two: { failed: [], success: ["a"] } }, ["a"]],
+  [
+    "replay",
+    "5F00AA1100000001",
+    { one: { failed: ["5F00AA1100000001"] }, two: { failed: ["5F00AA1100000001"] } },
+    ["5F00AA1100000001"],
+  ],
   ["replay", "order-7", { one: { failed: MANY }, two: { failed: [], success: ["order-7"] } }, MANY],
 ])("%s takes no call %s that two callbacks have", async (command, id, calls, ids) => {
   const at = await openPlatform(calls);

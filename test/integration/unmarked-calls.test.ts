@@ -349,6 +349,21 @@ it("what mark-success has just marked isn't sent, also by an unfinished run, unl
   expect(calls.map(({ id }) => received(id))).toEqual([1, 1, 1, 1, 1, 2]);
 });
 
+it("the undo of a mark leaves what another run had just marked, as the list may lag, unless mark-failed has marked that", async () => {
+  const [first = "", second = ""] = calls.map(({ id }) => id);
+  const replayed = JSON.parse((await whcb(["replay", "demo", first, second, "--yes", "-o", "json"])).stdout).runId;
+  listAsBefore();
+  expect(await whcb(["mark-failed", "demo", second, "--yes"])).toMatchObject({ code: 0 });
+  const run = await markedRun();
+  for (const call of calls) call.status = "SUCCESS";
+  const undone = await whcb(["undo", run, "--yes"]);
+  expect(undone).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`1 call left out: run ${replayed} has marked it, too\n`),
+  });
+  expect(calls.filter(({ status }) => status === "SUCCESS").map(({ id }) => id)).toEqual([first]);
+});
+
 it("a damaged journal, which may have such calls, stops a replay until it is moved away", async () => {
   const run = await acceptedRun();
   const path = machine.path(`runs/${run}.ndjson`);

@@ -46,7 +46,7 @@ export interface UnmarkedRun extends Omit<Unmarked, "maybeMarked"> {
 }
 
 /** So long after a run has marked calls as SUCCESS, another service's list may still have them as FAILED. */
-const LISTS_LAG_MS = 5 * MINUTE_MS;
+export const LISTS_LAG_MS = 5 * MINUTE_MS;
 
 /**
  * Another run knows these calls as accepted or seen, and hasn't marked them. They are FAILED, and would arrive twice, unless a later run of

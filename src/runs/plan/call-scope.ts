@@ -142,7 +142,7 @@ const MAX_SINGLE_CALLS = 50;
 
 /**
  * Gives `take` each call that is named by its whole id once, and returns the ids that no call has. Throws `usage` if two callbacks have a
- * call of an id that a sender chose, or that is spelled otherwise; generated ids differ.
+ * call of one id. It doesn't look for those that `whcb serve` generates once more, as these differ, however they are spelled.
  */
 export async function listNamedCalls<Group extends { readonly callback: ListedCallback }>(
   { client, onEvent = () => {} }: Listing,
@@ -152,6 +152,7 @@ export async function listNamedCalls<Group extends { readonly callback: ListedCa
   const ids = new Set(named.callIds);
   const foundKeys = new Set<string>();
   const notUnique = new Map<string, ListedCallback>();
+  const generatesOnce = client.capabilities.has("exact-lists");
   for (const group of named.groups) {
     const { callback } = group;
     const open = new Set(ids);
@@ -162,7 +163,7 @@ export async function listNamedCalls<Group extends { readonly callback: ListedCa
         const key = idKey(id);
         const other = notUnique.get(key);
         if (other !== undefined && other !== callback) throw inTwoCallbacks(id, other, callback);
-        if (!isGeneratedId(id) || !ids.delete(id)) notUnique.set(key, callback);
+        if (!generatesOnce || !isGeneratedId(id) || !ids.delete(id)) notUnique.set(key, callback);
         foundKeys.add(key);
         taken.add(id);
         open.delete(id);

@@ -270,10 +270,10 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
-    const hint = kind === "replay" ? "" : `; if that was wrong, too: ${undo}`;
+    const hint = kind === "replay" ? "" : `; if that was wrong: ${undo}`;
     // It was killed, or the service failed, before its mark was answered.
     const has = counts.marked === 0 ? "may have" : "has";
-    return `${count(calls, "call")} left out: run ${runId} ${has} marked ${calls === 1 ? "it" : "them"} since${hint}`;
+    return `${count(calls, "call")} left out: run ${runId} ${has} marked ${calls === 1 ? "it" : "them"}, too${hint}`;
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: ${stay}`] : []),

@@ -128,10 +128,15 @@ describe("calls that are named by id", () => {
   const [one, other] = [aListedCallback({ id: "ONE", name: "one" }), aListedCallback({ id: "OTHER", name: "" })];
   const generated = (digit: number): string => `01A21005625A7A0880E72DC908BEA${String(digit).padStart(3, "0")}`;
 
-  async function listNamed(callIds: readonly string[], stored: Readonly<Record<string, readonly string[]>>, single = true) {
+  async function listNamed(
+    callIds: readonly string[],
+    stored: Readonly<Record<string, readonly string[]>>,
+    { single = true, isServe = true } = {},
+  ) {
     const found: string[] = [];
     const [listed, asked]: [string[], string[][]] = [[], []];
     const client = {
+      capabilities: { has: () => isServe },
       async *listCalls(callbackId: string, query: unknown) {
         expect(query).toEqual({ filter: { status: "FAILED" } });
         for (const id of stored[callbackId] ?? []) {
@@ -146,7 +151,7 @@ describe("calls that are named by id", () => {
           .filter((id) => ids.some((wanted) => wanted.toUpperCase() === id.toUpperCase()))
           .map((id) => aListedCall({ id }));
       },
-    } as Pick<Client, "listCalls" | "findCalls"> as Client;
+    } as unknown as Client;
     const groups = [{ callback: one }, { callback: other }];
     const missing = await listNamedCalls({ client }, { groups, callIds, status: "FAILED" }, async (calls, { callback }) => {
       found.push(...idsOf(calls).map((id) => `${callback.id} ${id}`));
@@ -174,11 +179,11 @@ describe("calls that are named by id", () => {
     const fifty = await listNamed(ids.slice(1), { ONE: ids });
     expect([fifty.found.length, fifty.listed]).toEqual([50, []]);
     const [gone = "", ...rest] = ids;
-    const partly = await listNamed(ids, { ONE: rest }, false);
+    const partly = await listNamed(ids, { ONE: rest }, { single: false });
     expect([partly.found.length, partly.missing, partly.asked]).toEqual([50, [gone], [[gone], [gone]]]);
   });
 
-  it("may be of one callback only if a sender chose the id, or it is spelled otherwise", async () => {
+  it("may be of one callback only, unless `whcb serve` generated the id, and it is spelled so", async () => {
     await expect(listNamed(["chosen"], { ONE: ["chosen"], OTHER: ["chosen"] })).rejects.toMatchObject({
       code: "usage",
       message: "one and OTHER both have a call chosen",
@@ -187,8 +192,9 @@ describe("calls that are named by id", () => {
     const id = generated(1);
     await expect(listNamed([id.toLowerCase()], { ONE: [id], OTHER: [id] })).rejects.toMatchObject({ code: "usage" });
     expect(await listNamed([id.toLowerCase()], { OTHER: [id] })).toMatchObject({ found: [`OTHER ${id}`], missing: [] });
-    // Generated ids differ, so nobody asks the other callback.
+    // Those that `whcb serve` generates differ, so nobody asks the other callback.
     expect((await listNamed([id], { ONE: [id], OTHER: [id] })).asked).toEqual([[id], []]);
+    await expect(listNamed([id], { ONE: [id], OTHER: [id] }, { isServe: false })).rejects.toMatchObject({ code: "usage" });
   });
 });
 
