@@ -102,6 +102,9 @@ function differences(
   if (isOver && call.owes === "retry" && stored.due === null) call.owes = null;
   const made = call.attempts.map(({ startedAt }) => startedAt);
   const due = stored.due?.cause ?? null;
+  // It is withdrawn some time after it has ended.
+  if (call.isCancelled && call.owes === "replay" && call.inFlight === null && due !== "replay")
+    call.owes = due === "retry" ? "retry" : null;
   const wanted = [call.status, made.length + call.reports, call.firstFailedAt, call.owes === "first" ? null : call.owes];
   const found = [stored.status, stored.attemptCount, stored.firstFailedAt, due];
   const broken: string[] = [];

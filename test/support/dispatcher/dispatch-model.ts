@@ -33,7 +33,7 @@ export interface ModelCall {
   /** When a user last marked it. */
   markedAt: number;
   inFlight: Sent | null;
-  /** Its replay was cancelled while it was in flight. */
+  /** Its replay was cancelled after it was begun. */
   isCancelled: boolean;
   /** The endpoint's recovery in which it was last sent. */
   triedIn: number;
@@ -167,6 +167,7 @@ export class DispatchModel implements Watcher {
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {
     if (!isFailedOnDisk(call)) return;
     call.owes = "replay";
+    call.isCancelled = false;
     call.triedIn = 0;
     callback.endpoint.replayRequested(at);
   }
@@ -181,10 +182,14 @@ export class DispatchModel implements Watcher {
     if (call) call.isReadApart = true;
   }
 
-  /** A call in flight stays with the replay. */
-  replayCancelled({ settings }: ModelCallback, call: ModelCall, at: number): void {
-    call.isCancelled = call.owes === "replay" && call.inFlight !== null;
-    if (call.owes !== "replay" || call.inFlight !== null) return;
+  /** A call that was begun stays with the replay until it has ended. */
+  replayCancelled(callback: ModelCallback, call: ModelCall, at: number): void {
+    const isBegun = call.inFlight !== null || this.begun(callback.settings.id).has(call.id);
+    call.isCancelled = call.owes === "replay" && isBegun;
+    if (call.owes === "replay" && !isBegun) this.#withdrawn(callback, call, at);
+  }
+
+  #withdrawn({ settings }: ModelCallback, call: ModelCall, at: number): void {
     const { firstFailedAt, isMarkedFailed } = call;
     const end = (firstFailedAt ?? 0) + this.policy.windowMs;
     const mayRetry = firstFailedAt !== null && !isMarkedFailed && at <= end && (call.pacedFrom ?? firstFailedAt) < end;
@@ -306,7 +311,7 @@ export class DispatchModel implements Watcher {
         Object.assign(call, { isUncommitted: false, takenBeforeDown: 0 });
         if (call.inFlight === null) continue;
         Object.assign(call, { inFlight: null, triedIn: 0 });
-        if (call.isCancelled) this.replayCancelled(callback, call, at);
+        if (call.isCancelled) this.#withdrawn(callback, call, at);
       }
     }
   }
@@ -364,7 +369,6 @@ export class DispatchModel implements Watcher {
     const mostUncommitted = this.limits.groupSize + this.#mostTaken;
     this.#require(this.#uncommitted < mostUncommitted, `I6 sent with ${this.#uncommitted} outcomes uncommitted`);
     call.inFlight = sent;
-    call.isCancelled = false;
     call.wasFirst = call.owes === "first";
     const isOfTimeDown = endpoint.state === "down" && !wasTakenBefore;
     call.sentDown = isOfTimeDown && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
