@@ -142,7 +142,7 @@ const MAX_SINGLE_CALLS = 50;
 
 /**
  * Gives `take` each call that is named by its whole id once, and returns the ids that no call has. Throws `usage` if two callbacks have a
- * call of one id. It doesn't look for those that `whcb serve` generates once more, as these differ, however they are spelled.
+ * call of one id. Those that `whcb serve` generated differ, so one that is spelled as it was generated isn't looked for in another callback.
  */
 export async function listNamedCalls<Group extends { readonly callback: ListedCallback }>(
   { client, onEvent = () => {} }: Listing,

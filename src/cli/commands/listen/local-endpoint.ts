@@ -38,7 +38,10 @@ const HEADER_BYTES = 80;
 const MAX_HEADERS = 100;
 const MAX_CONNECTIONS = 1_000;
 
-/** Resolves when listening. A request is answered once `onReceived` has resolved; if it rejects, its connection ends without an answer. Throws `unavailable` if the port is taken. */
+/**
+ * Resolves when listening. A request is answered once `onReceived` has resolved; if that rejects, its connection ends without an answer. Throws
+ * `unavailable` if the port is taken.
+ */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
   onReceived: (received: Received) => Promise<void>,
