@@ -31,8 +31,13 @@ export function repeatedLine(argv: readonly string[], ...flags: readonly string[
 
 /** Adds flags, with their values, before `--`. */
 export function withFlags(argv: readonly string[], flags: readonly string[]): readonly string[] {
-  const end = argv.indexOf("--");
-  return end === -1 ? [...argv, ...flags] : [...argv.slice(0, end), ...flags, ...argv.slice(end)];
+  const before = beforeDashes(argv);
+  return [...before, ...flags, ...argv.slice(before.length)];
+}
+
+/** Returns the words that may be flags: those before `--`. */
+export function beforeDashes(argv: readonly string[]): readonly string[] {
+  return argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
+import { beforeDashes } from "../../domain/command-line.js";
 import { advise, WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import {
@@ -84,7 +85,7 @@ export async function parseArgv(
 /** What a script's unset variable leaves of `--mail-dir $DIR --dry-run` would take the next flag for the value. Throws `usage`. */
 function requireOwnValues(words: readonly string[], spec: CommandSpec | null): void {
   const flags = [...GLOBAL_FLAGS, ...Object.values(spec?.flags ?? {})].filter(({ syntax }) => syntax.includes("<"));
-  const typed = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
+  const typed = beforeDashes(words);
   for (const [at, word] of typed.entries()) {
     const [next = ""] = typed[at + 1]?.split("=") ?? [];
     if (/^--[a-z]/.test(next) && flags.some(({ syntax }) => syntax.split(/,? /).includes(word)))

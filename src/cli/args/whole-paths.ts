@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { withFlags } from "../../domain/command-line.js";
+import { beforeDashes, withFlags } from "../../domain/command-line.js";
 import { databaseFile } from "../settings/database-path.js";
 import { flagName, type NamedFlags, type ParsedArgs } from "./flag.js";
 import { DATABASE, SERVICE } from "./shared-flags.js";
@@ -23,8 +23,7 @@ export function withWholePaths(
 
 /** Gives a flag this value, whatever was typed. */
 export function withFlagValue(argv: readonly string[], flag: string, value: string): readonly string[] {
-  const flags = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
-  const at = flags.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  const at = beforeDashes(argv).findIndex((word) => word === flag || word.startsWith(`${flag}=`));
   if (at === -1) return withFlags(argv, [flag, value]);
   return argv.toSpliced(at, argv[at] === flag ? 2 : 1, flag, value);
 }
