@@ -209,17 +209,17 @@ function findSecrets(text: string, secrets: readonly string[], kept: number): Sp
   // A secret may itself look like an escape.
   const layers = layersOf(text);
   const last = foldCase(layers.at(-1) ?? "");
-  // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
-  const decoded = written.flatMap((secret) => {
+  let starts: readonly number[] = [];
+  const spelled = written.flatMap((secret) => {
     const form = decode(secret);
+    // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
+    const found = spansIn(last, form, kept);
+    if (found.length > 0 && starts.length === 0) starts = startsOf(layers);
     // Nothing gets shorter by spelling: what little is left of a secret of escapes is sought only in as many characters as it has.
     const minLength = form.length < SHORTEST_SECRET ? secret.length : 0;
-    return spansIn(last, form, kept).map((span) => ({ ...span, minLength }));
+    const spans = found.map(({ start, end }) => ({ start: starts[start] ?? start, end: starts[end] ?? end }));
+    return spans.filter(({ start, end }) => end - start >= minLength);
   });
-  const starts = decoded.length === 0 ? [] : startsOf(layers);
-  const spelled = decoded
-    .map(({ start, end, minLength }) => ({ start: starts[start] ?? start, end: starts[end] ?? end, minLength }))
-    .filter(({ start, end, minLength }) => end - start >= minLength);
   const asWritten = written.flatMap((secret) => spansIn(folded, secret, kept));
   return [...asWritten, ...spelled].sort((one, other) => one.start - other.start);
 }
