@@ -209,16 +209,13 @@ function findSecrets(text: string, secrets: readonly string[], kept: number): Sp
   // A secret may itself look like an escape.
   const layers = layersOf(text);
   const last = foldCase(layers.at(-1) ?? "");
-  let starts: readonly number[] = [];
-  const spelled = written.flatMap((secret) => {
-    const form = decode(secret);
-    // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
-    const found = spansIn(last, form, kept);
-    if (found.length > 0 && starts.length === 0) starts = startsOf(layers);
+  const forms = written.map((secret) => ({ secret, form: decode(secret) }));
+  const starts = forms.some(({ form }) => last.includes(foldCase(form))) ? startsOf(layers) : [];
+  const spelled = forms.flatMap(({ secret, form }) => {
     // Nothing gets shorter by spelling: what little is left of a secret of escapes is sought only in as many characters as it has.
     const minLength = form.length < SHORTEST_SECRET ? secret.length : 0;
-    const spans = found.map(({ start, end }) => ({ start: starts[start] ?? start, end: starts[end] ?? end }));
-    return spans.filter(({ start, end }) => end - start >= minLength);
+    // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
+    return spansIn(last, form, kept, starts, minLength);
   });
   const asWritten = written.flatMap((secret) => spansIn(folded, secret, kept));
   return [...asWritten, ...spelled].sort((one, other) => one.start - other.start);
@@ -231,15 +228,20 @@ function wordOf(secret: string): string {
   return (/[a-z\d]{4,}/i.exec(secret)?.[0] ?? "").toLowerCase();
 }
 
-/** The text's case is folded. The shortest forms are found at each place, as most of those are ruled out. */
-function spansIn(text: string, secret: string, kept: number): Span[] {
+/**
+ * The text's case is folded; `starts` are its characters' places in the text before it was decoded. Of the shortest forms, which are found at
+ * each place, most are ruled out by `minLength`.
+ */
+function spansIn(text: string, secret: string, kept: number, starts: readonly number[] = [], minLength = 0): Span[] {
   const spans: Span[] = [];
   if (secret === "") return spans;
   const sought = foldCase(secret);
   const step = sought.length < SHORTEST_SECRET ? 1 : sought.length;
   const searched = text.slice(0, kept + sought.length);
-  for (let start = searched.indexOf(sought); start !== -1; start = searched.indexOf(sought, start + step)) {
-    spans.push({ start, end: start + sought.length });
+  for (let at = searched.indexOf(sought); at !== -1; at = searched.indexOf(sought, at + step)) {
+    const start = starts[at] ?? at;
+    const end = starts[at + sought.length] ?? at + sought.length;
+    if (end - start >= minLength) spans.push({ start, end });
   }
   return spans;
 }
