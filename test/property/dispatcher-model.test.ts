@@ -66,6 +66,20 @@ describe("a dispatcher whose process is stopped as a round begins, while a repla
   });
 });
 
+describe("a dispatcher whose process is stopped as a round begins", () => {
+  it("agrees with the reference model: the next round begins an interval after this one did", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "toggle", callback: 0 },
+      { act: "accept", callback: 0, count: 12 },
+      { act: "toggle", callback: 0 },
+      { act: "stop", by: { act: "report", callback: 0, ahead: 0, isAccepted: false } },
+      { act: "advance", ms: 11 * MINUTE },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
 describe("a dispatcher whose callback is deleted while the body of a call is read", () => {
   it("agrees with the reference model: the call may leave within a second", () => {
     const commands: readonly Command[] = [

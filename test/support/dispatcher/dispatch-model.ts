@@ -316,9 +316,9 @@ export class DispatchModel implements Watcher {
     }
   }
 
-  froze(ms: number): void {
+  froze(at: number, ms: number): void {
     this.frozenMs += ms;
-    for (const { endpoint } of this.callbacks.values()) endpoint.froze();
+    for (const { endpoint } of this.callbacks.values()) endpoint.froze(at, at + ms);
   }
 
   storeFailed(): void {

@@ -381,7 +381,7 @@ export class DispatchRun {
   }
 
   #freeze(ms: number): void {
-    this.model.froze(ms);
+    this.model.froze(this.sim.clock.now(), ms);
     this.sim.clock.advance(ms);
   }
 

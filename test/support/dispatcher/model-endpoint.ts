@@ -32,6 +32,8 @@ export class ModelEndpoint {
   #repairs: number[] = [];
   /** A round had begun when the process stopped, and leaves with the next one, which a repair made due meanwhile. */
   #mayHaveUnsentRound = false;
+  /** The last stop of the process. A round that is seen as it ends may have begun before it. */
+  #stop = { from: 0, until: Number.NaN };
   #hasUnsentRound = false;
   #repairedAt = Number.NEGATIVE_INFINITY;
   #probeMayGoAt = 0;
@@ -114,7 +116,8 @@ export class ModelEndpoint {
     this.graceSince = at;
   }
 
-  froze(): void {
+  froze(from: number, until: number): void {
+    this.#stop = { from, until };
     this.#mayHaveUnsentRound = this.#repairs.length > 0;
   }
 
@@ -212,7 +215,7 @@ export class ModelEndpoint {
     this.#hasUnsentRound = this.#mayHaveUnsentRound;
     this.#mayHaveUnsentRound = false;
     this.#roundAt = at;
-    this.#roundMayBeginAt = at + this.#shortestInterval;
+    this.#roundMayBeginAt = (at === this.#stop.until ? this.#stop.from : at) + this.#shortestInterval;
   }
 
   #succeeded(at: number): void {
