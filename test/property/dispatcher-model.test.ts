@@ -66,6 +66,21 @@ describe("a dispatcher whose process is stopped as a round begins, while a repla
   });
 });
 
+describe("a dispatcher whose retries are switched on while the body of a new response is read", () => {
+  it("agrees with the reference model: the response may leave within a second, though its endpoint is down", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "slow" },
+      { act: "become", callback: 1, behaviour: "down" },
+      { act: "stop", by: { act: "accept", callback: 1, count: 40 } },
+      { act: "accept", callback: 0, count: 5 },
+      { act: "intrude", after: 3, by: { act: "toggle", callback: 1 } },
+      { act: "accept", callback: 1, count: 1 },
+    ];
+    const options = { ...ONE_CALLBACK, callbacks: 2, limits: { ...ONE_CALLBACK.limits, bodyBytes: 8_000 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose process is stopped as a round begins", () => {
   it("agrees with the reference model: the next round begins an interval after this one did", () => {
     const commands: readonly Command[] = [

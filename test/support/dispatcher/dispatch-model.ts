@@ -370,7 +370,7 @@ export class DispatchModel implements Watcher {
     this.#require(this.#uncommitted < mostUncommitted, `I6 sent with ${this.#uncommitted} outcomes uncommitted`);
     call.inFlight = sent;
     call.wasFirst = call.owes === "first";
-    const isOfTimeDown = endpoint.state === "down" && !wasTakenBefore;
+    const isOfTimeDown = endpoint.state === "down" && !wasTakenBefore && !mayBeLate;
     call.sentDown = isOfTimeDown && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
     if (endpoint.state === "recovering") call.triedIn = endpoint.recovery;
   }
