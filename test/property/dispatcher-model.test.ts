@@ -158,6 +158,20 @@ describe("a dispatcher with a body that is larger than its memory", () => {
   });
 });
 
+describe("a dispatcher whose egress proxy works again while a call is tried without it, and whose endpoint hangs then", () => {
+  it("agrees with the reference model: the other calls leave a minute after the next trial", () => {
+    const commands: readonly Command[] = [
+      { act: "proxy", afterMs: 5_000 },
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 40 },
+      { act: "advance", ms: 29 * MINUTE + 58_000 },
+      { act: "proxy", afterMs: null },
+      { act: "advance", ms: 1 },
+    ];
+    return onSqlite((store) => playCommands("agreement", store, ONE_CALLBACK, commands));
+  });
+});
+
 describe("a dispatcher whose replay is cancelled while a call of it is tried without the egress proxy", () => {
   it("agrees with the reference model: the call isn't sent once the proxy works again", () => {
     const commands: readonly Command[] = [

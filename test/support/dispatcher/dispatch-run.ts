@@ -71,7 +71,7 @@ const MOST_STORE_CALLS = 30_000;
 const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
 
-/** A call is tried at most 30 s after the proxy works again, and its answer may take a minute. */
+/** Once the proxy works again, a call is tried at most 30 s after the last trial has failed, and its answer may take a minute. */
 const LONGEST_TRIAL_MS = 90_000;
 
 /**
@@ -372,11 +372,12 @@ export class DispatchRun {
 
   async #setProxy(afterMs: number | null): Promise<void> {
     const { sim, model } = this;
-    if (afterMs === null && sim.shortage === null) return;
+    const { shortage } = sim;
+    if (afterMs === null && shortage === null) return;
     if (afterMs !== null) model.isShort = true;
     sim.shortage = afterMs === null ? null : { afterMs };
-    if (afterMs !== null) return;
-    await sim.runFor(LONGEST_TRIAL_MS);
+    if (shortage === null || afterMs !== null) return;
+    await sim.runFor(shortage.afterMs + LONGEST_TRIAL_MS);
     model.shortageEnded();
   }
 
