@@ -20,3 +20,17 @@ describe("a dispatcher whose clock is set back after a call's window", () => {
     return onSqlite((store) => playCommands("progress", store, ONE_CALLBACK, commands));
   });
 });
+
+describe("a dispatcher whose clock is set back to before a replay's mark, while the probe hangs that the mark made due", () => {
+  it("agrees with the reference model: what comes in the meantime is held once that probe has failed", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "accept", callback: 0, count: 12 },
+      { act: "intrude", after: 0, by: { act: "clientReplay", callback: 0, count: 1, isElsewhere: true } },
+      { act: "intrude", after: 1, by: { act: "accept", callback: 0, count: 12 } },
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "jump", ms: -MINUTE },
+    ];
+    return onSqlite((store) => playCommands("progress", store, ONE_CALLBACK, commands));
+  });
+});

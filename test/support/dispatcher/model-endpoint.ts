@@ -41,6 +41,8 @@ export class ModelEndpoint {
   /** When the last probe began, or when the endpoint went down. */
   #probeBeganAt = 0;
   #replayProbeAt = Number.NEGATIVE_INFINITY;
+  /** The clock was set after that: set back far, it makes the mark old. */
+  #mayBeOldReplay = false;
   #downSince = Number.POSITIVE_INFINITY;
   #leftDownAt = Number.NEGATIVE_INFINITY;
   /** Its callback was paused at least once. */
@@ -141,12 +143,14 @@ export class ModelEndpoint {
   /** A probe is due now, at most one a second. */
   replayMarked(at: number): void {
     this.#replayProbeAt = at;
+    this.#mayBeOldReplay = false;
     this.#noticeReplayMark();
   }
 
   #noticeReplayMark(): void {
     if (this.#replayProbeAt <= this.#probeBeganAt) return;
-    this.#probeMayGoAt = Math.min(this.#probeMayGoAt, Math.max(this.#replayProbeAt, this.#probeBeganAt + FIRST_STEP_MS));
+    const mayGoAt = Math.max(this.#replayProbeAt, this.#probeBeganAt + FIRST_STEP_MS);
+    this.#probeMayGoAt = this.#mayBeOldReplay ? Number.NEGATIVE_INFINITY : Math.min(this.#probeMayGoAt, mayGoAt);
   }
 
   /** Responses are held only if the last probe failed and the next may not go yet, unless a change lets it go in the same millisecond. */
@@ -180,6 +184,7 @@ export class ModelEndpoint {
     this.#roundAt = null;
     this.#sentAt.clear();
     this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
+    this.#mayBeOldReplay = true;
     this.#downSince = Number.NEGATIVE_INFINITY;
     this.#leftDownAt = Number.POSITIVE_INFINITY;
   }
