@@ -218,10 +218,12 @@ describe("calls that match by message id, sender, content and time", () => {
       });
   });
 
-  test("are marked by name, in the callback that was named and its service", async () => {
+  test("are marked by name, in the callback that was named and its service, typed or not", async () => {
     await machine.works(["callbacks", "update", "demo", "--name", "crm"]);
-    const { stderr } = await machine.whcb(["reconcile", "crm", "--seen", "-", "--yes", "--profile", "local"], { stdin: list });
-    expect(stderr).toContain("`whcb mark-success crm --file FILE --yes --profile local`");
+    for (const profile of [["--profile", "local"], []]) {
+      const { stderr } = await machine.whcb(["reconcile", "crm", "--seen", "-", "--yes", ...profile], { stdin: list });
+      expect(stderr).toContain("`whcb mark-success crm --file FILE --yes --profile local`");
+    }
   });
 
   test("are marked after a question, which says so", async () => {

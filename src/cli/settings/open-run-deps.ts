@@ -72,12 +72,16 @@ export function profileOf({ settings: { profile, profileService }, client }: Ses
   return profile.value !== null && profileService === client.name ? profile.value : client.name;
 }
 
-/** Names the service in the line that asks nothing: where that is typed, another profile may be the current one. */
+/** Names the service in the line that asks nothing. */
 export function namingProfile<Given extends Invocation>(invocation: Given, profile: string): Given {
-  const { serviceFlags } = invocation.screen.renderOptions;
-  // The line has these already.
-  const flags = serviceFlags.length > 0 ? [] : ["--profile", profile];
-  return { ...invocation, argv: withFlags(invocation.argv, flags) };
+  const isNamed = invocation.screen.renderOptions.serviceFlags.length > 0;
+  return isNamed ? invocation : { ...invocation, argv: withFlags(invocation.argv, profileFlags(invocation, profile)) };
+}
+
+/** These belong to a line with --yes: where that is typed, another profile may be the current one. */
+export function profileFlags({ screen }: Invocation, profile: string): readonly string[] {
+  const { serviceFlags } = screen.renderOptions;
+  return serviceFlags.length > 0 ? serviceFlags : ["--profile", profile];
 }
 
 /** Only a service of ours may send us to private addresses. Throws `usage` for an invalid network. */

@@ -27,7 +27,7 @@ import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/pl
 import { finishRun, requireMarked, warnOfAcceptedCalls, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
-import { openRunDeps } from "../../settings/open-run-deps.js";
+import { openRunDeps, profileFlags } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
@@ -215,10 +215,10 @@ function requireCompared({ uncompared }: ReconcilePlan, { listNames, ignored }: 
  * Throws `usage` if nobody is asked about calls that match by less than their ids, or by ids that nothing confirms, or about a list that may
  * be of failed calls.
  */
-function requireNamed(plan: ReconcilePlan, { callback }: ReconcileJob, invocation: Invocation<ReconcileFlags>): void {
+function requireNamed(plan: ReconcilePlan, { callback, runDeps }: ReconcileJob, invocation: Invocation<ReconcileFlags>): void {
   const others = otherMatches(plan);
   if ((others.length === 0 && !plan.mayBeOfFailed) || (!invocation.values.yes && canAsk(invocation))) return;
-  const flags = ["--file", "FILE", "--yes", ...invocation.screen.renderOptions.serviceFlags];
+  const flags = ["--file", "FILE", "--yes", ...profileFlags(invocation, runDeps.profile)];
   const command = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags });
   throw new WhcbError(
     "usage",
