@@ -7,7 +7,7 @@ import type { EndpointRules, EndpointState } from "./endpoint/endpoint-state.js"
 import { fetchWork } from "./endpoint/fetch-work.js";
 import { beginRead } from "./endpoint/read-calls.js";
 import { endCall, type OwnFault, settleTaken } from "./endpoint/settle-call.js";
-import { fitRequest, type TakenCall, takeCall } from "./endpoint/take-call.js";
+import { fitRequest, isStillDue, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/take-call.js";
 import { EndpointPool } from "./endpoint-pool.js";
 import { type CallbackOwner, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
 import { OutcomeCommitter } from "./outcomes/outcome-committer.js";
@@ -205,13 +205,10 @@ export class Dispatcher {
     const { clock } = this.#deps;
     const at = { now: clock.now(), monotonicMs: clock.monotonicMs(), ...this.#rules };
     const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
-    if (taken === "limited") {
-      this.#slots.setAside(endpoint);
-      return;
-    }
-    this.#pool.logAndPlanReview(endpoint);
+    if (taken === "limited") this.#slots.setAside(endpoint);
+    else this.#pool.logAndPlanReview(endpoint);
     if (taken === "stale") this.#loop.wake();
-    else if (taken !== "nothing") {
+    else if (typeof taken !== "string") {
       this.#slots.take(endpoint);
       this.#attempt(endpoint, taken).then(
         (attempt) => this.#settle(endpoint, taken, attempt),
@@ -226,10 +223,12 @@ export class Dispatcher {
     const isWhole = call.leftOutBytes === undefined;
     // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
     const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
-    if (delivery === null || !this.#mayBegin(endpoint)) return null;
+    const mayBegin = () => this.#mayBegin(endpoint);
+    // The process may have been stopped until its window had ended.
+    const dueAt = { now: this.#deps.clock.now() - STALE_AFTER_MS, ...this.#rules };
+    if (delivery === null || !mayBegin() || !isStillDue(endpoint, call, dueAt)) return null;
     taken.sentTo = endpoint.callback;
     if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
-    const mayBegin = () => this.#mayBegin(endpoint);
     const isUnchanged = () => this.#pool.isUnchanged(endpoint, generation);
     return this.#sender.send(delivery, taken, { mayBegin, isUnchanged });
   }

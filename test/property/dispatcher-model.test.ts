@@ -81,6 +81,19 @@ describe("a dispatcher whose retries are switched on while the body of a new res
   });
 });
 
+describe("a dispatcher whose process is stopped for longer than its window while the body of a retry is read", () => {
+  it("agrees with the reference model: the retry isn't made", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "accept", callback: 0, count: 1 },
+      { act: "intrude", after: 7, by: { act: "freeze", ms: 70 * MINUTE } },
+      { act: "advance", ms: 30 * MINUTE },
+    ];
+    const options = { ...ONE_CALLBACK, limits: { ...ONE_CALLBACK.limits, bodyBytes: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose process is stopped as a round begins", () => {
   it("agrees with the reference model: the next round begins an interval after this one did", () => {
     const commands: readonly Command[] = [

@@ -108,7 +108,11 @@ function hasCallDue(endpoint: EndpointState, queue: CallQueue, at: TakenAt): boo
   return false;
 }
 
-function isStillDue({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
+export function isStillDue(
+  { health, hints }: EndpointState,
+  call: Call,
+  { now, policy }: Pick<TakenAt, "now" | "policy">,
+): boolean {
   if (isInWindow(call, health.endpoint.recoveringSince ?? now, policy)) return true;
   // The call's window has ended, so the next read cancels its retry.
   expectDue(hints, call.due?.at ?? 0);

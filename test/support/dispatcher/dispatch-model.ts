@@ -348,7 +348,8 @@ export class DispatchModel implements Watcher {
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
     const changedAt = Math.max(call.markedAt, callback.changedAt);
-    const mayBeLate = call.isReadApart && sent.at <= changedAt + LATEST_AFTER_CHANGE_MS;
+    const lateMs = call.isReadApart ? LATEST_AFTER_CHANGE_MS : 0;
+    const mayBeLate = call.isReadApart && sent.at <= changedAt + lateMs;
     call.isReadApart = false;
     const isPaused = this.isPausedAt(callback, sent.at);
     this.#require(mayBeLate || !isPaused, `I15 sent while paused: ${sent.callId}`);
@@ -358,7 +359,7 @@ export class DispatchModel implements Watcher {
     this.#require(mayBeLate || call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
     this.#require(mayBeLate || call.owes !== null, `sent though nothing is owed: ${call.id}`);
-    if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
+    if (call.owes === "retry") this.#checkRetry(callback, call, sent.at, lateMs);
     const wasTakenBefore = endpoint.state === "down" && call.takenBeforeDown === endpoint.downs;
     call.takenBeforeDown = 0;
     endpoint.sending(this.#hasUntried(callback, sent.at), wasTakenBefore);
@@ -419,12 +420,12 @@ export class DispatchModel implements Watcher {
     }
   }
 
-  #checkRetry({ settings, endpoint, repairedAt }: ModelCallback, call: ModelCall, at: number): void {
+  #checkRetry({ settings, endpoint, repairedAt }: ModelCallback, call: ModelCall, at: number, lateMs: number): void {
     const end = (call.firstFailedAt ?? at) + this.policy.windowMs;
     this.#require(settings.retriesEnabled, `retried with retries off: ${call.id}`);
     this.#require(this.isJumpy || this.#isPaced(call, repairedAt, at), `I11 retried too early: ${call.id}`);
     const isOfDrain = endpoint.state === "recovering" && call.triedIn < endpoint.recovery;
-    this.#require(at <= end || (isOfDrain && endpoint.graceSince <= end), `I3 retried ${at - end} ms late: ${call.id}`);
+    this.#require(at <= end + lateMs || (isOfDrain && endpoint.graceSince <= end), `I3 retried ${at - end} ms late: ${call.id}`);
     if (endpoint.state === "down" || isOfDrain || call.isDueNow || call.isHeld) return;
     const waited = at - (call.lastFailedAt ?? at);
     const spread = this.policy.jitter ? 0.1 : 0;
