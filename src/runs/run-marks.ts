@@ -4,7 +4,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { alreadyUndone, checkService, ONLY_UNDONE, requireArrivedMarked, requireMarkedHere } from "./check-service.js";
-import { callKey, canBeUndone, findRunsToMark, findUndo } from "./journal/other-runs.js";
+import { callKey, canBeUndone, findRunsToMark, findUndo, LISTS_LAG_MS } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunHeader, RunListener, UndoneRun } from "./journal/run-step.js";
@@ -25,7 +25,15 @@ import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, isDeliveredSince, readArrivalCheck, readStayCheck, skipFailed, skipSettled } from "./settled-calls.js";
+import {
+  type CallCheck,
+  readArrivalCheck,
+  readSinceTypedCheck,
+  readStayCheck,
+  skipFailed,
+  skipSettled,
+  type TypedAt,
+} from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -74,25 +82,25 @@ const NONE_FOUND: FoundCalls = {
 };
 
 /**
- * The plan has calls of the other status, but those that were delivered since `typedAt` (of the service's clock). Throws `not-found`, and
- * `usage` if two callbacks have a call of the same id.
+ * The plan has calls of the other status, but those that have arrived since `typedAt`. Throws `not-found`, and `usage` if two callbacks have a
+ * call of the same id.
  */
 export async function planMarks(
   scope: CallScope,
   status: "SUCCESS" | "FAILED",
   deps: RunDeps,
   onEvent: RunListener = () => {},
-  typedAt = Number.POSITIVE_INFINITY,
+  typedAt: TypedAt | null = null,
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
-  const isDelivered = (call: ListedCall): boolean => isDeliveredSince(call, typedAt);
+  const isDelivered = typedAt === null ? () => false : await readSinceTypedCheck(typedAt, deps);
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, isDelivered)
       : await byIds(callbacks, scope.calls.callIds, status, deps, {
           staysSuccess: async (call) => isDelivered(call),
-          mayHaveChanged: () => true,
+          mayHaveChanged: ({ status: listed }) => listed !== "PENDING",
         });
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
@@ -147,6 +155,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const marked = run.calls.filter(canBeUndone);
   const undone = [...marked, ...run.maybeMarked];
   const asMarked = new Set(marked.map(({ callbackId, id }) => callKey(callbackId, id)));
+  // To mark a call that still waits would change it.
+  const mayLag = run.lastAt >= deps.clock.now() - LISTS_LAG_MS;
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const markedBy = new Map<RunOverview, number>();
@@ -159,7 +169,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     const callbacks = callback === null ? [] : [callback];
     const { groups, already, delivered, missing, waiting } = await byIds(callbacks, ids, "FAILED", deps, {
       staysSuccess,
-      mayHaveChanged: (call) => asMarked.has(callKey(call.callbackId, call.id)),
+      mayHaveChanged: ({ callbackId: ofCallback, id, status }) =>
+        asMarked.has(callKey(ofCallback, id)) && (status !== "PENDING" || mayLag),
     });
     found = {
       ...found,
@@ -271,7 +282,7 @@ async function byFilter(
 
 interface UndoChecks {
   readonly staysSuccess: CallCheck;
-  /** A call that may have become SUCCESS since it was listed. */
+  /** A call that may have become SUCCESS before it was listed, where lists may lag. */
   readonly mayHaveChanged: (call: ListedCall) => boolean;
 }
 
@@ -289,11 +300,12 @@ async function byIds(
   let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
   // Another service's list may be older than a mark, and to mark FAILED what is FAILED changes nothing.
-  const mayBeOld = status === "FAILED" && !deps.client.capabilities.has("exact-lists");
+  const mayLag = status === "FAILED" && !deps.client.capabilities.has("exact-lists");
   const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
-      if (call.status === status && !(mayBeOld && mayHaveChanged(call))) already.push(call);
-      else if (call.status === "PENDING" && status === "FAILED") waiting++;
+      const mayBeOld = mayLag && mayHaveChanged(call);
+      if (call.status === status && !mayBeOld) already.push(call);
+      else if (call.status === "PENDING" && status === "FAILED" && !mayBeOld) waiting++;
       else if (await staysSuccess(call)) delivered++;
       else {
         addCall(group, call, deps);

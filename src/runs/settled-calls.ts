@@ -3,7 +3,8 @@ import type { CallState, Client, ListedCall } from "../client/client.js";
 import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { LISTS_LAG_MS, readMarks } from "./journal/other-runs.js";
+import { callKey, LISTS_LAG_MS, readMarks } from "./journal/other-runs.js";
+import { newRunId } from "./journal/run-id.js";
 import type { UndoneRun } from "./journal/run-step.js";
 import { mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
@@ -168,7 +169,21 @@ export function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
   return settledBy === "dispatcher" || settledBy === "replay";
 }
 
-/** `since` is of the service's clock. A call counts whose settler isn't known. */
-export function isDeliveredSince({ settledBy, changedAt, attemptedAt }: ListedCall, since: number): boolean {
-  return settledBy !== "user" && (changedAt ?? attemptedAt ?? 0) >= since;
+/** When a command was typed, by this machine's clock and by the service's. */
+export interface TypedAt {
+  readonly here: number;
+  readonly service: number;
+}
+
+/** Returns a function that tells whether a call has arrived since then. Not every service says when a call was settled, so the journals count, too. */
+export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunDeps): Promise<(call: ListedCall) => boolean> {
+  const findMarker = await readMarks(
+    ({ kind, lastAt }) => kind !== "mark-success" && kind !== "mark-failed" && lastAt >= here,
+    deps,
+  );
+  const startedAt = deps.clock.now();
+  const present = { runId: newRunId(startedAt, deps.random), startedAt };
+  return ({ callbackId, id, settledBy, changedAt, attemptedAt }) =>
+    (settledBy !== "user" && (changedAt ?? attemptedAt ?? 0) >= service) ||
+    findMarker(callKey(callbackId, id), here, present) !== null;
 }

@@ -1,10 +1,11 @@
 /** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { idsOf, replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
@@ -159,6 +160,65 @@ it.each([["--success"], ["--file"]])("a mark-failed %s that waits leaves what is
   } finally {
     await outage.close();
   }
+});
+
+/** The service says neither who settled a call nor when. */
+describe("on a platform", () => {
+  const account = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const platformOf = (url: string, calls: PlatformCall[]) => [{ id: "00112233445566AA", name: "demo", url, key: "k", calls }];
+
+  it.each([["--success"], ["--file"]])("a mark-failed %s that waits leaves what a replay marks meanwhile", async (flag) => {
+    const events = new EventTarget();
+    const released = once(events, "released").then(() => undefined);
+    const endpoint = await countingEndpoint(() => ({ status: 200, after: released }));
+    const calls = platformCalls(3);
+    const platform = await scriptedPlatform({ clock: systemClock, callbacks: platformOf(endpoint.url, calls) }).listen();
+    const env = { WHCB_URL: platform.url, ...account };
+    try {
+      writeFileSync(home.path("ids.txt"), calls.map(({ id }) => `${id}\n`).join(""));
+      const replay = home.whcb(["replay", "demo", "--failed", "--yes", "--allow-network", "127.0.0.0/8"], { env });
+      await eventually(
+        async () => endpoint.received.length,
+        (count) => count > 0,
+      );
+      const named = flag === "--file" ? [flag, home.path("ids.txt")] : [flag];
+      const waiting = home.start(["mark-failed", "demo", ...named, "--yes", "--wait"], { env });
+      await waiting.says(/waiting: /);
+      events.dispatchEvent(new Event("released"));
+      expect(await replay).toMatchObject({ code: 0 });
+      const left = "nothing to mark\n3 calls left out: the endpoint has accepted them\n";
+      expect(await waiting.ended).toMatchObject({ code: 0, stderr: expect.stringContaining(left) });
+      expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+    } finally {
+      await platform.close();
+      await endpoint.close();
+    }
+  });
+
+  it("is marked FAILED though its list still has the call without an outcome", async () => {
+    const calls = platformCalls(2);
+    const listed = platformCalls(2, (index) => ({ status: ["FAILED", "PENDING"][index] }));
+    const lagging = scriptedPlatform({ clock: systemClock, callbacks: platformOf("http://127.0.0.1:9/", listed) });
+    const platform = await scriptedPlatform({
+      clock: systemClock,
+      callbacks: platformOf("http://127.0.0.1:9/", calls),
+      instead: (request) => (request.method === "GET" ? lagging.answer(request) : null),
+    }).listen();
+    const env = { WHCB_URL: platform.url, ...account };
+    try {
+      writeFileSync(home.path("ids.txt"), calls.map(({ id }) => `${id}\n`).join(""));
+      const mark = ["mark-success", "demo", "--file", home.path("ids.txt"), "--yes", "-o", "json"];
+      const run = JSON.parse((await home.whcb(mark, { env })).stdout).runId;
+      expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS"]);
+      expect(await home.whcb(["undo", run, "--yes"], { env })).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("2 calls marked FAILED"),
+      });
+      expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+    } finally {
+      await platform.close();
+    }
+  });
 });
 
 it("takes back what two runs have marked at the same time once both are undone, and names the other run before", async () => {

@@ -17,6 +17,7 @@ import {
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
+import type { TypedAt } from "../../../runs/settled-calls.js";
 import {
   type CallOperands,
   missingCalls,
@@ -108,7 +109,8 @@ async function markCalls(
     const job = { status, scope, operands, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
-    const typedAt = wait ? (session.client.serviceNow() ?? typed.deps.clock.now()) : undefined;
+    const now = typed.deps.clock.now();
+    const typedAt = wait ? { here: now, service: session.client.serviceNow() ?? now } : null;
     const callbacks = await callbacksOf(scope, runDeps.client);
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
     const { locks } = taken;
@@ -153,8 +155,8 @@ interface MarkJob {
   readonly undone: string;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
-  /** What was delivered since then stays SUCCESS. */
-  readonly typedAt?: number | undefined;
+  /** What has arrived since then stays SUCCESS. */
+  readonly typedAt?: TypedAt | null;
 }
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"] | MarkFlags["undo"]>;
