@@ -35,6 +35,8 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
     values.columns ?? (named === null ? ACROSS_CALLBACKS : OF_ONE)[screen.format],
   );
   const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
+  // Such a service may leave pages out.
+  const isChecked = !Number.isFinite(limit) && !session.client.capabilities.has("exact-lists");
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
@@ -44,8 +46,10 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
     }
     const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: values.oldestFirst, withAnswers };
     let known: number | null = null;
+    const rest = isChecked ? new (await import("../../output/uncounted-calls.js")).UncountedCalls() : null;
     for await (const page of session.client.listCalls(callback.id, query)) {
       known ??= page.total;
+      rest?.add(page);
       total.leftOut += page.leftOut;
       total.withoutId += page.withoutId.length;
       const calls = screen.format === "ids" ? page.calls.filter(({ id }) => isReadBack(id)) : [...page.calls, ...page.withoutId];
@@ -53,6 +57,8 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
       total.listed += calls.length;
       await listing.add(calls.map((call) => ({ call, callbackName: callback.name })));
     }
+    const uncounted = rest?.describe(callback.name) ?? null;
+    if (uncounted !== null) screen.info(`warning: ${uncounted}`);
     total.known += known ?? 0;
     total.isUncounted ||= known === null && total.listed >= limit;
   }
