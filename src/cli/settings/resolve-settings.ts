@@ -91,7 +91,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const isOwn = isSameService && !isOther(env.WHCB_USERNAME, profile.username);
   if (named.from === "--profile" || named.from === "WHCB_PROFILE") {
     if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named, "service", "WHCB_URL");
-    const account = owner?.[0] === named.value ? owner?.[1] : undefined;
+    const account = owner?.[0] === named.value ? owner[1] : undefined;
     if (isOther(env.WHCB_API_KEY, account?.apiKey)) throw contradiction(named, "account", "WHCB_API_KEY");
     if (isOther(env.WHCB_USERNAME, account?.username)) throw contradiction(named, "account", "WHCB_USERNAME");
   }

@@ -158,7 +158,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     resumable: summary.isResumable,
     next: nextStep(summary, options)?.command ?? null,
     undo: undoCommand(summary, options),
-    durationMs: Math.round(summary.durationMs),
+    durationMs: summary.durationMs,
     error: error === null ? null : { code: error.code, message: error.message },
   };
 }
