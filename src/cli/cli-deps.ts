@@ -181,7 +181,7 @@ export interface ServeOptions {
   /** `metrics` needs no credentials. Port 0 takes any free one; null opens none. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   /** With null there is no API and no console: of HTTP only the health routes and metrics answer. */
-  readonly credentials: Credentials | null;
+  readonly credentials: ServiceCredentials | null;
   /** `secretKey` is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
   readonly secretKey: string;
   /** Logs are JSON lines on stderr. */
@@ -196,12 +196,6 @@ export interface NoticeOptions {
   readonly secret: string;
   /** The end of an outage gets an e-mail, too. */
   readonly recoveryMails: boolean;
-}
-
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-  readonly apiKey: string;
 }
 
 export interface RunningService extends StartReport {

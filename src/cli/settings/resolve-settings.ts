@@ -1,4 +1,5 @@
 /** Flags win over the environment, that over the profile, and that over defaults. */
+import type { ServiceCredentials } from "../../client/service-api.js";
 import { commandLine } from "../../domain/command-line.js";
 import { advise, errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
@@ -6,7 +7,7 @@ import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
-import type { Credentials, PortLock, ServiceTarget } from "../cli-deps.js";
+import type { PortLock, ServiceTarget } from "../cli-deps.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "./service-address.js";
 import type { Profile, Settings } from "./settings-file.js";
 
@@ -186,7 +187,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
 }
 
 /** Throws `config` for control characters, or a colon in a Basic user. Never shows a value. */
-export function requireValidCredentials({ username, password, apiKey }: Credentials): void {
+export function requireValidCredentials({ username, password, apiKey }: ServiceCredentials): void {
   const hint = "was a line end pasted with it? Set it again";
   if (/[^\t\x20-\x7e\x80-\xff]/.test(apiKey) || apiKey.trim() !== apiKey) {
     throw new WhcbError("config", "the API key contains a character that an HTTP header can't contain", { hint });
