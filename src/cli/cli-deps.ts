@@ -10,6 +10,7 @@ import type { PlanName, SendLimits, ServiceSettings, StartUsers } from "../domai
 import type { Clock, Timers } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
+import type { LogLevel } from "../platform/pino-logger.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
 import type { LockFile } from "../runs/run-deps.js";
@@ -185,7 +186,7 @@ export interface ServeOptions {
   /** `secretKey` is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
   readonly secretKey: string;
   /** Logs are JSON lines on stderr. */
-  readonly logLevel: "silent" | "error" | "warn" | "info";
+  readonly logLevel: LogLevel;
 }
 
 /** Outages are also reported like this, besides their e-mail. */

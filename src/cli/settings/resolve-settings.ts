@@ -55,8 +55,14 @@ export interface ProfileDatabase {
   readonly profiles: ReadonlyMap<string | undefined, string>;
 }
 
+/** `ServiceFlags` are as they were typed. */
+export interface ServiceFlags {
+  readonly profile: string | undefined;
+  readonly service: string | undefined;
+}
+
 export interface SettingsInput {
-  readonly flags: { readonly profile: string | undefined; readonly service: string | undefined };
+  readonly flags: ServiceFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly settings: Settings;
 }

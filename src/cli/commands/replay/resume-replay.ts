@@ -30,7 +30,7 @@ import { confirmRun, takeLocks } from "../../settings/take-locks.js";
 import { latestOwnRun } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
 
-type ReplayInvocation = Invocation<ReplayFlags>;
+export type ReplayInvocation = Invocation<ReplayFlags>;
 
 /** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began, but for one with --to. */
 export function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {

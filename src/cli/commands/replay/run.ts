@@ -49,10 +49,7 @@ import { deliverySettings, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import { cancelReplay } from "./cancel-replay.js";
-import type { ReplayFlags } from "./command.js";
-import { resumeReplay } from "./resume-replay.js";
-
-type ReplayInvocation = Invocation<ReplayFlags>;
+import { type ReplayInvocation, resumeReplay } from "./resume-replay.js";
 
 export async function run(typed: ReplayInvocation): Promise<void> {
   const { values } = typed;
