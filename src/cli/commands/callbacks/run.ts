@@ -240,13 +240,10 @@ const FLAG_OF_MEMBER = {
 function requireMembers(callback: ListedCallback, changes: CallbackChanges): void {
   const missing = missingMembers(changeCallbackJson(callback.raw, changes));
   if (missing.length === 0) return;
-  throw new WhcbError(
-    "usage",
-    `the service didn't return ${missing.join(", ")} of ${callback.name}, and an update needs ${missing.length === 1 ? "it" : "them"}`,
-    {
-      hint: `give ${missing.map((member) => FLAG_OF_MEMBER[member]).join(", ")} as well`,
-    },
-  );
+  const them = missing.length === 1 ? "it" : "them";
+  const message = `the service didn't return ${missing.join(", ")} of ${callback.name}, and an update needs ${them}`;
+  const flags = missing.map((member) => FLAG_OF_MEMBER[member]);
+  throw new WhcbError("usage", message, { hint: `give ${flags.join(", ")} as well` });
 }
 
 /** A service checks a URL only on creation, so the same GET is sent here. A failure is a warning. */

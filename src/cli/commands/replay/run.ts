@@ -145,11 +145,8 @@ async function askAndSend(
 ): Promise<void> {
   const { values, screen } = invocation;
   const description = [...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)];
-  const sources = describeSecretSources(
-    plan.groups.map(({ callback }) => callback),
-    options,
-    invocation.deps,
-  );
+  const callbacks = plan.groups.map(({ callback }) => callback);
+  const sources = describeSecretSources(callbacks, options, invocation.deps);
   const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
   if (!(await confirmRun(invocation, { description, question }, { runDeps, locks, onlyMarks: false }))) return;
   const secrets = await collectSecrets(invocation, plan, options);
