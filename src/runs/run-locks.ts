@@ -330,7 +330,7 @@ function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): Wh
 }
 
 /** Returns a text such as "another run is working on the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
-export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
+export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[]): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is working on the calls of ${name}`;
   if (holder.run === "") {
