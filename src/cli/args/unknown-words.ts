@@ -210,10 +210,8 @@ export function longDash(word: string, line: TypedFlag): WhcbError {
 
 /** Both dashes are of every flag, so they are no likeness. */
 function closestFlag(typed: string, known: readonly string[]): string | null {
-  const match = closestMatch(
-    typed.replace(/^--/, ""),
-    known.map((name) => name.slice("--".length)),
-  );
+  const names = known.map((name) => name.slice("--".length));
+  const match = closestMatch(typed.replace(/^--/, ""), names);
   // "Without" isn't "with".
   const excludes = /^--(?:no|not|without|exclude|except|ignore)-|-(?:v|not)$/.test(typed) && !match?.startsWith("no-");
   return match === null || !typed.startsWith("--") || excludes ? null : `--${match}`;

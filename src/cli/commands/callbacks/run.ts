@@ -212,11 +212,8 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     if (after.retriesEnabled === true && areDue) screen.info(describeRetriesOn(client));
     if (isNewSecret) mentionSecret(screen, signingSecret, client);
     else if (values.signing === "on") {
-      const command = commandLine({
-        command: "callbacks update",
-        operands: [callbackOperand(before)],
-        flags: ["--signing", "new", ...session.serviceFlags],
-      });
+      const flags = ["--signing", "new", ...session.serviceFlags];
+      const command = commandLine({ command: "callbacks update", operands: [callbackOperand(before)], flags });
       screen.info(text`deliveries were signed already, and the secret stays; \`${command}\` replaces it`);
     }
   });
