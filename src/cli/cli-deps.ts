@@ -10,6 +10,7 @@ import type { PlanName, SendLimits, ServiceSettings, StartUsers } from "../domai
 import type { Clock, Timers } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
+import type { LogLevel } from "../platform/pino-logger.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
 import type { LockFile } from "../runs/run-deps.js";
@@ -181,11 +182,11 @@ export interface ServeOptions {
   /** `metrics` needs no credentials. Port 0 takes any free one; null opens none. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   /** With null there is no API and no console: of HTTP only the health routes and metrics answer. */
-  readonly credentials: Credentials | null;
+  readonly credentials: ServiceCredentials | null;
   /** `secretKey` is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
   readonly secretKey: string;
   /** Logs are JSON lines on stderr. */
-  readonly logLevel: "silent" | "error" | "warn" | "info";
+  readonly logLevel: LogLevel;
 }
 
 /** Outages are also reported like this, besides their e-mail. */
@@ -196,12 +197,6 @@ export interface NoticeOptions {
   readonly secret: string;
   /** The end of an outage gets an e-mail, too. */
   readonly recoveryMails: boolean;
-}
-
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-  readonly apiKey: string;
 }
 
 export interface RunningService extends StartReport {

@@ -80,12 +80,10 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
   const typedService = serviceOf(args.get(SERVICE));
   const typedFlags = serviceFlagsOf(args.get(PROFILE), typedService);
   const fromEnvironment = await flagsFromEnvironment(parsed.spec, args, io.env);
-  const serviceFlags = [...typedFlags, ...fromEnvironment];
   const networkFlags = [
     ["--allow-network", parsed.raw.allowNetwork],
     ["--egress-proxy", parsed.raw.egressProxy],
   ].flatMap(([flag, given]) => [given ?? []].flat().flatMap((text) => [String(flag), String(text)]));
-  const flags = { serviceFlags, networkFlags };
   const choices = {
     ...readFormat(parsed.spec, args),
     noColor: args.get(NO_COLOR),
@@ -93,7 +91,8 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
       return utc || unknownZone() !== null;
     },
     now,
-    ...flags,
+    serviceFlags: [...typedFlags, ...fromEnvironment],
+    networkFlags,
   };
   const opened = await openScreen(deps.io, choices);
   const { Progress } = await import("./output/progress-line.js");

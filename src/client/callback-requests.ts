@@ -127,10 +127,10 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     if (answer === null) return null;
     const { to, channel, sent, answer: said } = objectOf(api.documentOf(answer));
     return {
-      to: textOf(to) ?? "",
+      to: textOf(to),
       channel: channel === "smtp" ? "smtp" : "file",
       isSent: sent === true,
-      answer: api.quote(textOf(said) ?? ""),
+      answer: api.quote(textOf(said)),
     };
   }
 

@@ -36,15 +36,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
   const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
   const requester = createRequester({ ...options, transport, mask, pacer });
-  const api = createServiceApi({
-    requester,
-    name: transport.name,
-    basePath: transport.basePath,
-    credentials,
-    mask,
-    clock,
-    ownDatabase,
-  });
+  const api = createServiceApi({ requester, transport, credentials, mask, clock, ownDatabase });
   const callbacks = callbackRequests(api, (secrets) => sent.push(...secrets));
   const calls = callRequests(api, options);
   return {

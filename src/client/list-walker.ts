@@ -98,10 +98,8 @@ export async function* walkList<Item extends Listed>(
     // The first total counts, as one that grows with each page would be no bound.
     announced ??= total;
     if (seenIds.size > (announced === null ? MAX_ITEMS : 2 * announced + MAX_GROWTH)) {
-      throw new WhcbError(
-        "unavailable",
-        `the list doesn't end: ${seenIds.size} items${announced === null ? "" : `, though the service said ${announced}`}`,
-      );
+      const said = announced === null ? "" : `, though the service said ${announced}`;
+      throw new WhcbError("unavailable", `the list doesn't end: ${seenIds.size} items${said}`);
     }
     yield { items: unique, total };
     path = next === null ? null : nextPath(next, firstPath);

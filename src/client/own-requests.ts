@@ -19,7 +19,7 @@ export async function createSignInCode(api: ServiceApi): Promise<SignInCode | nu
   const answer = await api.exchangeIfKnown({ method: "POST", path: "/console/code", noun: "callback" });
   if (answer === null) return null;
   const { code, expiresAt } = objectOf(api.documentOf(answer));
-  return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };
+  return { code: textOf(code), expiresAt: readDate(expiresAt) ?? 0 };
 }
 
 export async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {

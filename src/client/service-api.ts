@@ -7,7 +7,7 @@ import { readJson } from "../wire/json/read-json.js";
 import { Capabilities, DEFAULT_PAGE, type Feature, isUnknownRoute, LARGEST_PAGE } from "./capabilities.js";
 import type { Requester } from "./requester.js";
 import { serviceError, toOneLine } from "./service-error.js";
-import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
+import { ANSWER_LIMITS, isSuccess, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
   readonly apiKey: string;
@@ -52,8 +52,7 @@ const CENTURY_MS = 36_525 * 86_400_000;
 
 export interface ServiceApiDeps {
   readonly requester: Requester;
-  readonly name: string;
-  readonly basePath: string;
+  readonly transport: Pick<Transport, "name" | "basePath">;
   /** `credentials` is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   readonly mask: SecretMask;
@@ -61,7 +60,8 @@ export interface ServiceApiDeps {
   readonly ownDatabase?: OwnDatabase | undefined;
 }
 
-export function createServiceApi({ requester, name, basePath, credentials, mask, clock, ownDatabase }: ServiceApiDeps) {
+export function createServiceApi({ requester, transport, credentials, mask, clock, ownDatabase }: ServiceApiDeps) {
+  const { name, basePath } = transport;
   const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
   let databaseId: string | null = null;
@@ -150,34 +150,31 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     }
   }
 
-  async function expectSuccess(request: ApiRequest): Promise<TransportResponse> {
-    const answer = await exchange(request);
+  function requireSuccess(answer: TransportResponse): TransportResponse {
     if (!isSuccess(answer)) throw errorOf(answer);
     return answer;
+  }
+
+  async function expectSuccess(request: ApiRequest): Promise<TransportResponse> {
+    return requireSuccess(await exchange(request));
   }
 
   /** Returns null if the service has no such route. */
   async function exchangeIfKnown(request: ApiRequest): Promise<TransportResponse | null> {
     const answer = await exchange(request);
-    if (isUnknownRoute(answer)) return null;
-    if (!isSuccess(answer)) throw errorOf(answer);
-    return answer;
+    return isUnknownRoute(answer) ? null : requireSuccess(answer);
   }
 
   /** Returns null if the service lacks the feature, which this finds out. */
   async function exchangeFeature(feature: Feature, request: ApiRequest): Promise<TransportResponse | null> {
     if (capabilities.lacks(feature)) return null;
     const answer = await exchange(request);
-    if (capabilities.isMissing(feature, answer)) return null;
-    if (!isSuccess(answer)) throw errorOf(answer);
-    return answer;
+    return capabilities.isMissing(feature, answer) ? null : requireSuccess(answer);
   }
 
   /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON in UTF-8 within the limits. */
   async function getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
-    const answer = await send({ method: "GET", path: fullPath, noun });
-    if (!isSuccess(answer)) throw errorOf(answer);
-    return documentOf(answer);
+    return documentOf(requireSuccess(await send({ method: "GET", path: fullPath, noun })));
   }
 
   /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */

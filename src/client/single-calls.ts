@@ -106,15 +106,14 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
 
   /** Returns those that exist, in any order. */
   async function findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const [first, ...rest] = new Set(callIds);
-    if (first === undefined) return [];
-    if (capabilities.lacks("call-paths") || rest.length >= MAX_SINGLE_REQUESTS)
-      return findByListing(callbackId, [first, ...rest]);
+    const ids = [...new Set(callIds)];
+    if (ids.length === 0) return [];
+    if (capabilities.lacks("call-paths") || ids.length > MAX_SINGLE_REQUESTS) return findByListing(callbackId, ids);
     const found = new Map<string, ListedCall>();
     const kept = new KeptMemory();
-    for (const callId of [first, ...rest]) {
+    for (const callId of ids) {
       const answer = await request(callbackId, callId);
-      if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
+      if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, ids);
       const call = readAnswer(answer, callbackId, callId);
       if (call !== null) found.set(call.id, keepCall(call, kept));
     }

@@ -88,7 +88,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
   );
 }
 
-function containsText(text: string, part: string): boolean {
+export function containsText(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.toLowerCase());
 }
 

@@ -1,5 +1,6 @@
 import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
+import { HOUR_MS } from "./duration.js";
 import { senderAddress } from "./message-response.js";
 
 export const GROUP_KEYS = ["statusCode", "reason", "answer", "hour", "from", "messageId", "channel"] as const;
@@ -51,7 +52,6 @@ export function addRetried(one: RetriedCalls, other: RetriedCalls): RetriedCalls
   };
 }
 
-export const HOUR_MS = 3_600_000;
 export interface GroupedCall extends FilteredCall {
   readonly id: string;
 }

@@ -21,11 +21,9 @@ export async function checkService(run: RunHeader, client: Client, ownProfile: s
   if ((isSameName || isSameProfile || isSameDatabase) && isThere) return;
   if (isSameName || isSameDatabase) {
     const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };
-    throw new WhcbError(
-      "config",
-      `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`,
-      advise`Is another service there? If they were deleted, ${discard} gives the run up.`,
-    );
+    const message = `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`;
+    const advice = advise`Is another service there? If they were deleted, ${discard} gives the run up.`;
+    throw new WhcbError("config", message, advice);
   }
   const flag = isSameProfile || profile === service ? ["--service", service] : ["--profile", profile];
   const elsewhere = isSameProfile ? `; ${client.name} has none of its callbacks` : "";
@@ -53,11 +51,9 @@ export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): 
   const arrived = counts.toMark - seenToMark;
   if (arrived === 0) return;
   const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark what has arrived" };
-  throw new WhcbError(
-    "usage",
-    `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: an undo would discard it, and a replay send them again`,
-    advise`${resume} marks what has arrived; undo the run afterwards`,
-  );
+  const danger = "an undo would discard it, and a replay send them again";
+  const message = `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: ${danger}`;
+  throw new WhcbError("usage", message, advise`${resume} marks what has arrived; undo the run afterwards`);
 }
 
 export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
@@ -65,9 +61,7 @@ export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has m
 export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   const isFinished = undo.state === "finished";
   const resume = { command: commandLine({ command: "replay", flags: ["--resume", undo.runId] }), when: "to finish it" };
-  return new WhcbError(
-    "usage",
-    `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`,
-    isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`,
-  );
+  const message = `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`;
+  const advice = isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`;
+  return new WhcbError("usage", message, advice);
 }

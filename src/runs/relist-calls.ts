@@ -64,10 +64,8 @@ async function relistCalls(
     const asked = [...waiting.values()].map(({ id }) => id);
     const found = await client.findCalls(callbackId, asked);
     if (unlisted > 0 && found.length < asked.length) {
-      throw new WhcbError(
-        "unavailable",
-        `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,
-      );
+      const calls = count(asked.length - found.length, "call");
+      throw new WhcbError("unavailable", `${calls} counted by the service, but not listed: FAILED or not, isn't known`);
     }
     const findId = idFinder(entries.map(({ id }) => id));
     const failed = found.filter(({ status }) => status === "FAILED");

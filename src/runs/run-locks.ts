@@ -184,25 +184,25 @@ export class RunLocks {
       await clock.sleepUntil(clock.now() + (hasFailed ? RETRY_MS : RENEW_MS), woken.signal);
       if (this.#isEnding) return;
       hasFailed = false;
-      for (const [id, held] of this.#held) {
-        const renewal = await this.#renewOne(id, held);
-        hasFailed ||= renewal === "failed";
-      }
+      for (const [id, held] of this.#held) if (!(await this.#renewOne(id, held))) hasFailed = true;
     }
   }
 
-  async #renewOne(callbackId: string, held: Held): Promise<"renewed" | "failed"> {
+  /** Returns false if the service failed. */
+  async #renewOne(callbackId: string, held: Held): Promise<boolean> {
     await writeHolder(callbackId, this.lease, this.#deps);
-    if (!held.isLeased) held.renewedAt = this.maySend(callbackId) ? readClocks(this.#deps) : null;
-    if (!held.isLeased) return "renewed";
+    if (!held.isLeased) {
+      held.renewedAt = this.maySend(callbackId) ? readClocks(this.#deps) : null;
+      return true;
+    }
     try {
       const answer = await takeLease(callbackId, this.lease, this.#deps);
       // While the lease was lost, another run may have sent the calls.
       held.renewedAt = "holder" in answer || !this.maySend(callbackId) ? null : answer.renewedAt;
-      return "renewed";
+      return true;
     } catch (error) {
       if (!isWhcbError(error)) throw error;
-      return "failed";
+      return false;
     }
   }
 
@@ -330,7 +330,7 @@ function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): Wh
 }
 
 /** Returns a text such as "another run is working on the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
-export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
+export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[]): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is working on the calls of ${name}`;
   if (holder.run === "") {

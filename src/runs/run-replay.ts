@@ -47,18 +47,17 @@ export async function sendPlan(plan: ReplayPlan, options: RunOptions, session: R
     const sendAgain = (again: ReplayPlan) => sendPlan(again, { ...options, wasAsked: false }, session);
     return relistAndSend(callbacks, state, options, session, sendAgain);
   }
-  const recorders: AttemptRecorder[] = [];
+  const sending: Sending = { session, recorders: [] };
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
     if (!(await isUnchanged(group.callback, options, session))) continue;
     if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
-    else await sendAndMark(plan, group, options, { session, recorders });
-    while (session.stopReasonOf(group.callback.id) === "lock-lost")
-      await sendAgainWithLock(group, options, { session, recorders });
+    else await sendAndMark(plan, group, options, sending);
+    while (session.stopReasonOf(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, sending);
   }
   const isReachable = session.stop.reason === null || session.stop.reason === "interrupted";
   if (options.viaService && isReachable) await followService(options.followsService ?? false, session);
-  for (const recorder of recorders) await recorder.finish();
+  for (const recorder of sending.recorders) await recorder.finish();
   for (const { callback } of plan.groups) {
     if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
   }
@@ -83,7 +82,8 @@ async function isUnchanged(callback: ListedCallback, options: ReplayOptions, ses
 }
 
 /** Others may have sent some of the calls in the meantime. */
-async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions, { session, recorders }: Sending): Promise<void> {
+async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions, sending: Sending): Promise<void> {
+  const { session } = sending;
   try {
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
@@ -91,7 +91,7 @@ async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions,
     await session.journal.flush();
     const { state } = await readRunState(session.deps.runsDirectory, session.header.runId);
     await relistAndSend([callback], state, options, session, async (plan) => {
-      for (const group of plan.groups) await sendAndMark(plan, group, options, { session, recorders });
+      for (const group of plan.groups) await sendAndMark(plan, group, options, sending);
     });
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));

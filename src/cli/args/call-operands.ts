@@ -98,12 +98,10 @@ export async function toCallScope(
   const meansAll = invocation.args.get(ALL_CALLBACKS);
   const name = operands.callback ?? (meansAll ? null : defaultCallback.value);
   // A user of a default callback doesn't mean all callbacks.
-  if (name === null && foreignCallback !== null && !meansAll)
-    throw new WhcbError(
-      "usage",
-      `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service or account`,
-      { hint: "name the callback" },
-    );
+  if (name === null && foreignCallback !== null && !meansAll) {
+    const message = `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service or account`;
+    throw new WhcbError("usage", message, { hint: "name the callback" });
+  }
   const callback = name === null ? null : await findCallback(session, name);
   const callbacks = callback === null ? null : [callback.id];
   if (operands.callIds !== null) {
@@ -159,11 +157,8 @@ export function withCallbackId(argv: readonly string[], typed: string, id: strin
 const MAX_SHOWN = 5;
 
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
-  return new WhcbError(
-    code,
-    `no such ${callIds.length === 1 ? "call" : "calls"}: ${listSome(callIds)}`,
-    callIds.some(isIdPrefix) ? { hint: WHOLE_IDS } : {},
-  );
+  const message = `no such ${callIds.length === 1 ? "call" : "calls"}: ${listSome(callIds)}`;
+  return new WhcbError(code, message, callIds.some(isIdPrefix) ? { hint: WHOLE_IDS } : {});
 }
 
 const WHOLE_IDS = "in a file and on stdin, ids are whole: only an argument may be the beginning of one";

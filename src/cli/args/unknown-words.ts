@@ -71,12 +71,9 @@ interface TypedCommand {
 export async function unknownCommand(word: string, { rest, group, entries }: TypedCommand): Promise<WhcbError> {
   const message = `unknown command '${word}'`;
   if (group !== null) {
-    const match = closestMatch(
-      word,
-      group.commands.map(({ name }) => name),
-    );
-    const meant = answerInGroup(word, rest, group, entries) ?? match;
-    const all = `there are: ${group.commands.map(({ name }) => name).join(", ")}`;
+    const names = group.commands.map(({ name }) => name);
+    const meant = answerInGroup(word, rest, group, entries) ?? closestMatch(word, names);
+    const all = `there are: ${names.join(", ")}`;
     return new WhcbError("usage", message, meant === null ? { hint: all } : didYouMean(meant, ` ${all}`));
   }
   const [noun = "", ...others] = rest;
@@ -84,13 +81,8 @@ export async function unknownCommand(word: string, { rest, group, entries }: Typ
   if (joined !== undefined) return new WhcbError("usage", message, didYouMean(toType(`${joined.name} …`, others)));
   const named = await entries.find(({ name }) => name === noun || name === `${noun}s`)?.load();
   const ofNoun = named !== undefined && isGroup(named) ? answerInGroup(word, others, named, entries) : null;
-  const meant =
-    ofNoun ??
-    answer(word, rest) ??
-    closestMatch(
-      word,
-      entries.map(({ name }) => name),
-    );
+  const names = entries.map(({ name }) => name);
+  const meant = ofNoun ?? answer(word, rest) ?? closestMatch(word, names);
   return new WhcbError("usage", message, meant === null ? seeHelp(["whcb", "--help"]) : didYouMean(meant));
 }
 
@@ -218,10 +210,8 @@ export function longDash(word: string, line: TypedFlag): WhcbError {
 
 /** Both dashes are of every flag, so they are no likeness. */
 function closestFlag(typed: string, known: readonly string[]): string | null {
-  const match = closestMatch(
-    typed.replace(/^--/, ""),
-    known.map((name) => name.slice("--".length)),
-  );
+  const names = known.map((name) => name.slice("--".length));
+  const match = closestMatch(typed.replace(/^--/, ""), names);
   // "Without" isn't "with".
   const excludes = /^--(?:no|not|without|exclude|except|ignore)-|-(?:v|not)$/.test(typed) && !match?.startsWith("no-");
   return match === null || !typed.startsWith("--") || excludes ? null : `--${match}`;

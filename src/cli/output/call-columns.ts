@@ -29,7 +29,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
 /** The columns of a table, if others aren't asked for: lines for a program keep theirs. */
 export const TABLE_COLUMNS = ["attempted", "status", "code", "reason", "answer", "from", "content", "id"];
 
-function column(key: keyof typeof CALL_CELLS, title: string, look: Partial<Column<CallRow>> = {}): Column<CallRow> {
+function column(key: keyof typeof CALL_CELLS, title: string, look: Partial<Column<CallRow>>): Column<CallRow> {
   return { key, title, ...CALL_CELLS[key], ...look };
 }
 

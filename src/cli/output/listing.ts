@@ -38,18 +38,14 @@ export function openListing<Row>(
 ): Listing<Row> {
   const columns = pickColumns(style.columns, columnNames, screen.format);
   const toJson = (row: Row) => pickFields(style.toJson(row), screen.jsonFields);
+  const toCells = (row: Row) => columns.map((column) => cellText(column, row, screen.renderOptions));
   switch (screen.format) {
     case "ids":
       return lineListing(screen, (row: Row) => style.toId(row));
     case "ndjson":
       return lineListing(screen, (row: Row) => safeJson(toJson(row)));
     case "tsv":
-      return lineListing(screen, (row: Row) =>
-        joinText(
-          columns.map((column) => cellText(column, row, screen.renderOptions)),
-          "\t",
-        ),
-      );
+      return lineListing(screen, (row: Row) => joinText(toCells(row), "\t"));
     case "json":
       return jsonListing(screen, toJson);
     case "csv":

@@ -60,9 +60,7 @@ export function countFailed(calls: number, unsent: number): string {
     : `${count(calls - unsent, "failed call")} and ${unsent} without an outcome yet`;
 }
 
-export interface CodeCounts {
-  /** The most frequent comes first; null is without an answer. */
-  readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+export interface CodeCounts extends Pick<LastAttempts, "statusCodes"> {
   /** So many of those without an answer haven't been sent. */
   readonly unsent: number;
 }

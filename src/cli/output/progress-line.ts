@@ -1,6 +1,6 @@
 /** Says on stderr what a command does and waits for: by a spinner on a terminal, else by a line now and then. */
 import type { Ora } from "ora";
-import type { BeginWait, OngoingWait, Wait } from "../../client/wait.js";
+import type { BeginWait, Wait } from "../../client/wait.js";
 import type { Clock, Timers } from "../../platform/clock.js";
 import { type Io, withoutSignalListeners } from "../../platform/terminal.js";
 import type { Screen } from "./screen.js";
@@ -83,7 +83,7 @@ export class Progress implements ProgressLine {
     this.#waits.add(waiting);
     this.#noteLimit(wait);
     this.#tick();
-    const ongoing: OngoingWait = {
+    return {
       change: (changed) => {
         waiting.wait = changed;
         waiting.changedMs = this.#clock.monotonicMs();
@@ -94,7 +94,6 @@ export class Progress implements ProgressLine {
         this.#rest();
       },
     };
-    return ongoing;
   };
 
   /** Nothing is shown until it is disposed, as during a question. */

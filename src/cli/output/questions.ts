@@ -41,14 +41,9 @@ function needsYes(invocation: Invocation, question: Printable): WhcbError {
   const when = `to continue${variable === null ? "" : `, with ${variable} set to that URL`}${isPiped(invocation) ? ", after the pipe" : ""}`;
   const isJson = screen.format === "json" || screen.format === "ndjson";
   if (!isJson) screen.info(question);
-  return new WhcbError(
-    "usage",
-    `confirmation needed: add --yes${isJson ? `; ${stripVTControlCharacters(String(question))}` : ""}`,
-    {
-      hint: `to continue, ${first}type${isPiped(invocation) ? " after the pipe" : ""}: ${command}`,
-      next: [{ command, when }],
-    },
-  );
+  const message = `confirmation needed: add --yes${isJson ? `; ${stripVTControlCharacters(String(question))}` : ""}`;
+  const hint = `to continue, ${first}type${isPiped(invocation) ? " after the pipe" : ""}: ${command}`;
+  return new WhcbError("usage", message, { hint, next: [{ command, when }] });
 }
 
 /** Only y or yes is yes; end of input is no. */

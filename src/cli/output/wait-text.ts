@@ -1,4 +1,5 @@
 import type { Wait } from "../../client/wait.js";
+import { count } from "../../domain/count.js";
 import { formatDuration } from "../../domain/duration.js";
 import type { TimeOptions } from "./screen.js";
 import { formatTime } from "./times.js";
@@ -24,7 +25,7 @@ export function waitText(wait: Wait, since: number, options: TimeOptions): strin
 }
 
 export function limitText(perSecond: number): string {
-  return `limit of ${perSecond === 1 ? "1 request" : `${perSecond} requests`} a second`;
+  return `limit of ${count(perSecond, "request")} a second`;
 }
 
 export function readText(what: string, calls: number, total: number | null): string {

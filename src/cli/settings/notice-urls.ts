@@ -8,13 +8,8 @@ export const DEFAULT_NOTICE_FORMAT = "json";
 export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
   const fromFlags = given?.map((text) => readUrl(text, "--notify")) ?? [];
   if (fromFlags.some(holdsSecret)) {
-    throw new WhcbError(
-      "usage",
-      "--notify contains a URL that seems to hold a secret, which other users of this machine could read",
-      {
-        hint: "give the URLs as WHCB_NOTIFY instead, separated by spaces",
-      },
-    );
+    const message = "--notify contains a URL that seems to hold a secret, which other users of this machine could read";
+    throw new WhcbError("usage", message, { hint: "give the URLs as WHCB_NOTIFY instead, separated by spaces" });
   }
   const texts = inEnvironment.split(/\s+/).filter((text) => text !== "");
   const urls = given === undefined ? texts.map((text) => readUrl(text, "WHCB_NOTIFY")) : fromFlags;

@@ -1,4 +1,5 @@
 /** Flags win over the environment, that over the profile, and that over defaults. */
+import type { ServiceCredentials } from "../../client/service-api.js";
 import { commandLine } from "../../domain/command-line.js";
 import { advise, errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
@@ -6,7 +7,7 @@ import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
-import type { Credentials, PortLock, ServiceTarget } from "../cli-deps.js";
+import type { PortLock, ServiceTarget } from "../cli-deps.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "./service-address.js";
 import type { Profile, Settings } from "./settings-file.js";
 
@@ -54,8 +55,14 @@ export interface ProfileDatabase {
   readonly profiles: ReadonlyMap<string | undefined, string>;
 }
 
+/** `ServiceFlags` are as they were typed. */
+export interface ServiceFlags {
+  readonly profile: string | undefined;
+  readonly service: string | undefined;
+}
+
 export interface SettingsInput {
-  readonly flags: { readonly profile: string | undefined; readonly service: string | undefined };
+  readonly flags: ServiceFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly settings: Settings;
 }
@@ -91,7 +98,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const isOwn = isSameService && !isOther(env.WHCB_USERNAME, profile.username);
   if (named.from === "--profile" || named.from === "WHCB_PROFILE") {
     if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named, "service", "WHCB_URL");
-    const account = owner?.[0] === named.value ? owner?.[1] : undefined;
+    const account = owner?.[0] === named.value ? owner[1] : undefined;
     if (isOther(env.WHCB_API_KEY, account?.apiKey)) throw contradiction(named, "account", "WHCB_API_KEY");
     if (isOther(env.WHCB_USERNAME, account?.username)) throw contradiction(named, "account", "WHCB_USERNAME");
   }
@@ -186,7 +193,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
 }
 
 /** Throws `config` for control characters, or a colon in a Basic user. Never shows a value. */
-export function requireValidCredentials({ username, password, apiKey }: Credentials): void {
+export function requireValidCredentials({ username, password, apiKey }: ServiceCredentials): void {
   const hint = "was a line end pasted with it? Set it again";
   if (/[^\t\x20-\x7e\x80-\xff]/.test(apiKey) || apiKey.trim() !== apiKey) {
     throw new WhcbError("config", "the API key contains a character that an HTTP header can't contain", { hint });

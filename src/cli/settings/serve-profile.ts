@@ -1,6 +1,7 @@
 /** Each database has one profile. That of another service is never pointed elsewhere. */
+import type { ServiceCredentials } from "../../client/service-api.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
-import type { CliDeps, Credentials, PortLock } from "../cli-deps.js";
+import type { CliDeps, PortLock } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
 export interface ServedService {
@@ -12,7 +13,7 @@ export interface ServedService {
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   /** `credentials` is null if they came from the environment, so they aren't stored. */
-  readonly credentials: Credentials | null | "as stored";
+  readonly credentials: ServiceCredentials | null | "as stored";
 }
 
 export interface ServeProfile {

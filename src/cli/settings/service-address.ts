@@ -12,13 +12,8 @@ export type ServiceAddress =
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
   if (mayHoldPassword(trimmed)) {
-    throw new WhcbError(
-      "config",
-      `${source} looks like a URL or connection string with a password, and is neither an http URL nor a database file`,
-      {
-        hint: "write a URL like http://127.0.0.1:8787, and a file like ./x.db",
-      },
-    );
+    const message = `${source} looks like a URL or connection string with a password, and is neither an http URL nor a database file`;
+    throw new WhcbError("config", message, { hint: "write a URL like http://127.0.0.1:8787, and a file like ./x.db" });
   }
   if (/^https?:/i.test(trimmed)) return readUrl(trimmed, source);
   if (/^file:/i.test(trimmed)) return { kind: "file", path: requireTrimmed(text, source, readFileUrl(trimmed, source)) };

@@ -131,11 +131,9 @@ export async function findCallback({ client, serviceFlags: flags }: Session, idO
     if (another !== undefined) throw ambiguousBeginning("callbacks", idOrName, { callIds: started, hasMore: false });
     if (only !== undefined) return client.getCallback(only);
     const words = callbacks.map((callback) => shellQuote(callbackOperand(callback)));
-    const match = closestMatch(
-      idOrName,
-      callbacks.map(({ name }) => name),
-    );
-    const meant = words[callbacks.findIndex(({ name }) => name === match)];
+    const names = callbacks.map(({ name }) => name);
+    const match = closestMatch(idOrName, names);
+    const meant = match === null ? undefined : words[names.indexOf(match)];
     const create = { command: commandLine({ command: "callbacks create", flags }), when: "to create one" };
     const list = { command: commandLine({ command: "callbacks list", flags }), when: "to see them" };
     const advice =

@@ -1,6 +1,7 @@
 /** Settings are in config.json, with mode 0600. */
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import type { ServiceCredentials } from "../../client/service-api.js";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { createFolder, flushFolder } from "../../platform/files/durable-folders.js";
 import { makePrivate, requireNoStrangers } from "../../platform/files/is-own.js";
@@ -8,13 +9,13 @@ import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { FileLock } from "../../runs/run-deps.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
 import { isObject, type JsonObject, withoutUndefined } from "../../wire/json/json-value.js";
-import type { CliDeps, Credentials, PortLock } from "../cli-deps.js";
+import type { CliDeps, PortLock } from "../cli-deps.js";
 
 export interface Settings {
   readonly current: string | null;
   readonly profiles: ReadonlyMap<string, Profile>;
   /** `whcb serve` creates them at its first run. */
-  readonly serve: Credentials | null;
+  readonly serve: ServiceCredentials | null;
 }
 
 export interface Profile {
@@ -215,7 +216,7 @@ function readBodyNames(profile: JsonObject): BodyNames | undefined {
   }
 }
 
-function parseCredentials(value: unknown): Credentials {
+function parseCredentials(value: unknown): ServiceCredentials {
   const { username, password, apiKey } = isObject(value) ? value : {};
   if (typeof username !== "string" || typeof password !== "string" || typeof apiKey !== "string") {
     throw new Error('"serve" needs username, password and apiKey');

@@ -238,25 +238,13 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
   if (ids.includes(text)) return text;
   const matching = ids.filter((id) => id.startsWith(text) || id.endsWith(text));
   const [only] = matching;
-  if (only === undefined)
-    throw new WhcbError(
-      "not-found",
-      `no run ${wanted}`,
-      advise`${{ command: "whcb runs list", when: "to see them" }} shows them.`,
-    );
-  if (text.length < SHORTEST_PREFIX)
-    throw new WhcbError(
-      "usage",
-      `${wanted} is too short for a run: give ${SHORTEST_PREFIX} or more characters of its id, from its beginning or end`,
-    );
+  const list = { command: "whcb runs list", when: "to see them" };
+  if (only === undefined) throw new WhcbError("not-found", `no run ${wanted}`, advise`${list} shows them.`);
+  const enough = `${SHORTEST_PREFIX} or more characters of its id, from its beginning or end`;
+  if (text.length < SHORTEST_PREFIX) throw new WhcbError("usage", `${wanted} is too short for a run: give ${enough}`);
+  const shown = [...matching.slice(0, 5), ...(matching.length > 5 ? ["…"] : [])].join(", ");
   if (matching.length > 1)
-    throw new WhcbError(
-      "usage",
-      `${wanted} matches ${matching.length} runs: ${matching.slice(0, 5).join(", ")}${matching.length > 5 ? ", …" : ""}`,
-      {
-        hint: "type more of the id",
-      },
-    );
+    throw new WhcbError("usage", `${wanted} matches ${matching.length} runs: ${shown}`, { hint: "type more of the id" });
   return only;
 }
 

@@ -75,10 +75,8 @@ function jsonRecords(text: string, isCompared: (column: string) => boolean): rea
     if (body === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line), or has a name twice");
     return [{ line: index + 1, body }];
   });
-  const empty = emptyColumns(
-    found.map(({ body }) => body),
-    isCompared,
-  );
+  const bodies = found.map(({ body }) => body);
+  const empty = emptyColumns(bodies, isCompared);
   return found.map(({ line, body }, index) => ({ line, fields: fieldsOfBody(body, isCompared), empty: empty[index] ?? [] }));
 }
 

@@ -321,10 +321,8 @@ export async function* applyToChunk(
       }
       const named = ids.find((id) => namesCall(error, id));
       if (named !== undefined) {
-        waiting.push(
-          ids.filter((id) => id !== named),
-          [named],
-        );
+        const others = ids.filter((id) => id !== named);
+        waiting.push(others, [named]);
         continue;
       }
       const middle = Math.ceil(ids.length / 2);

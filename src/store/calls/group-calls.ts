@@ -8,10 +8,10 @@ import {
   CallGroups,
   type GroupKey,
   type GroupValues,
-  HOUR_MS,
   NONE_RETRIED,
   type RetriedCalls,
 } from "../../domain/call-groups.js";
+import { HOUR_MS } from "../../domain/duration.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { readCursor, type Values, writeCursor } from "../keyset.js";

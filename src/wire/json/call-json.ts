@@ -62,7 +62,7 @@ type RetryContext = Pick<CallContext, "callback" | "policy" | "now">;
 /** They are as the call's document has them. */
 export function retriesOf(call: Call, { callback, policy, now }: RetryContext): Pick<ListedCall, "nextAttemptAt" | "retryUntil"> {
   const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
-  const until = isRetried ? retryUntil(call.firstFailedAt ?? 0, policy) : null;
+  const until = isRetried ? retryUntil(call.firstFailedAt, policy) : null;
   const pauseEndsAt = runningPause(callback, now)?.until ?? now;
   const isOver = call.due?.cause === "retry" && until !== null && until < pauseEndsAt;
   return { nextAttemptAt: isOver ? null : nextAttemptAt(call, pauseEndsAt), retryUntil: until };

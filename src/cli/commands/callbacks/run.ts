@@ -212,11 +212,8 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     if (after.retriesEnabled === true && areDue) screen.info(describeRetriesOn(client));
     if (isNewSecret) mentionSecret(screen, signingSecret, client);
     else if (values.signing === "on") {
-      const command = commandLine({
-        command: "callbacks update",
-        operands: [callbackOperand(before)],
-        flags: ["--signing", "new", ...session.serviceFlags],
-      });
+      const flags = ["--signing", "new", ...session.serviceFlags];
+      const command = commandLine({ command: "callbacks update", operands: [callbackOperand(before)], flags });
       screen.info(text`deliveries were signed already, and the secret stays; \`${command}\` replaces it`);
     }
   });
@@ -240,13 +237,10 @@ const FLAG_OF_MEMBER = {
 function requireMembers(callback: ListedCallback, changes: CallbackChanges): void {
   const missing = missingMembers(changeCallbackJson(callback.raw, changes));
   if (missing.length === 0) return;
-  throw new WhcbError(
-    "usage",
-    `the service didn't return ${missing.join(", ")} of ${callback.name}, and an update needs ${missing.length === 1 ? "it" : "them"}`,
-    {
-      hint: `give ${missing.map((member) => FLAG_OF_MEMBER[member]).join(", ")} as well`,
-    },
-  );
+  const them = missing.length === 1 ? "it" : "them";
+  const message = `the service didn't return ${missing.join(", ")} of ${callback.name}, and an update needs ${them}`;
+  const flags = missing.map((member) => FLAG_OF_MEMBER[member]);
+  throw new WhcbError("usage", message, { hint: `give ${flags.join(", ")} as well` });
 }
 
 /** A service checks a URL only on creation, so the same GET is sent here. A failure is a warning. */

@@ -11,19 +11,13 @@ import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { runFolder } from "../../settings/open-run-deps.js";
-import { resolveSettings, toServiceTarget } from "../../settings/resolve-settings.js";
+import { resolveSettings, type ServiceFlags, toServiceTarget } from "../../settings/resolve-settings.js";
 import { requireDatabaseFile } from "../../settings/session.js";
 import { readSettings } from "../../settings/settings-file.js";
 
 export interface Candidate {
   readonly value: string;
   readonly summary: string;
-}
-
-/** `ServiceFlags` are as they were typed. */
-export interface ServiceFlags {
-  readonly profile: string | undefined;
-  readonly service: string | undefined;
 }
 
 const CACHED_MS = 20_000;

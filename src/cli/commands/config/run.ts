@@ -31,15 +31,10 @@ import {
 export async function getConfig(invocation: Invocation): Promise<void> {
   const { args, screen } = invocation;
   const shown = describeSettings(await resolveInvocation(invocation));
-  const given = args.operands[0];
-  const wanted =
-    given === undefined
-      ? null
-      : settingName(
-          given,
-          shown.map(({ name }) => name),
-        );
-  const picked = shown.filter(({ name }) => wanted === null || name === wanted);
+  const [given] = args.operands;
+  const names = shown.map(({ name }) => name);
+  const wanted = given === undefined ? names : [settingName(given, names)];
+  const picked = shown.filter(({ name }) => wanted.includes(name));
   if (screen.format === "json") {
     await writeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), screen);
     return;
@@ -228,13 +223,8 @@ function readZone(text: string): string {
     if (!/^UTC$|[/+-]/i.test(text)) throw new RangeError("abbreviated");
     return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
   } catch (error) {
-    throw new WhcbError(
-      "usage",
-      `timezone: ${JSON.stringify(text)} must be the full name of a time zone, such as "Australia/Sydney" or "UTC"`,
-      {
-        cause: error,
-      },
-    );
+    const rule = 'must be the full name of a time zone, such as "Australia/Sydney" or "UTC"';
+    throw new WhcbError("usage", `timezone: ${JSON.stringify(text)} ${rule}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { SubmittedCall } from "../../../client/call-requests.js";
 import type { Client, ListedCallback } from "../../../client/client.js";
+import type { ServiceCredentials } from "../../../client/service-api.js";
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { Deliverer } from "../../../delivery/deliverer.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -12,7 +13,7 @@ import type { Teardown } from "../../../platform/teardown.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
-import type { CliDeps, Credentials } from "../../cli-deps.js";
+import type { CliDeps } from "../../cli-deps.js";
 import { type Behaviour, type LocalEndpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
 
 export interface Stage extends StageParts {
@@ -107,7 +108,7 @@ export async function waitUntil(
   }
 }
 
-function serveOptions(directory: string, credentials: Credentials) {
+function serveOptions(directory: string, credentials: ServiceCredentials) {
   return {
     port: 0,
     host: "127.0.0.1",
@@ -136,7 +137,7 @@ function serveOptions(directory: string, credentials: Credentials) {
   } as const;
 }
 
-function newCredentials({ random }: CliDeps): Credentials {
+function newCredentials({ random }: CliDeps): ServiceCredentials {
   return { username: "demo", password: newSecret(random), apiKey: newSecret(random) };
 }
 

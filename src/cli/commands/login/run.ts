@@ -1,10 +1,11 @@
 import { basename } from "node:path";
+import type { ServiceCredentials } from "../../../client/service-api.js";
 import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE } from "../../args/shared-flags.js";
-import type { Credentials, ServiceTarget } from "../../cli-deps.js";
+import type { ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText, hideTyping } from "../../output/questions.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { warnOfVariables } from "../../settings/current-profile.js";
@@ -58,7 +59,7 @@ async function serviceText({ args, deps, screen }: Invocation): Promise<string> 
   throw new WhcbError("usage", "a service is needed: its URL, or a database file", advise`for example, ${example}`);
 }
 
-async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>): Promise<Credentials> {
+async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>): Promise<ServiceCredentials> {
   const { env } = deps.io;
   const missing: string[] = [];
   const read = async (value: string | undefined, variable: string, ask: () => Promise<string>) => {
@@ -115,7 +116,7 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
   return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES };
 }
 
-function httpTarget(invocation: Invocation, url: string, credentials: Credentials): ServiceTarget {
+function httpTarget(invocation: Invocation, url: string, credentials: ServiceCredentials): ServiceTarget {
   return {
     kind: "http",
     url,

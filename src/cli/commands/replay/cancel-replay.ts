@@ -16,24 +16,16 @@ export function cancelReplay(invocation: Invocation, cancelled: string): Promise
     const callback = await findNamedCallback(invocation, session);
     if (callback === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");
     const { client } = session;
+    const name = callback.name || callback.id;
     const cancel = async (id: string) =>
       (await client.cancelReplay(callback.id, id)) ? client.findReplay(callback.id, id) : null;
     let replay = await cancel(cancelled);
     // The id may be a part of that of a run made from here.
     const runId = replay === null ? await findRunId(runFolder(deps).runsDirectory, cancelled).catch(nullIfGone) : null;
     if (runId !== null) replay = await cancel(runId);
-    if (replay === null)
-      throw new WhcbError("not-found", `the service has no replay ${cancelled} of ${callback.name || callback.id}`);
+    if (replay === null) throw new WhcbError("not-found", `the service has no replay ${cancelled} of ${name}`);
+    const lines = [`replay ${replay.id} of ${name}`, ...serviceLines({ ...replay, settled: 0 }, screen.renderOptions)];
     if (screen.format === "json") await writeJson({ ...replay }, screen);
-    else
-      screen.info(
-        joinText(
-          [
-            `replay ${replay.id} of ${callback.name || callback.id}`,
-            ...serviceLines({ ...replay, settled: 0 }, screen.renderOptions),
-          ],
-          "\n",
-        ),
-      );
+    else screen.info(joinText(lines, "\n"));
   });
 }

@@ -30,7 +30,7 @@ import { confirmRun, takeLocks } from "../../settings/take-locks.js";
 import { latestOwnRun } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
 
-type ReplayInvocation = Invocation<ReplayFlags>;
+export type ReplayInvocation = Invocation<ReplayFlags>;
 
 /** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began, but for one with --to. */
 export function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
@@ -61,14 +61,13 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       const named = { command: repeatedLine(argv), when: "to finish it" };
       throw new WhcbError("usage", "--yes needs the run to resume", advise`of the latest one, of ${what}: ${named}`);
     }
-    const to = values.to;
+    const { to, resendUnknown, contentType } = values;
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
     const pace = readSendingPace(values);
     requireObeyed(run, values);
     const maxConnections = pace.concurrency ?? run.options?.concurrency ?? DEFAULT_REPLAY_OPTIONS.concurrency;
     await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
-    const { resendUnknown, contentType } = values;
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     if (run.options?.throughProxy === true && !runDeps.egressProxy && total > 0)
       throw new WhcbError("usage", `run ${run.runId} was begun through an egress proxy, and would now send directly`, {
@@ -86,13 +85,12 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const delivery = await deliverySettings(session);
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, { ...invocation, argv }))) return;
     const viaService = run.options?.viaService ?? false;
-    const follows = followsService(session.target, values.detach);
     const control = {
       ...delivery,
       ...secrets,
       locks: taken.locks,
       resendUnknown,
-      followsService: follows,
+      followsService: followsService(session.target, values.detach),
       contentType,
       to,
       pace,

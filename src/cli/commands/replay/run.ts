@@ -49,10 +49,7 @@ import { deliverySettings, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import { cancelReplay } from "./cancel-replay.js";
-import type { ReplayFlags } from "./command.js";
-import { resumeReplay } from "./resume-replay.js";
-
-type ReplayInvocation = Invocation<ReplayFlags>;
+import { type ReplayInvocation, resumeReplay } from "./resume-replay.js";
 
 export async function run(typed: ReplayInvocation): Promise<void> {
   const { values } = typed;
@@ -148,11 +145,8 @@ async function askAndSend(
 ): Promise<void> {
   const { values, screen } = invocation;
   const description = [...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)];
-  const sources = describeSecretSources(
-    plan.groups.map(({ callback }) => callback),
-    options,
-    invocation.deps,
-  );
+  const callbacks = plan.groups.map(({ callback }) => callback);
+  const sources = describeSecretSources(callbacks, options, invocation.deps);
   const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
   if (!(await confirmRun(invocation, { description, question }, { runDeps, locks, onlyMarks: false }))) return;
   const secrets = await collectSecrets(invocation, plan, options);

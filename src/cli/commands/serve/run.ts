@@ -1,9 +1,10 @@
 import { rmdir } from "node:fs/promises";
+import type { ServiceCredentials } from "../../../client/service-api.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { createFolder } from "../../../platform/files/durable-folders.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../../platform/random.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
+import type { RunningService, ServeOptions } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
 import { text } from "../../output/screen-text.js";
 import { warnOfClearDatabase, warnOfClearText } from "../../settings/clear-text-warning.js";
@@ -123,7 +124,7 @@ async function announceStart(invocation: Invocation, service: RunningService, op
   await screen.out(text`Listening on ${service.url}\n`);
 }
 
-function describeUsers(users: RunningService["users"], { username, password, apiKey }: Credentials): readonly string[] {
+function describeUsers(users: RunningService["users"], { username, password, apiKey }: ServiceCredentials): readonly string[] {
   if (users === null) return [];
   const { removed, own } = users;
   const lines =

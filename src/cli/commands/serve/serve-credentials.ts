@@ -1,14 +1,14 @@
+import type { ServiceCredentials } from "../../../client/service-api.js";
 import { newSecret } from "../../../platform/random.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { Credentials } from "../../cli-deps.js";
 import { changeSettings, readSettings } from "../../settings/settings-file.js";
 
 export interface ServeCredentials {
-  readonly credentials: Credentials;
+  readonly credentials: ServiceCredentials;
   /** All came from the environment, so they aren't stored. */
   readonly isGiven: boolean;
   /** They are new, and are stored once the service has started. */
-  readonly generated: Credentials | null;
+  readonly generated: ServiceCredentials | null;
 }
 
 /** Takes them from the environment or an earlier run, else generates them. */

@@ -2,7 +2,8 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { mayHaveBeenTaken } from "../../../domain/attempt.js";
 import type { FailureReason } from "../../../domain/call-filter.js";
-import { addRetried, type CallGroup, groupOf, HOUR_MS, NONE_RETRIED, type RetriedCalls } from "../../../domain/call-groups.js";
+import { addRetried, type CallGroup, groupOf, NONE_RETRIED, type RetriedCalls } from "../../../domain/call-groups.js";
+import { HOUR_MS } from "../../../domain/duration.js";
 import type { CodeCounts } from "../../output/outage-text.js";
 import { UncountedCalls } from "../../output/uncounted-calls.js";
 

@@ -53,12 +53,8 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
   } finally {
     progress.clear();
   }
-  const callbacks = states.map(({ callback }) => callback);
-  await mentionUnfinishedRuns(
-    invocation,
-    session,
-    callbacks.map(({ id }) => id),
-  );
+  const callbackIds = states.map(({ callback }) => callback.id);
+  await mentionUnfinishedRuns(invocation, session, callbackIds);
   if (screen.format === "json")
     await screen.out(
       text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,

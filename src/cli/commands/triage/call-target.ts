@@ -1,7 +1,8 @@
 /** Says which calls an action means, and which words select them in a command. */
 import type { ListedCallback } from "../../../client/client.js";
 import { type CallFilter, statusCodeText } from "../../../domain/call-filter.js";
-import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
+import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
+import { HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 import { toIsoDate } from "../../../wire/dates.js";
 
 export interface CallTarget {
@@ -34,8 +35,6 @@ export function filterOfGroup(
 function endOf(attemptedAt: number): number {
   return attemptedAt + (attemptedAt % MINUTE_MS === 0 ? MINUTE_MS : 1);
 }
-
-const MINUTE_MS = 60_000;
 
 const TEXTS = ["reason", "from", "messageId"] as const;
 

@@ -2,9 +2,9 @@
 
 import type { CallPage } from "../../../client/call-requests.js";
 import type { Client, ListedCall } from "../../../client/client.js";
+import type { GroupCallsQuery } from "../../../client/group-requests.js";
 import { KeptMemory } from "../../../client/list-walker.js";
-import type { CallFilter } from "../../../domain/call-filter.js";
-import { CallGroups, type GroupKey } from "../../../domain/call-groups.js";
+import { CallGroups } from "../../../domain/call-groups.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
@@ -123,7 +123,7 @@ export class LevelLoader {
 
   async #count(
     callbackId: string,
-    query: { readonly filter: CallFilter; readonly by: readonly GroupKey[] },
+    query: GroupCallsQuery,
     isWanted: () => boolean,
     onCounted: (counted: CountedGroups, isAll: boolean) => void,
   ): Promise<void> {

@@ -1,4 +1,5 @@
 /** Makes the rows of each level, as far as they are on the screen. */
+import { containsText } from "../../../domain/call-filter.js";
 import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -13,7 +14,6 @@ import { describeDifferences } from "./attempt-differences.js";
 import {
   type CallLevel,
   type CallsLevel,
-  contains,
   DIMENSIONS,
   type Dimension,
   type GroupLevel,
@@ -153,7 +153,7 @@ export function callText(level: CallLevel, columns: number, options: RenderOptio
     .trimEnd();
   const differences = describeDifferences(level.details.attempts ?? []).map(sanitize);
   const differing = differences.length === 0 ? [] : ["", "How the attempts differ:", ...differences];
-  const lines = [...details.split("\n"), ...differing].filter((line) => contains(line, level.filterText));
+  const lines = [...details.split("\n"), ...differing].filter((line) => containsText(line, level.filterText));
   return lines.flatMap((line) => wrapToWidth(line, width));
 }
 

@@ -19,14 +19,8 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
   const title = text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`;
   const footer = footerLines(state, size, options);
   const rows = bodyRows(size.rows, [title, ""], footer);
-  const notes = [typedLine(state, level), positionIn(level, rows), asOf(level, options)];
-  const header = [
-    title,
-    joinText(
-      notes.filter((part) => part !== ""),
-      "  ",
-    ),
-  ];
+  const notes = [typedLine(state, level), positionIn(level, rows), asOf(level, options)].filter((part) => part !== "");
+  const header = [title, joinText(notes, "  ")];
   const space = { rows, columns: size.columns };
   if (state.panel !== null) return { header, body: panelLines(state.panel, size, rows, options), footer };
   if (state.overlay?.kind === "actions") return { header, body: actionLines(state.overlay.cursor, rows, options), footer };

@@ -1,6 +1,6 @@
 /** Holds what triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
 import type { ListedCallback } from "../../../client/client.js";
-import type { CallFilter } from "../../../domain/call-filter.js";
+import { type CallFilter, containsText } from "../../../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
 import type { CallDetails } from "../calls/get-call.js";
 import { type CallTarget, filterOfGroup, narrowFilter } from "./call-target.js";
@@ -175,17 +175,17 @@ function rowNames(level: Level): readonly string[] {
 }
 
 export function shownCallbacks({ callbacks, filterText }: CallbacksLevel): readonly ListedCallback[] {
-  return callbacks.filter(({ name }) => contains(name, filterText));
+  return callbacks.filter(({ name }) => containsText(name, filterText));
 }
 
 export function shownGroups({ counted, dimension, filterText }: GroupsLevel): readonly CallGroup[] {
-  return counted.groups.filter((group) => contains(groupName(group, dimension), filterText));
+  return counted.groups.filter((group) => containsText(groupName(group, dimension), filterText));
 }
 
 /** The row null stands for all of the group. A filter hides it. */
 export function shownParts({ parts, filterText }: GroupLevel): readonly (GroupPart | null)[] {
   if (filterText === "") return [null, ...parts];
-  return parts.filter(({ group, dimension }) => contains(groupName(group, dimension), filterText));
+  return parts.filter(({ group, dimension }) => containsText(groupName(group, dimension), filterText));
 }
 
 /** A filter text is looked for in it; a frame shows hours as dates. */
@@ -208,9 +208,9 @@ export function listFilter({ filter, filterText }: CallsLevel): CallFilter {
   return { ...filter, status: "FAILED", ...(filterText !== "" && { text: filterText }) };
 }
 
-/** What a filter hides is never acted on. It looks for text like domain/call-filter.ts. */
+/** What a filter hides is never acted on. */
 export function selectedIds({ selected, filterText }: CallsLevel): readonly string[] {
-  return [...selected].filter(([, content]) => contains(content, filterText)).map(([id]) => id);
+  return [...selected].filter(([, content]) => containsText(content, filterText)).map(([id]) => id);
 }
 
 /** Returns null if there is nothing, no filter selects it, or it has been delivered. */
@@ -249,8 +249,4 @@ export function partFilter(level: GroupLevel): CallFilter | null {
   if (part === null) return level.filter;
   const inner = filterOfGroup(part.group, DIMENSIONS[part.dimension].by);
   return inner === null ? null : narrowFilter(level.filter, inner);
-}
-
-export function contains(text: string, part: string): boolean {
-  return text.toLowerCase().includes(part.toLowerCase());
 }

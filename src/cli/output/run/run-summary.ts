@@ -55,14 +55,10 @@ export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Sc
 
 /** They are FAILED, as a replay with `--to` marks nothing, so this one sends them. */
 export function warnOfAcceptedCalls(accepted: readonly AcceptedCalls[], screen: Screen): void {
-  const flags = screen.renderOptions.serviceFlags;
   for (const { callback, runId, calls } of accepted) {
     const ids = commandLine({ command: "runs show", operands: [runId], flags: ["--outcome", "accepted", "-o", "ndjson"] });
-    const mark = commandLine({
-      command: "mark-success",
-      operands: [callbackOperand(callback)],
-      flags: ["--file", "FILE", ...flags],
-    });
+    const ofFile = ["--file", "FILE", ...screen.renderOptions.serviceFlags];
+    const mark = commandLine({ command: "mark-success", operands: [callbackOperand(callback)], flags: ofFile });
     const [were, them, their] = calls === 1 ? ["was", "it", "its id"] : ["were", "them", "their ids"];
     const what = `${count(calls, "call")} of ${callback.name} ${were} accepted by this URL in run ${runId}, which marks nothing`;
     screen.info(
@@ -158,7 +154,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     resumable: summary.isResumable,
     next: nextStep(summary, options)?.command ?? null,
     undo: undoCommand(summary, options),
-    durationMs: Math.round(summary.durationMs),
+    durationMs: summary.durationMs,
     error: error === null ? null : { code: error.code, message: error.message },
   };
 }

@@ -1,4 +1,5 @@
 import { type ComponentChildren, createContext, type Key, type VNode } from "preact";
+import type { HealthText } from "../../../domain/callback.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../domain/duration.js";
 
 export interface Column<Row> {
@@ -105,10 +106,8 @@ function cellClass({ kind = "text", isSecondary = false }: Column<never>): strin
   return isSecondary ? `cell-${kind} is-secondary` : `cell-${kind}`;
 }
 
-export type Tone = "good" | "bad" | "warning" | "neutral";
-
 /** The text says all; the colour only helps. */
-export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }): VNode {
+export function Badge({ tone, children }: { tone: HealthText["tone"]; children: ComponentChildren }): VNode {
   return <span class={`badge badge-${tone}`}>{children}</span>;
 }
 
