@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ServiceTarget } from "../../src/cli/cli-deps.js";
 import { type Client, createClient } from "../../src/client/client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
+import type { TransportRequest } from "../../src/client/transport.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
@@ -1051,4 +1052,30 @@ it("a call that is attempted while the list is read is compared too, though it w
   const line = `${JSON.stringify({ messageid: "M", from: reply.from, responseMessage: { content: "Yes" } })}\n`;
   await whcbWith(line, "reconcile", "demo", "--seen", "-", "--yes");
   expect(calls.find(({ id }) => id === "never-accepted")?.status).toBe("FAILED");
+});
+
+describe("a service whose list ends before what it counts", () => {
+  const calls = platformCalls(45);
+
+  beforeEach(async () => {
+    const whole = scriptedPlatform({ clock: systemClock, callbacks: [{ id: DEMO, name: "demo", url: "", key: null, calls }] });
+    const instead = (request: TransportRequest) => {
+      if (!request.path.includes("/calls")) return null;
+      const answer = whole.answer(request);
+      return { ...answer, body: JSON.stringify({ ...JSON.parse(answer.body), link: [] }) };
+    };
+    await open({ calls, instead });
+  });
+
+  it.each([["--all"], ["-o", "ids"]])("is listed with a warning (%s %s)", async (...flags) => {
+    const { code, stdout, stderr } = await whcb("calls", "list", "demo", ...flags);
+    expect({ code, lines: stdout.trimEnd().split("\n").length }).toEqual({ code: 0, lines: 20 });
+    const more = "25 calls of demo more than can be counted: listed for another callback, without a status, or not at all";
+    expect(stderr).toContain(`warning: ${more}\n`);
+  });
+
+  it("is listed without one up to a limit, which its closing line names", async () => {
+    const { stderr } = await whcb("calls", "list", "demo", "--limit", "5", "-o", "ids");
+    expect(stderr).toBe("5 of 45 calls of demo; --all shows all\n");
+  });
 });
