@@ -154,7 +154,7 @@ it.each([["--success"], ["--file"]])("a mark-failed %s that waits leaves what is
     await waiting.says(/waiting: /);
     events.dispatchEvent(new Event("released"));
     expect(await replay).toMatchObject({ code: 0 });
-    const left = "nothing to mark\n3 calls left out: the endpoint has accepted them\n";
+    const left = "nothing to mark\n3 calls left out: arrived since this was typed\n";
     expect(await waiting.ended).toMatchObject({ code: 0, stderr: expect.stringContaining(left) });
     expect(await outage.failedIds()).toEqual([]);
   } finally {
@@ -186,7 +186,7 @@ describe("on a platform", () => {
       await waiting.says(/waiting: /);
       events.dispatchEvent(new Event("released"));
       expect(await replay).toMatchObject({ code: 0 });
-      const left = "nothing to mark\n3 calls left out: the endpoint has accepted them\n";
+      const left = "nothing to mark\n3 calls left out: arrived since this was typed\n";
       expect(await waiting.ended).toMatchObject({ code: 0, stderr: expect.stringContaining(left) });
       expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
     } finally {

@@ -262,7 +262,7 @@ async function describeSenders(
 
 function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly string[] {
   const { serviceFlags } = options;
-  const { already, toMarkIn, delivered, markedBy, status, mayLag, toDiscard } = plan;
+  const { already, toMarkIn, delivered, markedBy, status, mayLag, toDiscard, undoes } = plan;
   const itOrThem = already === 1 ? "it" : "them";
   // Where a list may lag, only calls that the run to undo may have marked are left out as FAILED.
   const stay =
@@ -270,6 +270,8 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
       ? `listed as FAILED, but the run's last request may have marked ${itOrThem}; look again later`
       : `already ${status}`;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
+  const arrived =
+    undoes === null ? "arrived since this was typed" : `the endpoint has accepted ${accepted === 1 ? "it" : "them"}`;
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine(undoWords(runId, serviceFlags));
     const hint = kind === "replay" ? "" : `; if that was wrong: ${undo}`;
@@ -283,7 +285,7 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
       (run) =>
         `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} SUCCESS once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,
     ),
-    ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
+    ...(accepted > 0 ? [`${count(accepted, "call")} left out: ${arrived}`] : []),
     ...byRuns,
     ...(toDiscard === null ? [] : [describeDiscard(toDiscard)]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
