@@ -221,6 +221,7 @@ export async function runMarks(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   // They are marked in the order of the journal, by which its reader knows what the last request had.
+  const left = plan.missing.length + plan.waiting;
   const groups = plan.groups.map((group) => {
     const { callIds, delivered } = group;
     const inOrder = callIds.toSorted((one, other) => Number(delivered.has(one)) - Number(delivered.has(other)));
@@ -233,7 +234,7 @@ export async function runMarks(
       options: null,
       listedAt: plan.listedAt,
       ...(plan.again > 0 && { marksAgain: true }),
-      ...(plan.undoes !== null && { undoes: plan.undoes }),
+      ...(plan.undoes !== null && { undoes: { ...plan.undoes, ...(left > 0 && { left }) } }),
     },
     callbacks: groups.map(({ callback }) => callback),
     planned: groups.map(({ callback, callIds, listedChanges }) => ({

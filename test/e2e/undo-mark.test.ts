@@ -195,6 +195,34 @@ describe("on a platform", () => {
     }
   });
 
+  it("is undone again once a call is listed that wasn't", async () => {
+    const calls = platformCalls(2);
+    const [first] = calls;
+    let isHidden = false;
+    const lagging = scriptedPlatform({
+      clock: systemClock,
+      callbacks: platformOf("http://127.0.0.1:9/", first ? [first] : []),
+    });
+    const platform = await scriptedPlatform({
+      clock: systemClock,
+      callbacks: platformOf("http://127.0.0.1:9/", calls),
+      instead: (request) => (isHidden && request.method === "GET" ? lagging.answer(request) : null),
+    }).listen();
+    const env = { WHCB_URL: platform.url, ...account };
+    try {
+      const run = await markAll(env);
+      isHidden = true;
+      expect(await home.whcb(["undo", run, "--yes"], { env })).toMatchObject({ code: 8 });
+      expect(calls.map(({ status }) => status)).toEqual(["FAILED", "SUCCESS"]);
+      isHidden = false;
+      expect(await home.whcb(["undo", run, "--yes"], { env })).toMatchObject({ code: 0 });
+      expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+      expect((await home.whcb(["undo", run, "--yes"], { env })).stderr).toContain(`error: run ${run} was undone by run `);
+    } finally {
+      await platform.close();
+    }
+  });
+
   it("is marked FAILED though its list still has the call without an outcome", async () => {
     const calls = platformCalls(2);
     const listed = platformCalls(2, (index) => ({ status: ["FAILED", "PENDING"][index] }));

@@ -273,11 +273,11 @@ export function undoneBy({ undoes, state }: RunOverview): string | null {
   return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
-/** Returns the undo after which the run can't be undone again, or null. Another one has ended without a mark, or left calls that were settled since. */
+/** Returns the undo after which the run can't be undone again, or null. Another one has ended without a mark, or left calls. */
 export async function findUndo(runId: string, folder: RunFolder): Promise<RunOverview | null> {
   const undo = (await listRuns(folder)).find((other) => {
     const { planned, marked, skipped } = other.counts;
-    const hasLeftNone = marked > 0 && skipped.settled === 0;
+    const hasLeftNone = marked > 0 && skipped.settled === 0 && !other.undoes?.left;
     return undoneBy(other) === runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
   });
   return undo ?? null;

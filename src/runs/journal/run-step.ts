@@ -148,6 +148,8 @@ export interface RunHeader extends RunPurpose {
 export interface UndoneRun {
   readonly runId: string;
   readonly startedAt: number;
+  /** So many of its calls weren't found, or were listed without an outcome, so that it can be undone again. */
+  readonly left?: number;
 }
 
 export interface RecordedCallback extends RecordedUrl {
