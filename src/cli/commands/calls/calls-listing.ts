@@ -35,7 +35,7 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
     values.columns ?? (named === null ? ACROSS_CALLBACKS : OF_ONE)[screen.format],
   );
   const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
-  // Such a service may leave pages out.
+  // Another service than `whcb serve` may leave pages out.
   const isChecked = !Number.isFinite(limit) && !session.client.capabilities.has("exact-lists");
   for (const callback of callbacks) {
     const left = limit - total.listed;
