@@ -224,9 +224,9 @@ export class Dispatcher {
     // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
     const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
     const mayBegin = () => this.#mayBegin(endpoint);
-    // The process may have been stopped until its window had ended.
-    const dueAt = { now: this.#deps.clock.now() - STALE_AFTER_MS, ...this.#rules };
-    if (delivery === null || !mayBegin() || !isStillDue(endpoint, call, dueAt)) return null;
+    // The process may have been stopped, while the call was read, until its window had ended.
+    const isDue = () => isWhole || isStillDue(endpoint, call, { now: this.#deps.clock.now() - STALE_AFTER_MS, ...this.#rules });
+    if (delivery === null || !mayBegin() || !isDue()) return null;
     taken.sentTo = endpoint.callback;
     if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
     const isUnchanged = () => this.#pool.isUnchanged(endpoint, generation);

@@ -220,8 +220,8 @@ export async function runMarks(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  // They are marked in the order of the journal, by which its reader knows what the last request had.
   const left = plan.missing.length + plan.waiting;
+  // They are marked in the order of the journal, by which its reader knows what the last request had.
   const groups = plan.groups.map((group) => {
     const { callIds, delivered } = group;
     const inOrder = callIds.toSorted((one, other) => Number(delivered.has(one)) - Number(delivered.has(other)));
