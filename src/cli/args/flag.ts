@@ -11,6 +11,8 @@ export interface Flag<Value> {
   readonly repeats?: boolean;
   /** Any other flag rejects an empty value: an unset variable of the shell must not select everything. */
   readonly mayBeEmpty?: boolean;
+  /** Any other flag rejects white space at the ends of its value: an unset variable may have stood there ("$DAY 06:50"). */
+  readonly isVerbatim?: boolean;
   /** A flag with an optional value ("--flag [value]") has it if none is given. */
   readonly valueIfBare?: string;
   /** `conflicts` would be ignored beside this flag, so together they end with exit code 2. */
@@ -60,7 +62,12 @@ export class ParsedArgs {
   /** Throws `usage` for an invalid value. */
   get<Value>(flag: Flag<Value>): Value {
     const raw = this.#raw[attributeName(flag.syntax)];
-    if (!flag.mayBeEmpty) for (const text of [raw].flat()) requireFilled(text, flagName(flag.syntax));
+    for (const text of [raw].flat()) {
+      const name = flagName(flag.syntax);
+      if (!flag.mayBeEmpty) requireFilled(text, name);
+      if (!flag.isVerbatim && typeof text === "string" && text.trim() !== text)
+        throw new WhcbError("usage", `${name} begins or ends with white space`);
+    }
     return flag.read(raw, this.#context);
   }
 
@@ -99,6 +106,7 @@ export function value<Value>(syntax: string, summary: string, readText: ReadText
   return {
     syntax,
     summary,
+    isVerbatim: Object.is(readText, String),
     read: (raw, context) => (typeof raw === "string" ? readValue(syntax, raw, readText, context) : undefined),
   };
 }
@@ -136,6 +144,7 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
     syntax,
     summary,
     repeats: true,
+    isVerbatim: Object.is(readText, String),
     read: (raw, context) => {
       if (!Array.isArray(raw)) return undefined;
       const texts = raw.flatMap((text) => String(text).split(","));

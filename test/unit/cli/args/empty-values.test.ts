@@ -20,6 +20,10 @@ const MAY_BE_EMPTY: readonly string[] = [
   "config set <value>",
 ];
 
+/** These are taken as they are typed: texts, names, paths, and what is checked where it is used. A new entry needs to be one. */
+const VERBATIM =
+  /^--(answer|auth-parameter|allow-host|allow-network|callback|cancel|columns|content|db|egress-proxy|email|file|from|grep|host|ignore|mail-dir|map|message|metrics-host|name|notify|profile|public-url|reason|resume|seen|sender|service|smtp|to|trust-proxy|undo|user|username)$/;
+
 const world = newCliWorld();
 
 describe.each(COMMANDS)("whcb $path", ({ path, spec }) => {
@@ -43,8 +47,21 @@ describe.each(COMMANDS)("whcb $path", ({ path, spec }) => {
     expect(await outcomeOf([...required, name, " \t"])).toEqual(rejection);
     if (repeats !== true) return;
     expect(await outcomeOf([...required, name, "x", name, ""])).toEqual(rejection);
-    expect(await outcomeOf([...required, name, " ,x"])).toEqual([2, "", `error: an element of ${name} is empty\n`]);
+    expect(await outcomeOf([...required, name, "x, ,x"])).toEqual([2, "", `error: an element of ${name} is empty\n`]);
   });
+
+  test.each(flags.filter(({ syntax }) => !VERBATIM.test(flagName(syntax))))(
+    "$syntax of which a part is unset",
+    async ({ syntax }) => {
+      const name = flagName(syntax);
+      for (const text of [" 10:00", "10:00 "])
+        expect(await outcomeOf([...required, `${name}=${text}`])).toEqual([
+          2,
+          "",
+          `error: ${name} begins or ends with white space\n`,
+        ]);
+    },
+  );
 
   const places = operands.map(([syntax], index) => ({ syntax, index })).filter(({ syntax }) => isChecked(syntax));
   test.each(places)("$syntax", async ({ syntax, index }) => {
