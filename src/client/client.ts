@@ -46,6 +46,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     databaseId: api.databaseId,
     requireOwnDatabase: api.requireOwnDatabase,
     serviceNow: requester.serviceNow,
+    latestServiceNow: requester.latestServiceNow,
     ...callbacks,
     ...calls,
     ...runRequests(api),

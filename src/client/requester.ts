@@ -75,6 +75,11 @@ export function createRequester(deps: RequesterDeps) {
     return serviceTime && [serviceTime.at + now - serviceTime.answeredMs, serviceTime.at + now - serviceTime.sentMs];
   }
 
+  /** Returns the service's clock, or up to the time that its last answer took after it, as `serviceNow` does. */
+  function latestServiceNow(): number | null {
+    return serviceTime === null ? null : Math.ceil(serviceTime.at + clock.monotonicMs() - serviceTime.sentMs);
+  }
+
   /** A request that changes something may arrive long after this process has ended. */
   function withDeadline(request: TransportRequest): TransportRequest {
     const now = serviceNow();
@@ -175,7 +180,7 @@ export function createRequester(deps: RequesterDeps) {
     };
   }
 
-  return { send, serviceNow, serviceTimeRange, followRun };
+  return { send, serviceNow, latestServiceNow, serviceTimeRange, followRun };
 }
 
 interface NextTry {

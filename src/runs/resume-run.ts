@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import { callKey, findUndo, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
+import { hasArrived } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
@@ -17,7 +18,7 @@ import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { recordLostRequests } from "./send/ask-service.js";
 import { AttemptRecorder, takesReportsWithMarks } from "./send/attempt-recorder.js";
-import { markAll } from "./send/marker.js";
+import { type MarkJob, markAll } from "./send/marker.js";
 import { findSuccessful, readArrivalCheck, skipFailed, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
@@ -80,14 +81,14 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
 
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { header } = session;
-  const { callbacks, undoes, startedAt, listedAt = startedAt } = header;
+  const { callbacks, undoes } = header;
   const status = statusOf(header);
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
-  const since = status === "SUCCESS" && { unlessFailedSince: toServiceClock(listedAt, header) };
   const job = { status, mayBeMarked, wereDelivered: undoes === undefined };
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
+  const sinceOf = status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : () => null;
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
@@ -104,7 +105,9 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await giveUpCallback(callbackId, session);
       continue;
     }
-    await markAccepted(callbackId, due, session);
+    const starts = new Map(due.map((entry) => [entry.id, sinceOf(entry)]));
+    const since = { unlessFailedSince: (id: string) => starts.get(id) ?? null };
+    await markAccepted(callbackId, due, since, session);
     const listedChanges = new Map(due.flatMap(({ id, listedChangedAt: at }) => (at === undefined ? [] : [[id, at] as const])));
     // Journals of 0.1.0 and of reconciles don't have them.
     const guard = listedChanges.size > 0 ? { listedChanges } : since;
@@ -121,14 +124,17 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
 }
 
 /** Attempts that can't go with the marks are reported before: they say when the endpoint has accepted a call. A repeated report adds none. */
-async function markAccepted(callbackId: string, due: readonly RunEntry[], session: RunSession): Promise<void> {
+async function markAccepted(
+  callbackId: string,
+  due: readonly RunEntry[],
+  since: Pick<MarkJob, "unlessFailedSince">,
+  session: RunSession,
+): Promise<void> {
   const replays = new Map<string, ReplayAttempt>();
-  let unlessFailedSince: number | null = null;
   for (const { id: callId, acceptance } of due) {
     if (acceptance === null) continue;
-    const { at, ms: durationMs, serviceAt, submittedAt } = acceptance;
+    const { at, ms: durationMs, submittedAt } = acceptance;
     replays.set(callId, { callId, startedAt: at - durationMs, durationMs, result: ACCEPTED, submittedAt });
-    if (serviceAt !== undefined) unlessFailedSince = Math.min(unlessFailedSince ?? serviceAt, serviceAt);
   }
   if (replays.size === 0) return;
   const goWithMarks = takesReportsWithMarks(session.deps.client);
@@ -137,10 +143,24 @@ async function markAccepted(callbackId: string, due: readonly RunEntry[], sessio
     for (const attempt of replays.values()) recorder.report(attempt);
     await recorder.finishOrPause();
   }
-  // What has changed since the first of them arrived is a later decision, or another call with the id.
   const mayBeMarked = new Set(replays.keys());
-  const job = { callbackId, status: "SUCCESS", from: "accepted", mayBeMarked, unlessFailedSince } as const;
+  const job = { callbackId, status: "SUCCESS", from: "accepted", mayBeMarked, ...since } as const;
   await markAll(job, replays.keys(), session, goWithMarks ? replays : undefined);
+}
+
+/**
+ * Returns a function for the instant of the service's clock after which a user's change of a call is a later decision, or another call has its id:
+ * since it arrived, or was listed. An undo in this data folder decides nothing: after it the calls are what they were before. It is null if it
+ * isn't known when the call arrived.
+ */
+async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry: RunEntry) => number | null> {
+  const { startedAt, listedAt = startedAt } = header;
+  const findUndoing = await readMarks((run) => run.undoes !== undefined && mayBeLater(run, header), deps);
+  return ({ callbackId, id, state, at, acceptance }) => {
+    const since = acceptance === null ? toServiceClock(listedAt, header) : (acceptance.serviceAt ?? null);
+    const undoing = hasArrived(state) ? findUndoing(callKey(callbackId, id), at, header) : null;
+    return since === null || undoing === null ? since : Math.max(since, undoing.serviceAt);
+  };
 }
 
 const ACCEPTED = { kind: "answered", statusCode: 200, statusMessage: "", body: "" } as const;

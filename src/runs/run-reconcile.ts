@@ -37,7 +37,8 @@ export async function runReconcile(
       control: options,
     };
     return await performRun(run, deps, onEvent, async (session) => {
-      const job = { callbackId: callback.id, status: "SUCCESS", from: "seen", unlessFailedSince: serviceListedAt } as const;
+      const unlessFailedSince = () => serviceListedAt;
+      const job = { callbackId: callback.id, status: "SUCCESS", from: "seen", unlessFailedSince } as const;
       await markAll(job, seen, session);
       if (session.stopReasonOf(callback.id) === "gone") return giveUpCallback(callback.id, session);
       await sendPlan(replay, options, session);

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
+import { planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
@@ -87,7 +88,12 @@ async function failedCallsOf(url: string, calls: number) {
     lookups,
     events: desk.events,
     mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS", by: "user" | "replay" = "user") =>
-      void (await client.markCalls(id, callIds, status, { by })),
+      void (await opened.markCalls(id, callIds, status, { by })),
+    /** A run of this data folder marks all calls, and is undone. */
+    async markAndUndo() {
+      const marked = await runMarks(await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", deps), {}, deps);
+      await runMarks(await planUndo(marked.header.runId, deps), {}, deps);
+    },
     /** A user marks all calls, they expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
       await opened.markCalls(id, ids, "SUCCESS");
@@ -357,6 +363,35 @@ describe("what was accepted in a run that couldn't mark it", () => {
       ["SUCCESS", "replay", 2],
       ["FAILED", "user", 2],
       ["SUCCESS", "replay", 2],
+    ]);
+  });
+
+  it("is marked, though a user changed it after the first of them had arrived, and before it did", async () => {
+    const desk = await failedCalls(2, async (number) => {
+      if (number === 1) return;
+      await systemClock.sleepUntil(Date.now() + 1_000);
+      await desk.mark(["order-1"]);
+      await desk.mark(["order-1"], "FAILED");
+      await systemClock.sleepUntil(Date.now() + 50);
+    });
+    closing.push(desk.endpoint.close);
+    const resume = await desk.replayUnmarked();
+    expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
+  });
+
+  it("is marked after an undo, but for what a user has made FAILED since", async () => {
+    const { endpoint, replayUnmarked, markAndUndo, mark, callOf } = await failedCalls(3);
+    closing.push(endpoint.close);
+    const resume = await replayUnmarked();
+    await markAndUndo();
+    await mark(["order-1"]);
+    await mark(["order-1"], "FAILED");
+    expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 1 } });
+    const calls = await Promise.all(numbered(0, 3).map(callOf));
+    expect(calls.map(({ status, settledBy }) => [status, settledBy])).toEqual([
+      ["SUCCESS", "replay"],
+      ["FAILED", "user"],
+      ["SUCCESS", "replay"],
     ]);
   });
 

@@ -215,6 +215,7 @@ interface MarkReading {
 
 interface Mark {
   readonly at: number;
+  readonly serviceAt: number;
   /** No line says that it was executed. */
   readonly isMaybe: boolean;
   readonly run: RunOverview;
@@ -244,9 +245,9 @@ export async function readMarks(
     const marked = run.calls.filter((call) => call.isMarked && !(isUndone && canBeUndone(call)));
     const certain = marked.map((call) => ({ ...call, isMaybe: false }));
     const maybe = isUndone ? [] : run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
-    for (const { callbackId, id, at, isMaybe } of [...certain, ...maybe]) {
+    for (const { callbackId, id, at, serviceMarkedAt, isMaybe } of [...certain, ...maybe]) {
       const key = keyOf(callbackId, id);
-      marks.set(key, [...(marks.get(key) ?? []), { at, isMaybe, run }]);
+      marks.set(key, [...(marks.get(key) ?? []), { at, serviceAt: serviceMarkedAt ?? toServiceClock(at, run), isMaybe, run }]);
     }
   }
   return (key, instant, other) => {

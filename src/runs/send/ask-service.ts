@@ -5,7 +5,7 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds } from "../../wire/bulk-ids.js";
 import type { RunState } from "../journal/run-state.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-import { applyToChunk } from "./marker.js";
+import { applyToChunk } from "./apply-to-chunk.js";
 
 export async function askService(
   callbackId: string,

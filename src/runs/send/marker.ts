@@ -1,10 +1,9 @@
 import type { MarkDetails } from "../../client/call-requests.js";
 import type { ReplayAttempt } from "../../client/run-requests.js";
-import { namesCall } from "../../client/service-error.js";
 import { idFinder } from "../../domain/call.js";
 import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
-import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
+import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { toIsoDate } from "../../wire/dates.js";
 import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
@@ -12,6 +11,7 @@ import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { findStates } from "../settled-calls.js";
+import { applyToChunk } from "./apply-to-chunk.js";
 import { isOtherResponse } from "./fresh-calls.js";
 
 /** The client waits out shorter ones itself. */
@@ -28,8 +28,8 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
-  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. null guards nothing. */
-  readonly unlessFailedSince?: number | null;
+  /** What a user has made FAILED after a call's instant of the service's clock stays so, if the service guards marks. null guards nothing. */
+  readonly unlessFailedSince?: (callId: string) => number | null;
   /** When each call had last changed as it was listed, by id. One that has changed since stays as it is, if the service guards marks. */
   readonly listedChanges?: ReadonlyMap<string, number>;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
@@ -120,9 +120,11 @@ export class Marker {
         this.#hasFailed = true;
         return this.#session.stopOf(callbackId).stop(reason);
       }
-      for await (const chunk of chunkIds(callIds)) {
-        await this.#markChunk(chunk);
-        for (const id of chunk) this.#replays.delete(id);
+      for (const ids of this.#bySecond(callIds)) {
+        for await (const chunk of chunkIds(ids)) {
+          await this.#markChunk(chunk);
+          for (const id of chunk) this.#replays.delete(id);
+        }
       }
     } catch (error) {
       this.#hasFailed = true;
@@ -131,6 +133,20 @@ export class Marker {
       else if (!isWhcbError(error, "interrupted"))
         stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
     }
+  }
+
+  /** A request has one instant since which users' changes count, so its calls are of one second. They stay in order. */
+  #bySecond(callIds: readonly string[]): readonly (readonly string[])[] {
+    const { unlessFailedSince = () => null } = this.#job;
+    const parts: string[][] = [];
+    let previous: number | null = null;
+    for (const id of callIds) {
+      const second = Math.floor((unlessFailedSince(id) ?? 0) / 1_000);
+      if (second === previous) parts.at(-1)?.push(id);
+      else parts.push([id]);
+      previous = second;
+    }
+    return parts;
   }
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
@@ -160,7 +176,9 @@ export class Marker {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
         const calls = outcome.callIds.filter((id) => !left.has(id) && !twice.has(id));
-        const details = { as: status, at, ...(status === "SUCCESS" && markedAt !== null && { serviceAt: markedAt }) };
+        // When a mark as FAILED was made, only the service knows, but it was no later than this.
+        const serviceAt = status === "SUCCESS" ? markedAt : deps.client.latestServiceNow();
+        const details = { as: status, at, ...(serviceAt !== null && { serviceAt }) };
         if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, ...details }, from);
         const again = outcome.callIds.filter((id) => twice.has(id));
         if (again.length > 0) this.#session.record(callbackId, { step: "marked", calls: again, ...details, twice: true }, from);
@@ -202,8 +220,9 @@ export class Marker {
   }
 
   #details(callIds: readonly string[]): MarkDetails {
-    const { from, status, unlessFailedSince = null, listedChanges, wereDelivered = false } = this.#job;
-    const since = unlessFailedSince !== null && { unlessFailedSince };
+    const { from, status, unlessFailedSince, listedChanges, wereDelivered = false } = this.#job;
+    const instants = callIds.flatMap((id) => unlessFailedSince?.(id) ?? []);
+    const since = instants.length > 0 && { unlessFailedSince: Math.min(...instants) };
     if (from !== "accepted") {
       return {
         // An undo must not take back what this run didn't change.
@@ -285,48 +304,4 @@ export async function markAll(
   const marker = new Marker(job, session);
   for (const id of callIds) marker.add(id, replays.get(id));
   await marker.finish();
-}
-
-export type ChunkOutcome =
-  | { readonly kind: "done"; readonly callIds: readonly string[] }
-  | { readonly kind: "rejected"; readonly callId: string; readonly reason: string; readonly isGone: boolean };
-
-/** One call has probably caused such an error. */
-const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
-
-/**
- * The service applies all or nothing. A rejected call is found by trying the one that the error names alone, or by halving, after
- * `checkCallback` (throws if the callback is gone).
- */
-export async function* applyToChunk(
-  callIds: readonly string[],
-  apply: (callIds: readonly string[]) => Promise<unknown>,
-  checkCallback: () => Promise<unknown>,
-): AsyncGenerator<ChunkOutcome> {
-  const waiting: (readonly string[])[] = [callIds];
-  let isChecked = false;
-  for (let ids = waiting.pop(); ids !== undefined; ids = waiting.pop()) {
-    if (ids.length === 0) continue;
-    try {
-      await apply(ids);
-      yield { kind: "done", callIds: ids };
-    } catch (error) {
-      if (!isWhcbError(error) || !REJECTIONS.has(error.code)) throw error;
-      if (!isChecked) await checkCallback();
-      isChecked = true;
-      const [first = ""] = ids;
-      if (ids.length === 1) {
-        yield { kind: "rejected", callId: first, reason: error.message, isGone: error.code === "not-found" };
-        continue;
-      }
-      const named = ids.find((id) => namesCall(error, id));
-      if (named !== undefined) {
-        const others = ids.filter((id) => id !== named);
-        waiting.push(others, [named]);
-        continue;
-      }
-      const middle = Math.ceil(ids.length / 2);
-      waiting.push(ids.slice(middle), ids.slice(0, middle));
-    }
-  }
 }
