@@ -93,6 +93,10 @@ describe("status", () => {
     expect(shown({ expiredCalls: 12, retriesEnabled: false }, NONE)).toBe(
       "  retries are off: the service won't send them again by itself\n",
     );
+    // A replay was requested.
+    expect(shown({ retriesEnabled: false }, { calls: 5, nextAt: NOW, until: null })).toBe(
+      "  retries are off: the service sends 5 that it was asked to replay, and no others\n",
+    );
     expect(statusJson({ ...FAILING, callback: aListedCallback({ expiredCalls: 12 }) })).toMatchObject({ expired: 12 });
   });
 
