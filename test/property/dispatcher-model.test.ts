@@ -108,6 +108,23 @@ describe("a dispatcher whose process is stopped as a round begins", () => {
   });
 });
 
+describe("a dispatcher whose only slot is another endpoint's, which hangs, for longer than an interval", () => {
+  it("agrees with the reference model: the round that has waited and the next one are sent at once", () => {
+    const commands: readonly Command[] = [
+      { act: "proxy", afterMs: 0 },
+      { act: "accept", callback: 0, count: 12 },
+      { act: "advance", ms: 7_000 },
+      { act: "accept", callback: 1, count: 12 },
+      { act: "become", callback: 0, behaviour: "down" },
+      { act: "advance", ms: 5 * MINUTE },
+      { act: "become", callback: 1, behaviour: "hanging" },
+      { act: "stop", by: { act: "report", callback: 0, ahead: 0, isAccepted: false } },
+    ];
+    const options = { ...ONE_CALLBACK, callbacks: 2, limits: { ...ONE_CALLBACK.limits, inFlightInAll: 1 } };
+    return onSqlite((store) => playCommands("agreement", store, options, commands));
+  });
+});
+
 describe("a dispatcher whose callback is deleted while the body of a call is read", () => {
   it("agrees with the reference model: the call may leave within a second", () => {
     const commands: readonly Command[] = [

@@ -217,7 +217,9 @@ export class ModelEndpoint {
     const isRepaired = this.#repairs.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
     if (early > 0 && !isRepaired) this.#broken(`I5 a round ${early} ms early`);
     this.#repairs = this.#repairs.filter((repairedAt) => repairedAt >= at);
-    this.#hasUnsentRound = this.#mayHaveUnsentRound;
+    // One that had no slot for an interval is followed by the next at once.
+    const waitedForSlots = this.#slackMs === TIGHT_ROUND_MS && at >= this.#roundMayBeginAt + this.#shortestInterval;
+    this.#hasUnsentRound = this.#mayHaveUnsentRound || waitedForSlots;
     this.#mayHaveUnsentRound = false;
     this.#roundAt = at;
     this.#roundMayBeginAt = (at === this.#stop.until ? this.#stop.from : at) + this.#shortestInterval;
