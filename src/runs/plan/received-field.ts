@@ -66,7 +66,7 @@ const WORDS_OF_REFUSAL = new RegExp(
   [
     String.raw`(?<!\p{L})err|err(?:or|no|code|msg|(?!\p{L}))|exception|reject|fail|refuse|declin|den(?:y|ied)|drop|discard|skip|invalid`,
     String.raw`time[ds]?[\W_]*out|dead[\W_]*letter|roll(?:ed)?[\W_]*back|nack|fatal|abort|blocked|cancel|quarantin|deleted|missing`,
-    String.raw`unauthori|forbidden|unavailable|unprocessable|(?<!\p{L})bad(?!\p{L})`,
+    String.raw`unauthori|forbidden|unavailable|unprocessable|unable|could(?:n|[\W_]*not)|(?<!\p{L})bad(?!\p{L})`,
     String.raw`(?:un|(?:not|never)[\W_]*(?:yet[\W_]*)?)(?:${WORDS_OF_ARRIVAL}|seen)`,
   ].join("|"),
   "iu",

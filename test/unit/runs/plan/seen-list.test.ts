@@ -573,6 +573,8 @@ test.each([
     ["event", "webhook.rejected"],
     ["type", "delivery_failed"],
     ["queue", "dead-letter"],
+    ["msg", "could not store: disk full"],
+    ["msg", "unable to store"],
     ["dropped", true],
     ["signature_valid", false],
     ["invalid", "yes"],
