@@ -1,6 +1,6 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
-import { WhcbError } from "../domain/errors.js";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import { callKey, findUndo, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
@@ -88,7 +88,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
-  const sinceOf = status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : () => null;
+  const sinceOf = status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : async () => null;
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
@@ -105,7 +105,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await giveUpCallback(callbackId, session);
       continue;
     }
-    const starts = new Map(due.map((entry) => [entry.id, sinceOf(entry)]));
+    const starts = new Map<string, number | null>();
+    for (const entry of due) starts.set(entry.id, await sinceOf(entry));
     const since = { unlessFailedSince: (id: string) => starts.get(id) ?? null };
     await markAccepted(callbackId, due, since, session);
     const listedChanges = new Map(due.flatMap(({ id, listedChangedAt: at }) => (at === undefined ? [] : [[id, at] as const])));
@@ -153,14 +154,39 @@ async function markAccepted(
  * since it arrived, or was listed. An undo in this data folder decides nothing: after it the calls are what they were before. It is null if it
  * isn't known when the call arrived.
  */
-async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry: RunEntry) => number | null> {
+async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry: RunEntry) => Promise<number | null>> {
   const { startedAt, listedAt = startedAt } = header;
   const findUndoing = await readMarks((run) => run.undoes !== undefined && mayBeLater(run, header), deps);
-  return ({ callbackId, id, state, at, acceptance }) => {
+  const undone = new Map<string, ReadonlyMap<string, number>>();
+  return async ({ callbackId, id, state, at, acceptance }) => {
     const since = acceptance === null ? toServiceClock(listedAt, header) : (acceptance.serviceAt ?? null);
-    const undoing = hasArrived(state) ? findUndoing(callKey(callbackId, id), at, header) : null;
-    return since === null || undoing === null ? since : Math.max(since, undoing.serviceAt);
+    const key = callKey(callbackId, id);
+    const undoing = hasArrived(state) ? findUndoing(key, at, header) : null;
+    if (since === null || undoing?.run.undoes === undefined) return since;
+    const { runId } = undoing.run.undoes;
+    // What was accepted has arrived. What a list said may have been changed, or be another call, before the mark that was undone.
+    if (acceptance === null) {
+      const listed = undone.get(runId) ?? (await readListedChanges(runId, deps));
+      undone.set(runId, listed);
+      if (undoing.isMaybe || (listed.get(key) ?? Number.POSITIVE_INFINITY) > since) return since;
+    }
+    // A request without an answer may have been executed until now.
+    const madeBy = undoing.isMaybe ? deps.client.latestServiceNow() : null;
+    return Math.max(since, madeBy ?? undoing.serviceAt);
   };
+}
+
+/** Returns when each call of a run of marks had last changed as it was listed, as far as that is known. */
+async function readListedChanges(runId: string, { runsDirectory }: RunDeps): Promise<ReadonlyMap<string, number>> {
+  const changes = new Map<string, number>();
+  try {
+    const { state } = await readRunState(runsDirectory, await findRunId(runsDirectory, runId));
+    for (const { callbackId, id, listedChangedAt } of state.entries())
+      if (listedChangedAt !== undefined) changes.set(callKey(callbackId, id), listedChangedAt);
+  } catch (error) {
+    if (!isWhcbError(error)) throw error;
+  }
+  return changes;
 }
 
 const ACCEPTED = { kind: "answered", statusCode: 200, statusMessage: "", body: "" } as const;

@@ -1,14 +1,19 @@
 /** Calls are settled by others between the list of a replay and its sends and marks: none is sent twice without a word. */
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
 import { planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
+import { runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
 import { CliMachine } from "../support/cli/cli-service.js";
@@ -43,7 +48,10 @@ async function failedCallsOf(url: string, calls: number) {
   const client: Client = {
     ...opened,
     async markCalls(...parameters) {
-      if (isMarkLost) await opened.markCalls(...parameters);
+      if (isMarkLost) {
+        await systemClock.sleepUntil(Date.now() + 20);
+        await opened.markCalls(...parameters);
+      }
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
       return opened.markCalls(...parameters);
     },
@@ -89,10 +97,19 @@ async function failedCallsOf(url: string, calls: number) {
     events: desk.events,
     mark: async (callIds: readonly string[], status: "SUCCESS" | "FAILED" = "SUCCESS", by: "user" | "replay" = "user") =>
       void (await opened.markCalls(id, callIds, status, { by })),
-    /** A run of this data folder marks all calls, and is undone. */
-    async markAndUndo() {
+    /** A run of this data folder marks all calls, and is undone. The undo may be killed once the service has made it. */
+    async markAndUndo(how: "answered" | "killed" = "answered") {
       const marked = await runMarks(await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", deps), {}, deps);
-      await runMarks(await planUndo(marked.header.runId, deps), {}, deps);
+      const undo = await planUndo(marked.header.runId, deps);
+      isMarkLost = how === "killed";
+      takesMarks = how === "answered";
+      const { header } = await runMarks(undo, {}, deps);
+      isMarkLost = false;
+      takesMarks = true;
+      if (how === "answered") return;
+      const journal = join(deps.runsDirectory, `${header.runId}.ndjson`);
+      const lines = readFileSync(journal, "utf8").split("\n");
+      writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
     },
     /** A user marks all calls, they expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
@@ -116,6 +133,17 @@ async function failedCallsOf(url: string, calls: number) {
         aheadMs += ms;
         takesLookups = (await work()) !== "no lookups";
       };
+    },
+    /** The list of a reconcile has all calls, and none is marked. The returned function resumes the run. */
+    async reconcileUnmarked() {
+      takesMarks = false;
+      const callback = await client.getCallback("demo");
+      const seen = readSeenList(`webhook-id\n${ids.join("\n")}\n`, "UTC");
+      const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, deps);
+      const { header, counts } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, deps, desk.listener);
+      takesMarks = true;
+      expect([counts.seen, counts.marked]).toEqual([calls, 0]);
+      return () => resumeRun(header.runId, { resendUnknown: false }, desk.deps, desk.listener);
     },
     /** The endpoint accepts all calls, and none is marked, or the service's answer is lost. The returned function resumes the run. */
     async replayUnmarked(how: "rejected" | "lost" = "rejected") {
@@ -395,6 +423,15 @@ describe("what was accepted in a run that couldn't mark it", () => {
     ]);
   });
 
+  it("is marked after an undo that was killed", async () => {
+    const { endpoint, replayUnmarked, markAndUndo, callOf } = await failedCalls(2);
+    closing.push(endpoint.close);
+    const resume = await replayUnmarked();
+    await markAndUndo("killed");
+    expect(await callOf("order-0")).toMatchObject({ status: "FAILED", settledBy: "user" });
+    expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
+  });
+
   it("isn't taken for a new call with its id", async () => {
     const { endpoint, replayUnmarked, replaceCalls, callOf } = await failedCalls(2);
     closing.push(endpoint.close);
@@ -406,6 +443,36 @@ describe("what was accepted in a run that couldn't mark it", () => {
       ["FAILED", 1],
       ["FAILED", 1],
     ]);
+  });
+});
+
+describe("what a list had in a run that couldn't mark it", () => {
+  const markedAfter = async (change: (desk: Awaited<ReturnType<typeof failedCalls>>) => Promise<void>) => {
+    const desk = await failedCalls(2);
+    closing.push(desk.endpoint.close);
+    const resume = await desk.reconcileUnmarked();
+    // Calls of one second are marked together.
+    await systemClock.sleepUntil(Date.now() + 1_000);
+    await change(desk);
+    await desk.markAndUndo();
+    const { counts } = await resume();
+    return [counts.marked, counts.skipped.reopened];
+  };
+
+  it("is marked after an undo", async () => {
+    expect(await markedAfter(async () => {})).toEqual([2, 0]);
+  });
+
+  it("stays as a user had left it before the mark that was undone", async () => {
+    const change = async ({ mark }: Awaited<ReturnType<typeof failedCalls>>) => {
+      await mark(["order-0"]);
+      await mark(["order-0"], "FAILED");
+    };
+    expect(await markedAfter(change)).toEqual([1, 1]);
+  });
+
+  it("isn't taken for other responses that had the ids before the mark that was undone", async () => {
+    expect(await markedAfter(({ replaceCalls }) => replaceCalls())).toEqual([0, 2]);
   });
 });
 
