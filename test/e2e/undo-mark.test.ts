@@ -1,6 +1,7 @@
 /** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -125,6 +126,8 @@ it("waits for a run that is sending the calls: what that delivers stays SUCCESS"
     expect(await home.whcb(["mark-failed", "demo", "--success", "--yes"])).toMatchObject({ code: 5 });
     const waiting = home.start([...undo, "--wait"]);
     await waiting.says(/waiting: /);
+    // What the replay has looked at counts for a second.
+    await delay(1_000);
     events.dispatchEvent(new Event("released"));
     expect(await replay).toMatchObject({ code: 0 });
     // The replay skips what was marked before it was sent.
