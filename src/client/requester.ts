@@ -77,7 +77,8 @@ export function createRequester(deps: RequesterDeps) {
 
   /** Returns the service's clock, or up to the time that its last answer took after it, as `serviceNow` does. */
   function latestServiceNow(): number | null {
-    return serviceTime === null ? null : Math.ceil(serviceTime.at + clock.monotonicMs() - serviceTime.sentMs);
+    const range = serviceTimeRange();
+    return range && Math.ceil(range[1]);
   }
 
   /** A request that changes something may arrive long after this process has ended. */

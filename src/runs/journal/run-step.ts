@@ -69,7 +69,7 @@ export type CallStep =
       readonly calls: readonly string[];
       readonly as: "SUCCESS" | "FAILED";
       readonly at: number;
-      /** With SUCCESS, a service that guards marks has this as the instant of the calls' change. With FAILED, they changed by then. */
+      /** A service that guards marks has this as the instant at which the calls became SUCCESS. They became FAILED by then. */
       readonly serviceAt?: number;
       /** These accepted calls were SUCCESS before the mark, so the receiver may have them twice. */
       readonly twice?: true;

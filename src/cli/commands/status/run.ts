@@ -177,9 +177,10 @@ function describeCalls({ failed, uncounted }: CallbackState, palette: Palette): 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {
   if (callback.retriesEnabled === null) return ["  retries: unknown, the service didn't return the setting"];
   if (retried === null) return [`  retries are ${callback.retriesEnabled ? "on" : "off"}`];
-  if (!callback.retriesEnabled && retried.calls === 0) return ["  retries are off: the service won't send them again by itself"];
-  if (!callback.retriesEnabled)
-    return [`  retries are off: the service sends ${retried.calls} that it was asked to replay, and no others`];
+  if (!callback.retriesEnabled) {
+    const sends = `the service sends ${retried.calls} that it was asked to replay, and no others`;
+    return [`  retries are off: ${retried.calls > 0 ? sends : "the service won't send them again by itself"}`];
+  }
   const expired =
     callback.expiredCalls === null ? [] : [`  ${callback.expiredCalls} not retried any more: their retry window is over`];
   if (retried.calls === 0 || retried.nextAt === null)
