@@ -3,7 +3,7 @@ import type { ReplayAttempt } from "../client/run-requests.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { callKey, findUndo, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
+import { callKey, findUndo, isMarkFailed, latestMark, readMarks, readNewerListCheck } from "./journal/other-runs.js";
 import { hasArrived } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
@@ -151,28 +151,32 @@ async function markAccepted(
 
 /**
  * Returns a function for the instant of the service's clock after which a user's change of a call is a later decision, or another call has its id:
- * since it arrived, or was listed. An undo in this data folder decides nothing: after it the calls are what they were before. It is null if it
+ * since it arrived, or was listed. Undoes in this data folder decide nothing: after them the calls are what they were before. It is null if it
  * isn't known when the call arrived.
  */
 async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry: RunEntry) => Promise<number | null>> {
   const { startedAt, listedAt = startedAt } = header;
-  const findUndoing = await readMarks((run) => run.undoes !== undefined && mayBeLater(run, header), deps);
-  const undone = new Map<string, ReadonlyMap<string, number>>();
+  const findUndoes = await readMarks((run) => run.undoes !== undefined && mayBeLater(run, header), deps);
+  const listedChanges = new Map<string, ReadonlyMap<string, number>>();
+  const findListedChange = async (key: string, { undoes }: RunHeader): Promise<number> => {
+    if (undoes === undefined) return Number.POSITIVE_INFINITY;
+    const changes = listedChanges.get(undoes.runId) ?? (await readListedChanges(undoes.runId, deps));
+    listedChanges.set(undoes.runId, changes);
+    return changes.get(key) ?? Number.POSITIVE_INFINITY;
+  };
   return async ({ callbackId, id, state, at, acceptance }) => {
-    const since = acceptance === null ? toServiceClock(listedAt, header) : (acceptance.serviceAt ?? null);
+    const arrivedAt = acceptance === null ? toServiceClock(listedAt, header) : (acceptance.serviceAt ?? null);
+    if (arrivedAt === null || !hasArrived(state)) return arrivedAt;
     const key = callKey(callbackId, id);
-    const undoing = hasArrived(state) ? findUndoing(key, at, header) : null;
-    if (since === null || undoing?.run.undoes === undefined) return since;
-    const { runId } = undoing.run.undoes;
-    // What was accepted has arrived. What a list said may have been changed, or be another call, before the mark that was undone.
-    if (acceptance === null) {
-      const listed = undone.get(runId) ?? (await readListedChanges(runId, deps));
-      undone.set(runId, listed);
-      if (undoing.isMaybe || (listed.get(key) ?? Number.POSITIVE_INFINITY) > since) return since;
+    let since = arrivedAt;
+    for (const { run, serviceAt, isMaybe } of findUndoes(key, at, header)) {
+      // What was accepted has arrived. What a list said may have been changed, or be another call, before the mark that was undone.
+      if (acceptance === null && (isMaybe || (await findListedChange(key, run)) > since)) continue;
+      // A request without an answer may have been executed until now.
+      const madeBy = isMaybe ? deps.client.latestServiceNow() : null;
+      since = Math.max(since, madeBy ?? serviceAt);
     }
-    // A request without an answer may have been executed until now.
-    const madeBy = undoing.isMaybe ? deps.client.latestServiceNow() : null;
-    return Math.max(since, madeBy ?? undoing.serviceAt);
+    return since;
   };
 }
 
@@ -208,11 +212,11 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isWanted = (run: RunOverview): boolean => run.runId !== undoes?.runId && mayBeLater(run, header);
-  const findMarker = await readMarks(isWanted, deps, { mustRead: counts, mustHaveEnded: true });
+  const findMarks = await readMarks(isWanted, deps, { mustRead: counts });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) => {
     if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";
-    const mark = findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header);
+    const mark = latestMark(findMarks(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header));
     if (mark === null) return "none";
     const as = statusOf(mark.run);
     // Whichever request was executed, the call is to become the same.

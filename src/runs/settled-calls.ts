@@ -3,7 +3,7 @@ import type { CallState, Client, ListedCall } from "../client/client.js";
 import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { callKey, LISTS_LAG_MS, readMarks } from "./journal/other-runs.js";
+import { callKey, LISTS_LAG_MS, latestMark, readMarks } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
 import type { UndoneRun } from "./journal/run-step.js";
 import { mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
@@ -116,21 +116,21 @@ export async function readStayCheck(
   // The list may not yet have had what was marked before it, and wasn't made FAILED again.
   const lagMs = deps.client.capabilities.has("exact-lists") ? 0 : LISTS_LAG_MS;
   const listed = { ...run, listedAt: listedAt - lagMs };
-  const findMarker = await readMarks(
+  const findMarks = await readMarks(
     (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, listed),
     deps,
-    { keyOf, mustHaveEnded: true },
+    { keyOf },
   );
-  const findUnmarker = lagMs === 0 ? () => null : await readMarks(({ kind }) => kind === "mark-failed", deps, { keyOf });
+  const findUnmarks = lagMs === 0 ? () => [] : await readMarks(({ kind }) => kind === "mark-failed", deps, { keyOf });
   return async (call) => {
     const key = keyOf(call.callbackId, call.id);
     if (await isDelivered(call, { ...undoes, markedAt: markedAt.get(key) }, deps.client)) return true;
     const listedSince = since.get(key) ?? listedAt;
-    const marker = findMarker(key, listedSince - lagMs, run);
-    if (marker === null) return false;
-    const isBefore = lagMs > 0 && marker.at <= listedSince;
-    if (isBefore && (marker.isMaybe || findUnmarker(key, marker.at, marker.run) !== null)) return false;
-    onMarked(marker.run);
+    const mark = latestMark(findMarks(key, listedSince - lagMs, run));
+    if (mark === null) return false;
+    const isBefore = lagMs > 0 && mark.at <= listedSince;
+    if (isBefore && (mark.isMaybe || findUnmarks(key, mark.at, mark.run).length > 0)) return false;
+    onMarked(mark.run);
     return true;
   };
 }
@@ -177,7 +177,7 @@ export interface TypedAt {
 
 /** Returns a function that tells whether a call has arrived since then. Not every service says when a call was settled, so the journals count, too. */
 export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunDeps): Promise<(call: ListedCall) => boolean> {
-  const findMarker = await readMarks(
+  const findMarks = await readMarks(
     ({ kind, lastAt }) => kind !== "mark-success" && kind !== "mark-failed" && lastAt >= here,
     deps,
   );
@@ -185,5 +185,5 @@ export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunD
   const present = { runId: newRunId(startedAt, deps.random), startedAt };
   return ({ callbackId, id, settledBy, changedAt, attemptedAt }) =>
     (settledBy !== "user" && (changedAt ?? attemptedAt ?? 0) >= service) ||
-    findMarker(callKey(callbackId, id), here, present) !== null;
+    findMarks(callKey(callbackId, id), here, present).length > 0;
 }

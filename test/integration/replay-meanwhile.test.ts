@@ -471,6 +471,16 @@ describe("what a list had in a run that couldn't mark it", () => {
     expect(await markedAfter(change)).toEqual([1, 1]);
   });
 
+  it("is marked after two marks that were undone, but for what a user has made FAILED between them", async () => {
+    expect(await markedAfter(({ markAndUndo }) => markAndUndo())).toEqual([2, 0]);
+    const change = async ({ mark, markAndUndo }: Awaited<ReturnType<typeof failedCalls>>) => {
+      await markAndUndo();
+      await mark(["order-0"]);
+      await mark(["order-0"], "FAILED");
+    };
+    expect(await markedAfter(change)).toEqual([1, 1]);
+  });
+
   it("isn't taken for other responses that had the ids before the mark that was undone", async () => {
     expect(await markedAfter(({ replaceCalls }) => replaceCalls())).toEqual([0, 2]);
   });

@@ -75,8 +75,8 @@ export class ArrivedCalls {
       const reached = await reachedCallbacks(header, callbacks, deps);
       return reached.size > 0 ? reached : null;
     };
-    let findMarker: FindMarker | null = null;
-    let findUnmarker: FindMarker | null = null;
+    let findMarks: FindMarks | null = null;
+    let findUnmarks: FindMarks | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
     for await (const { state, found: reached } of readUnmarkedRuns(deps.runsDirectory, find, markedSince)) {
       const { header, isDiscarded } = state;
@@ -85,8 +85,8 @@ export class ArrivedCalls {
       const markedBy = [...state.entries()].reduce((last, { isMarked, at }) => (isMarked ? Math.max(last, at) : last), 0);
       const run = { header, isOfOther, undoable, markedBy, maybeMarked: state.maybeMarked };
       const runs = new Map<string, Unmarked>();
-      findMarker ??= await readMarks(isMarkFailed, deps);
-      findUnmarker ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => null;
+      findMarks ??= await readMarks(isMarkFailed, deps);
+      findUnmarks ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => [];
       hasNewerList ??= await readNewerListCheck(deps);
       for (const { callbackId, id, state: known, needsMark, isMarked, at } of state.entries()) {
         const key = callKey(callbackId, id);
@@ -94,7 +94,7 @@ export class ArrivedCalls {
         const as = isFresh ? "marked" : needsMark && !isDiscarded && hasArrived(known) ? known : null;
         const place = reached.get(callbackId);
         if (as === null || place === undefined) continue;
-        if ((as === "marked" ? findUnmarker : findMarker)(key, at, header) !== null) continue;
+        if ((as === "marked" ? findUnmarks : findMarks)(key, at, header).length > 0) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
         const unmarked = runs.get(`${as}${place}`) ?? { ...run, as, place };
         runs.set(`${as}${place}`, unmarked);
@@ -203,14 +203,12 @@ interface OwnFolder extends RunFolder {
   readonly client: Pick<Client, "databaseId">;
 }
 
-/** Returns a mark of the call with this key since `instant`, a time of the run `other`; or null if there is none. */
-export type FindMarker = (key: string, instant: number, other: RunDates) => Mark | null;
+/** Returns the marks of the call with this key since `instant`, a time of the run `other`, in the order of their runs. */
+type FindMarks = (key: string, instant: number, other: RunDates) => readonly Mark[];
 
 interface MarkReading {
   readonly mustRead?: (header: RunHeader) => boolean;
   readonly keyOf?: typeof callKey;
-  /** The returned function throws `unavailable` for a call that a running run may be marking: how that ends isn't known yet. */
-  readonly mustHaveEnded?: boolean;
 }
 
 interface Mark {
@@ -229,15 +227,15 @@ interface Mark {
 export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
   deps: OwnFolder,
-  { mustRead, keyOf = callKey, mustHaveEnded = false }: MarkReading = {},
-): Promise<FindMarker> {
+  { mustRead, keyOf = callKey }: MarkReading = {},
+): Promise<FindMarks> {
   const marks = new Map<string, Mark[]>();
   const runs =
     mustRead === undefined
       ? await listOwnRuns(deps)
       : await listWantedRuns(deps, (header) => compareDatabase(header, deps.client) !== "other" && mustRead(header));
   const undone = new Set(runs.map(undoneBy));
-  for (const overview of runs) {
+  for (const overview of runs.toReversed()) {
     const mayHaveMarked = overview.counts.marked > 0 || (overview.kind !== "replay" && overview.state !== "finished");
     const isUndone = undone.has(overview.runId);
     if (!mayHaveMarked || !isWanted(overview)) continue;
@@ -250,14 +248,16 @@ export async function readMarks(
       marks.set(key, [...(marks.get(key) ?? []), { at, serviceAt: serviceMarkedAt ?? toServiceClock(at, run), isMaybe, run }]);
     }
   }
-  return (key, instant, other) => {
-    const later = marks.get(key)?.filter((mark) => isLater(mark, instant, other)) ?? [];
-    const found = later.find(({ isMaybe }) => !isMaybe) ?? later[0] ?? null;
-    if (!mustHaveEnded || found?.isMaybe !== true || found.run.state !== "running") return found;
-    throw new WhcbError("unavailable", `run ${found.run.runId} is marking the same calls`, {
-      hint: "Type the command again once it has ended.",
-    });
-  };
+  return (key, instant, other) => marks.get(key)?.filter((mark) => isLater(mark, instant, other)) ?? [];
+}
+
+/** Returns the last mark, if there is one that was certainly executed. Throws `unavailable` if only a running run may be making one. */
+export function latestMark(marks: readonly Mark[]): Mark | null {
+  const latest = marks.findLast(({ isMaybe }) => !isMaybe) ?? marks.at(-1) ?? null;
+  if (latest?.isMaybe !== true || latest.run.state !== "running") return latest;
+  throw new WhcbError("unavailable", `run ${latest.run.runId} is marking the same calls`, {
+    hint: "Type the command again once it has ended.",
+  });
 }
 
 function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {
