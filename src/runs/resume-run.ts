@@ -88,7 +88,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
-  const sinceOf = status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : async () => null;
+  const readStarts =
+    status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : async () => new Map();
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
@@ -105,8 +106,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await giveUpCallback(callbackId, session);
       continue;
     }
-    const starts = new Map<string, number | null>();
-    for (const entry of due) starts.set(entry.id, await sinceOf(entry));
+    const starts = await readStarts(due);
     const since = { unlessFailedSince: (id: string) => starts.get(id) ?? null };
     await markAccepted(callbackId, due, since, session);
     const listedChanges = new Map(due.flatMap(({ id, listedChangedAt: at }) => (at === undefined ? [] : [[id, at] as const])));
@@ -149,12 +149,14 @@ async function markAccepted(
   await markAll(job, replays.keys(), session, goWithMarks ? replays : undefined);
 }
 
+type FindStarts = (entries: readonly RunEntry[]) => Promise<ReadonlyMap<string, number>>;
+
 /**
- * Returns a function for the instant of the service's clock after which a user's change of a call is a later decision, or another call has its id:
- * since it arrived, or was listed. Undoes in this data folder decide nothing: after them the calls are what they were before. It is null if it
- * isn't known when the call arrived.
+ * Returns a function for the instants of the service's clock, by id, after which a user's change of a call is a later decision, or another call has
+ * its id: since it arrived, or was listed. Undoes in this data folder decide nothing: after them the calls are what they were before. Calls of
+ * which it isn't known when they arrived are missing.
  */
-async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry: RunEntry) => Promise<number | null>> {
+async function readDecisionStarts({ header, deps }: RunSession): Promise<FindStarts> {
   const { startedAt, listedAt = startedAt } = header;
   const findUndoes = await readMarks((run) => run.undoes !== undefined && mayBeLater(run, header), deps);
   const listedChanges = new Map<string, ReadonlyMap<string, number>>();
@@ -164,20 +166,34 @@ async function readDecisionStarts({ header, deps }: RunSession): Promise<(entry:
     listedChanges.set(undoes.runId, changes);
     return changes.get(key) ?? Number.POSITIVE_INFINITY;
   };
-  return async ({ callbackId, id, state, at, acceptance }) => {
-    const arrivedAt = acceptance === null ? toServiceClock(listedAt, header) : (acceptance.serviceAt ?? null);
-    if (arrivedAt === null || !hasArrived(state)) return arrivedAt;
-    const key = callKey(callbackId, id);
-    let since = arrivedAt;
-    for (const { run, serviceAt, isMaybe } of findUndoes(key, at, header)) {
-      // What was accepted has arrived. What a list said may have been changed, or be another call, before the mark that was undone.
-      if (acceptance === null && (isMaybe || (await findListedChange(key, run)) > since)) continue;
-      // A request without an answer may have been executed until now.
-      const madeBy = isMaybe ? deps.client.latestServiceNow() : null;
-      since = Math.max(since, madeBy ?? serviceAt);
+  const arrivalOf = ({ acceptance }: RunEntry): number | undefined =>
+    acceptance === null ? toServiceClock(listedAt, header) : acceptance.serviceAt;
+  return async (entries) => {
+    const firstOfSecond = firstsOfSeconds(entries.flatMap((entry) => arrivalOf(entry) ?? []));
+    const latestNow = deps.client.latestServiceNow();
+    const starts = new Map<string, number>();
+    for (const entry of entries) {
+      const arrival = arrivalOf(entry);
+      if (arrival === undefined) continue;
+      const key = callKey(entry.callbackId, entry.id);
+      let since = firstOfSecond(arrival);
+      for (const { run, serviceAt, isMaybe } of hasArrived(entry.state) ? findUndoes(key, entry.at, header) : []) {
+        // What was accepted has arrived. What a list said may have been changed, or be another call, before the mark that was undone.
+        if (entry.acceptance === null && (isMaybe || (await findListedChange(key, run)) > since)) continue;
+        // A request without an answer may have been executed until now.
+        since = Math.max(since, (isMaybe ? latestNow : null) ?? serviceAt);
+      }
+      starts.set(entry.id, since);
     }
-    return since;
+    return starts;
   };
+}
+
+/** Returns a function for the first of these instants in the second of one. A request of marks has one instant, so few are to differ. */
+function firstsOfSeconds(instants: readonly number[]): (instant: number) => number {
+  const secondOf = (instant: number): number => Math.floor(instant / 1_000);
+  const firsts = new Map(instants.toSorted((one, other) => other - one).map((instant) => [secondOf(instant), instant]));
+  return (instant) => firsts.get(secondOf(instant)) ?? instant;
 }
 
 /** Returns when each call of a run of marks had last changed as it was listed, as far as that is known. */

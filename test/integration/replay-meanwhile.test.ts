@@ -134,15 +134,16 @@ async function failedCallsOf(url: string, calls: number) {
         takesLookups = (await work()) !== "no lookups";
       };
     },
-    /** The list of a reconcile has all calls, and none is marked. The returned function resumes the run. */
+    /** The list of a reconcile has four of five calls, and none is marked. The returned function resumes the run. */
     async reconcileUnmarked() {
       takesMarks = false;
       const callback = await client.getCallback("demo");
-      const seen = readSeenList(`webhook-id\n${ids.join("\n")}\n`, "UTC");
+      const listed = ids.filter((_, index) => index % 5 < 4);
+      const seen = readSeenList(`webhook-id\n${listed.join("\n")}\n`, "UTC");
       const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, deps);
       const { header, counts } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, deps, desk.listener);
       takesMarks = true;
-      expect([counts.seen, counts.marked]).toEqual([calls, 0]);
+      expect([counts.seen, counts.marked]).toEqual([listed.length, 0]);
       return () => resumeRun(header.runId, { resendUnknown: false }, desk.deps, desk.listener);
     },
     /** The endpoint accepts all calls, and none is marked, or the service's answer is lost. The returned function resumes the run. */
@@ -432,6 +433,14 @@ describe("what was accepted in a run that couldn't mark it", () => {
     expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
   });
 
+  it("is marked after an undo in several requests", async () => {
+    const { endpoint, replayUnmarked, markAndUndo } = await failedCalls(150);
+    closing.push(endpoint.close);
+    const resume = await replayUnmarked();
+    await markAndUndo();
+    expect((await resume()).counts).toMatchObject({ marked: 150, skipped: { reopened: 0 } });
+  });
+
   it("isn't taken for a new call with its id", async () => {
     const { endpoint, replayUnmarked, replaceCalls, callOf } = await failedCalls(2);
     closing.push(endpoint.close);
@@ -447,8 +456,8 @@ describe("what was accepted in a run that couldn't mark it", () => {
 });
 
 describe("what a list had in a run that couldn't mark it", () => {
-  const markedAfter = async (change: (desk: Awaited<ReturnType<typeof failedCalls>>) => Promise<void>) => {
-    const desk = await failedCalls(2);
+  const markedAfter = async (change: (desk: Awaited<ReturnType<typeof failedCalls>>) => Promise<void>, calls = 2) => {
+    const desk = await failedCalls(calls);
     closing.push(desk.endpoint.close);
     const resume = await desk.reconcileUnmarked();
     // Calls of one second are marked together.
@@ -461,6 +470,10 @@ describe("what a list had in a run that couldn't mark it", () => {
 
   it("is marked after an undo", async () => {
     expect(await markedAfter(async () => {})).toEqual([2, 0]);
+  });
+
+  it("is marked after an undo in several requests", async () => {
+    expect(await markedAfter(async () => {}, 150)).toEqual([150, 0]);
   });
 
   it("stays as a user had left it before the mark that was undone", async () => {

@@ -120,7 +120,7 @@ export class Marker {
         this.#hasFailed = true;
         return this.#session.stopOf(callbackId).stop(reason);
       }
-      for (const ids of this.#bySecond(callIds)) {
+      for (const ids of this.#byInstant(callIds)) {
         for await (const chunk of chunkIds(ids)) {
           await this.#markChunk(chunk);
           for (const id of chunk) this.#replays.delete(id);
@@ -135,16 +135,16 @@ export class Marker {
     }
   }
 
-  /** A request has one instant since which users' changes count, so its calls are of one second. They stay in order. */
-  #bySecond(callIds: readonly string[]): readonly (readonly string[])[] {
-    const { unlessFailedSince = () => null } = this.#job;
+  /** A request has one instant since which users' changes count. The calls stay in order. */
+  #byInstant(callIds: readonly string[]): readonly (readonly string[])[] {
     const parts: string[][] = [];
     let previous: number | null = null;
     for (const id of callIds) {
-      const second = Math.floor((unlessFailedSince(id) ?? 0) / 1_000);
-      if (second === previous) parts.at(-1)?.push(id);
+      const instant = this.#job.unlessFailedSince?.(id) ?? null;
+      const part = parts.at(-1);
+      if (part !== undefined && instant === previous) part.push(id);
       else parts.push([id]);
-      previous = second;
+      previous = instant;
     }
     return parts;
   }
@@ -221,8 +221,8 @@ export class Marker {
 
   #details(callIds: readonly string[]): MarkDetails {
     const { from, status, unlessFailedSince, listedChanges, wereDelivered = false } = this.#job;
-    const instants = callIds.flatMap((id) => unlessFailedSince?.(id) ?? []);
-    const since = instants.length > 0 && { unlessFailedSince: Math.min(...instants) };
+    const [since] = callIds.flatMap((id) => unlessFailedSince?.(id) ?? []);
+    const unlessFailed = since !== undefined && { unlessFailedSince: since };
     if (from !== "accepted") {
       return {
         // An undo must not take back what this run didn't change.
@@ -231,7 +231,7 @@ export class Marker {
           const changedAt = listedChanges?.get(id);
           return changedAt === undefined ? [] : [{ id, changedDate: toIsoDate(changedAt) }];
         }),
-        ...since,
+        ...unlessFailed,
         ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }),
       };
     }
@@ -239,7 +239,7 @@ export class Marker {
     const unlessChanged = attempts.flatMap(({ callId: id, submittedAt }) => {
       return submittedAt === undefined ? [] : [{ id, submittedDate: toIsoDate(submittedAt) }];
     });
-    const guards = { unlessSettled: true, unlessChanged, ...since };
+    const guards = { unlessSettled: true, unlessChanged, ...unlessFailed };
     // It is the user who says that another endpoint's answer counts.
     if (isSentElsewhere(this.#session.header)) return guards;
     return {
