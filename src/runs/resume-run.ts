@@ -110,10 +110,10 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     const since = { unlessFailedSince: (id: string) => starts.get(id) ?? null };
     await markAccepted(callbackId, due, since, session);
     const listedChanges = new Map(due.flatMap(({ id, listedChangedAt: at }) => (at === undefined ? [] : [[id, at] as const])));
-    // Journals of 0.1.0 and of reconciles don't have them.
-    const guard = listedChanges.size > 0 ? { listedChanges } : since;
     for (const from of ["seen", "left"] as const) {
       if (session.stop.reason !== null) return;
+      // Journals of 0.1.0 don't have them. What a list had may have been marked and undone since.
+      const guard = from === "left" && listedChanges.size > 0 ? { listedChanges } : since;
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const open = from === "left" && status === "FAILED" ? await skipFailed(callbackId, ids, session, mayBeMarked) : ids;
       const left = from === "left" ? await skipSettled(callbackId, open, stays, session) : open;

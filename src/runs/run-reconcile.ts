@@ -17,7 +17,7 @@ export async function runReconcile(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  const { callback, replay, seen, listedAt, serviceListedAt } = plan;
+  const { callback, replay, seen, listedChanges, listedAt, serviceListedAt } = plan;
   const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, replay.withoutResponse);
   try {
     if (replay.calls > 0) targetOf(callback, options, deps);
@@ -31,7 +31,7 @@ export async function runReconcile(
       },
       callbacks: [callback],
       planned: [
-        { callbackId: callback.id, do: "mark", callIds: seen },
+        { callbackId: callback.id, do: "mark", callIds: seen, listedChanges },
         ...replay.groups.map((group) => ({ callbackId: callback.id, do: "send" as const, callIds: replay.callIds(group) })),
       ],
       control: options,

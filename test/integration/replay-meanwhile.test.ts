@@ -91,6 +91,12 @@ async function failedCallsOf(url: string, calls: number) {
     await beforeRun();
     return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, deps, desk.listener);
   };
+  const reconcile = async (listed: readonly string[]) => {
+    const callback = await client.getCallback("demo");
+    const seen = readSeenList(`webhook-id\n${listed.join("\n")}\n`, "UTC");
+    const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, deps);
+    return runReconcile(plan, DEFAULT_REPLAY_OPTIONS, deps, desk.listener);
+  };
   return {
     client,
     lookups,
@@ -110,6 +116,11 @@ async function failedCallsOf(url: string, calls: number) {
       const journal = join(deps.runsDirectory, `${header.runId}.ndjson`);
       const lines = readFileSync(journal, "utf8").split("\n");
       writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
+    },
+    /** A reconcile marks all calls, and is undone. */
+    async reconcileAndUndo() {
+      const { header } = await reconcile(ids);
+      await runMarks(await planUndo(header.runId, deps), {}, deps);
     },
     /** A user marks all calls, they expire, and the sender uses their ids for new ones, which fail, too. */
     async replaceCalls() {
@@ -137,11 +148,8 @@ async function failedCallsOf(url: string, calls: number) {
     /** The list of a reconcile has four of five calls, and none is marked. The returned function resumes the run. */
     async reconcileUnmarked() {
       takesMarks = false;
-      const callback = await client.getCallback("demo");
       const listed = ids.filter((_, index) => index % 5 < 4);
-      const seen = readSeenList(`webhook-id\n${listed.join("\n")}\n`, "UTC");
-      const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, deps);
-      const { header, counts } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, deps, desk.listener);
+      const { header, counts } = await reconcile(listed);
       takesMarks = true;
       expect([counts.seen, counts.marked]).toEqual([listed.length, 0]);
       return () => resumeRun(header.runId, { resendUnknown: false }, desk.deps, desk.listener);
@@ -482,6 +490,10 @@ describe("what a list had in a run that couldn't mark it", () => {
       await mark(["order-0"], "FAILED");
     };
     expect(await markedAfter(change)).toEqual([1, 1]);
+  });
+
+  it("is marked after a longer list that was undone", async () => {
+    expect(await markedAfter(({ reconcileAndUndo }) => reconcileAndUndo())).toEqual([2, 0]);
   });
 
   it("is marked after two marks that were undone, but for what a user has made FAILED between them", async () => {

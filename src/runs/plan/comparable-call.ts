@@ -26,6 +26,7 @@ export interface CompareOptions {
 export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
+  readonly changedAt?: number | undefined;
   /** Nothing of it is known to have been sent. */
   readonly isUnsent: boolean;
   /** It never failed, and nobody has marked it, as far as is known. */
@@ -60,7 +61,7 @@ export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
 export function comparableCall(call: ListedCall, { parsePhone, timezone, format, hasArrived }: CompareOptions): ComparableCall {
-  const { id, status, response } = call;
+  const { id, status, changedAt, response } = call;
   const fields = new Map<string, Set<string>>();
   for (const body of bodiesOf(response))
     for (const [name, value] of fieldsOfBody(readBody(body) ?? {})) fields.set(name, (fields.get(name) ?? new Set()).add(value));
@@ -73,6 +74,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format,
   return {
     id,
     status,
+    changedAt,
     isUnsent: hasSentNothing(call) && hasArrived?.(id) !== true,
     wasDelivered: status === "SUCCESS" && !isMarked(call) && (call.attemptCount ?? 1) === 1,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),

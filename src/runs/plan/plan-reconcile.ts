@@ -25,6 +25,8 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReconcilePlan extends Omit<SeenMatch, "seen" | "matched"> {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
+  /** When each seen call had last changed as it was listed, by id, if the service says it. */
+  readonly listedChanges: ReadonlyMap<string, number>;
   readonly replay: ReplayPlan;
   /** The calls were listed until this instant. */
   readonly listedAt: number;
@@ -90,6 +92,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       ...match,
       callback,
       seen: match.seen.map(({ id }) => id),
+      listedChanges: new Map(match.seen.flatMap(({ id, changedAt: at }) => (at === undefined ? [] : [[id, at] as const]))),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
       listedAt,
