@@ -416,6 +416,18 @@ describe("what was accepted in a run that couldn't mark it", () => {
     expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
   });
 
+  it("is marked, though the run had sent it before at a busy moment of the endpoint", async () => {
+    const isBusy = (callId: string, number: number) => callId === "order-1" && number === 2;
+    const endpoint = await countingEndpoint((callId, number) =>
+      isBusy(callId, number) ? { status: 503, headers: { "retry-after": "0" } } : { status: 200 },
+    );
+    closing.push(endpoint.close);
+    const { replayUnmarked } = await failedCallsOf(endpoint.url, 2);
+    const resume = await replayUnmarked();
+    expect(endpoint.received).toEqual(["order-0", "order-1", "order-1"]);
+    expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
+  });
+
   it("is marked after an undo, but for what a user has made FAILED since", async () => {
     const { endpoint, replayUnmarked, markAndUndo, mark, callOf } = await failedCalls(3);
     closing.push(endpoint.close);

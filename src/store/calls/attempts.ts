@@ -51,13 +51,28 @@ export async function findRecorded<Sent extends NewAttempt>(
   return new Set(sent.filter((_, index) => indexes.has(index)).map(({ attempt }) => attempt));
 }
 
-/** Resolves to the calls of these that have an attempt after this instant which wasn't a retry: a user had asked for a replay, or released them. */
-export async function findSentAnew(db: Db, callSeqs: readonly number[], since: number): Promise<readonly number[]> {
-  if (callSeqs.length === 0) return [];
-  const { rows } = await sql<{ call_seq: number }>`
-    SELECT DISTINCT call_seq FROM attempts WHERE call_seq ${inList(callSeqs, "bigint")}
-      AND CAST(${jsonPart("outcome", 0)} AS bigint) > ${since} AND ${jsonPart("outcome", 2)} <> 'retry'`.execute(db);
-  return rows.map((row) => row.call_seq);
+/**
+ * Resolves to the calls of these that have an attempt after this instant which wasn't a retry: a user had asked for a replay, or released them.
+ * What a client had sent before the attempt that it reports doesn't count.
+ */
+export async function findSentAnew(
+  db: Db,
+  calls: readonly { readonly callSeq: number; readonly reported: NewAttempt | undefined }[],
+  since: number,
+): Promise<readonly number[]> {
+  if (calls.length === 0) return [];
+  const rows = calls.map(({ callSeq, reported }) => {
+    const [startedAt, , cause] = reported === undefined ? [0, 0, ""] : encodeOutcome(reported);
+    return { call_seq: callSeq, started_at: startedAt, cause };
+  });
+  const found = await sql<{ call_seq: number }>`
+    SELECT DISTINCT attempts.call_seq FROM ${batchOf({ call_seq: "bigint", started_at: "bigint", cause: "text" }, rows)}
+    ${crossJoin} attempts ON attempts.call_seq = batch.call_seq
+    WHERE CAST(${jsonPart("outcome", 0)} AS bigint) > ${since} AND ${jsonPart("outcome", 2)} <> 'retry'
+      AND NOT (${jsonPart("outcome", 2)} = batch.cause AND CAST(${jsonPart("outcome", 0)} AS bigint) < batch.started_at)`.execute(
+    db,
+  );
+  return found.rows.map((row) => row.call_seq);
 }
 
 /** These are terms for a query of attempts. */

@@ -165,7 +165,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   const isOwn = (call: CallProgress): boolean =>
     call.status === "SUCCESS" && call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const takenBack =
-    unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, unlessFailedSince, isSince);
+    unlessFailedSince === undefined ? new Set<number>() : await findTakenBack(trx, states, own, unlessFailedSince, isSince);
   const stays = ({ id, seq, acceptedAt, before }: CallState): boolean =>
     takenBack.has(seq) ||
     isReplaced({ id, acceptedAt }) ||
@@ -197,6 +197,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
 async function findTakenBack(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
+  replays: readonly ClientReplay[],
   since: number,
   isSince: (at: number) => boolean,
 ): Promise<ReadonlySet<number>> {
@@ -206,7 +207,8 @@ async function findTakenBack(
   const isByUser = ({ acceptedAt, before: { status, settledBy, due } }: CallState): boolean =>
     isSince(acceptedAt) || settledBy === "user" || status === "PENDING" || due?.cause === "replay";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
-  const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
+  const reports = new Map(replays.map(({ callId, attempt }) => [callId, attempt]));
+  const others = changed.filter((state) => !isByUser(state)).map(({ id, seq }) => ({ callSeq: seq, reported: reports.get(id) }));
   return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);
 }
 
