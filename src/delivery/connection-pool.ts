@@ -178,6 +178,8 @@ export class Connection {
     socket.once("error", (error) => {
       if (this.#socket === socket) this.#socketError = error;
     });
+    // It may report another one once it is closed, which undici can't take any more.
+    socket.once("close", () => socket.removeAllListeners("error").on("error", () => {}));
   }
 }
 

@@ -1,7 +1,9 @@
 /** Connection reuse, limits and aborting. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery/delivery-setup.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
 
@@ -56,6 +58,20 @@ describe("a kept connection", () => {
     await at.deliverer.deliver(at.post());
     expect((await at.deliverer.deliver(at.post())).result).toMatchObject({ kind: "unreachable", reason: "reset" });
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 2]);
+  });
+
+  test("may report an error once it is closed, as TLS over a stream does: the process goes on", async () => {
+    const sockets: Socket[] = [];
+    const note = (message: unknown) => void sockets.push((message as { readonly socket: Socket }).socket);
+    subscribe("undici:client:connected", note);
+    await at.start(says(OK), {}, selfSignedCertificate("IP:127.0.0.1"));
+    await at.deliverer.deliver(at.post());
+    unsubscribe("undici:client:connected", note);
+    const [socket] = sockets;
+    socket?.destroy(new Error("reset"));
+    await new Promise((resolve) => socket?.once("close", resolve));
+    expect(() => socket?.emit("error", Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }))).not.toThrow();
+    expect((await at.deliverer.deliver(at.post())).result).toEqual(DELIVERED);
   });
 
   test("that the endpoint loses as it stops: the request isn't sent again, and counts as lost, as the endpoint may have it", async () => {
