@@ -506,7 +506,7 @@ it("a mark to which a gateway answers that it waited for too long (408) may have
   await desk.leave();
 });
 
-it("an undo that was discarded may be made again", async () => {
+it("an undo that was discarded may be made again, unless it had ended", async () => {
   const calls = platformCalls(2);
   const { desk, header } = await markOnPlatform(calls);
   const ctrlC = new AbortController();
@@ -514,8 +514,10 @@ it("an undo that was discarded may be made again", async () => {
   const undo = await runMarks(await planUndo(header.runId, desk.deps), { signal: ctrlC.signal }, desk.deps);
   await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({ code: "usage" });
   await discardRun(desk.deps, undo.header.runId);
-  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  const again = await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
   expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+  await discardRun(desk.deps, again.header.runId);
+  await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({ code: "usage" });
   await desk.leave();
 });
 

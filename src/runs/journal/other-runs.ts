@@ -8,7 +8,7 @@ import { maskUrl } from "../../domain/mask.js";
 import { toIsoDate } from "../../wire/dates.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
 import { isRecorded } from "./recorded-url.js";
-import { hasArrived, isSentElsewhere, marksAccepted } from "./run-counts.js";
+import { hasArrived, isSentElsewhere, isUnfinished, marksAccepted } from "./run-counts.js";
 import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -269,9 +269,9 @@ function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {
   return instant <= other.startedAt ? isAfter : toServiceClock(at, run) > toServiceClock(instant, other);
 }
 
-/** Returns the run that was undone by this one, or null. */
-export function undoneBy({ undoes, state }: RunOverview): string | null {
-  return undoes === undefined || state === "discarded" ? null : undoes.runId;
+/** Returns the run that was undone by this one, or null. An undo that had ended has undone it, also if it was discarded afterwards. */
+export function undoneBy({ undoes, state, counts }: RunOverview): string | null {
+  return undoes === undefined || (state === "discarded" && isUnfinished(counts)) ? null : undoes.runId;
 }
 
 /** Returns the undo after which the run can't be undone again, or null. Another one has ended without a mark, or left calls. */
