@@ -53,7 +53,7 @@ export async function findRecorded<Sent extends NewAttempt>(
 
 /**
  * Resolves to the calls of these that have an attempt after this instant which wasn't a retry: a user had asked for a replay, or released them.
- * What a client had sent before the attempt that it reports doesn't count.
+ * The attempt that a client reports doesn't count, nor what it had sent before.
  */
 export async function findSentAnew(
   db: Db,
@@ -69,7 +69,7 @@ export async function findSentAnew(
     SELECT DISTINCT attempts.call_seq FROM ${batchOf({ call_seq: "bigint", started_at: "bigint", cause: "text" }, rows)}
     ${crossJoin} attempts ON attempts.call_seq = batch.call_seq
     WHERE CAST(${jsonPart("outcome", 0)} AS bigint) > ${since} AND ${jsonPart("outcome", 2)} <> 'retry'
-      AND NOT (${jsonPart("outcome", 2)} = batch.cause AND CAST(${jsonPart("outcome", 0)} AS bigint) < batch.started_at)`.execute(
+      AND NOT (${jsonPart("outcome", 2)} = batch.cause AND CAST(${jsonPart("outcome", 0)} AS bigint) <= batch.started_at)`.execute(
     db,
   );
   return found.rows.map((row) => row.call_seq);
