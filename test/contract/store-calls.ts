@@ -378,11 +378,20 @@ export function describeCalls(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
       const replay = { startedAt: NOW + 10, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
-      const reportedBy = (sentFrom: string, callId: string) => ({ callId, attempt: { ...replay, sentFrom, result: REFUSED_503 } });
+      const reportedBy = (sentFrom: string, callId: string) => ({
+        callId,
+        attempt: { ...replay, sentFrom, result: REFUSED_503 },
+      });
       const rejected = [reportedBy("ada@desk", "A"), reportedBy("joe@desk", "B")];
       await store.calls.recordReplays(callback.id, rejected, NOW + 11);
       const replays = ["A", "B"].map((callId) => ({ callId, attempt: { ...replay, startedAt: NOW + 12 } }));
-      const details = { settledBy: "replay", unlessSettled: true, unlessFailedSince: NOW + 5, markedAt: NOW + 20, replays } as const;
+      const details = {
+        settledBy: "replay",
+        unlessSettled: true,
+        unlessFailedSince: NOW + 5,
+        markedAt: NOW + 20,
+        replays,
+      } as const;
       expect(await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 20, details)).toEqual(["B"]);
     });
 
