@@ -32,6 +32,12 @@ export async function checkService(run: RunHeader, client: Client, ownProfile: s
   });
 }
 
+/** Another database may be a backup that stands for the run's, so a user is asked before the run is resumed on it. Throws as `checkService`. */
+export async function checkResumable(run: RunHeader, client: Client, ownProfile: string): Promise<void> {
+  const isThere = await hasOneOf(run.callbacks, client);
+  if (!isThere || compareDatabase(run, client) !== "other") await checkService(run, client, ownProfile);
+}
+
 /** Throws `config` if the run was made with another database: its marks can't be taken back on this one. */
 export function requireMarkedHere(run: RunHeader, client: Client): void {
   if (compareDatabase(run, client) !== "other") return;

@@ -1,7 +1,7 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
-import { checkService } from "./check-service.js";
+import { checkResumable } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import { callKey, findUndo, isMarkFailed, latestMark, readMarks, readNewerListCheck } from "./journal/other-runs.js";
 import { hasArrived } from "./journal/run-counts.js";
@@ -58,7 +58,7 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
   let journal: Journal | null = null;
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
-    await checkService(state.header, deps.client, deps.profile);
+    await checkResumable(state.header, deps.client, deps.profile);
     if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);

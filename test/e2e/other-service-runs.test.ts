@@ -47,7 +47,7 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
     expect(await machine.whcb(["replay", "--resume", "--yes"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
     expect(await machine.whcb(["replay", "--resume", run, "--yes"])).toMatchObject({
       code: 4,
-      stderr: `error: run ${run} was made with ${copy} (profile ${copy})\nhint: add \`--service ${copy}\`\n`,
+      stderr: `error: run ${run} was made with another database, which was at ${copy} then\nhint: on a terminal, \`whcb replay --resume ${run}\` asks; \`whcb runs discard ${run}\` gives it up\n`,
     });
     expect(await outage.failedIds()).toHaveLength(3);
     const here = await machine.whcb(["replay", "--resume", "--yes"], { env });
@@ -278,16 +278,23 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
     expect([await outage.failedIds(), timesReceived()]).toEqual([[], [1, 1, 1]]);
   });
 
-  it("what has arrived before a backup was restored isn't sent again, and is marked after a question", async () => {
-    const run = await unmarkedAt(original, replay);
-    expect(timesReceived()).toEqual([1, 1, 1]);
-    const reason = `3 calls not sent: calls with their ids have arrived, but run ${run}, made with another database, which was at ${port.url} then, hasn't marked them`;
-    expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
-    const resume = ["replay", "--resume", run, ...network];
-    expect(await whcbAt(copy, resume, { canAsk: true, stdin: "y\n" })).toMatchObject({ code: 0 });
-    expect(await whcbAt(copy, [...replay, "--yes"])).toMatchObject({ stderr: expect.stringContaining("nothing to replay") });
-    expect(timesReceived()).toEqual([1, 1, 1]);
-  });
+  it.each(["the same", "another"])(
+    "what has arrived before a backup was restored, at %s address, isn't sent again, and is marked after a question",
+    async (which) => {
+      const whcbAtCopy = (args: readonly string[], io: IoOptions = {}) =>
+        which === "the same" ? whcbAt(copy, args, io) : machine.whcb(args, { ...io, env: { ...userEnv(home), WHCB_URL: copy } });
+      const run = await unmarkedAt(original, replay);
+      expect(timesReceived()).toEqual([1, 1, 1]);
+      const reason = `3 calls not sent: calls with their ids have arrived, but run ${run}, made with another database, which was at ${port.url} then, hasn't marked them`;
+      expect(await whcbAtCopy([...replay, "--yes"])).toMatchObject({ code: 8, stderr: expect.stringContaining(reason) });
+      const resume = ["replay", "--resume", run, ...network];
+      const { code, stderr } = await whcbAtCopy(resume, { canAsk: true, stdin: "y\n" });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("The run was made with another database") });
+      expect(stderr.match(/The run was made/g)).toHaveLength(1);
+      expect(await whcbAtCopy([...replay, "--yes"])).toMatchObject({ stderr: expect.stringContaining("nothing to replay") });
+      expect(timesReceived()).toEqual([1, 1, 1]);
+    },
+  );
 
   it("what is marked FAILED on the copy isn't sent again by the other one", async () => {
     const run = await unmarkedAt(original, replay);

@@ -4,7 +4,7 @@ import { count } from "../../../domain/count.js";
 import { HOUR_MS, spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { isMasked, maskUrl, shownUrl } from "../../../domain/mask.js";
-import { checkService } from "../../../runs/check-service.js";
+import { checkResumable } from "../../../runs/check-service.js";
 import { compareDatabase, madeElsewhere } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
@@ -163,7 +163,7 @@ async function confirmChanged(
   if (!isUnfinished(counts) && toSend === 0) return true;
   const isMadeWithTo = to !== null && toSend + counts.toMark > 0;
   const isElsewhere = service !== runDeps.client.name;
-  if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
+  if (isElsewhere) await checkResumable(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
   const paused: string[] = [];
   for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {
@@ -190,7 +190,7 @@ async function confirmChanged(
   const isSure =
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
   const description = [
-    ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
+    ...(isElsewhere && !isOther ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
     ...(isOther ? [`The run was ${madeElsewhere(run)}.`] : []),
     ...(isOld
       ? [
