@@ -39,7 +39,7 @@ export interface RunEntry extends RunCall {
   readonly acceptance: Pick<Extract<CallStep, { step: "accepted" }>, "at" | "ms" | "serviceAt" | "submittedAt"> | null;
 }
 
-type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
+type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] } & { isMarkRejected: boolean };
 
 interface Send {
   readonly entry: Entry;
@@ -54,7 +54,7 @@ export class RunState {
   readonly #counts = new Map<string, RunCounts>();
   /** `openSession` is null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
-  #isRequestOpen = false;
+  readonly #maybeMarked = new Set<Entry>();
   #hasLateRequest = false;
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
@@ -79,13 +79,12 @@ export class RunState {
   }
 
   /**
-   * The last request for marks that aren't of sent calls may have marked these: a process was killed, or the service failed, and no mark has
-   * been answered since.
+   * The last request of a session for marks that aren't of sent calls may have marked these: a process was killed, or the service failed, and no
+   * answer has said since what became of them.
    */
   get maybeMarked(): readonly RunCall[] {
-    if (this.#openSession === null && !this.#isRequestOpen) return [];
-    const toMark = [...this.#entries.values()].filter(({ do: action, needsMark }) => action === "mark" && needsMark);
-    return toMark.slice(0, MAX_IDS_PER_REQUEST);
+    const open = this.#openSession === null ? [] : this.#nextToMark();
+    return [...new Set([...this.#maybeMarked, ...open])].filter(({ needsMark }) => needsMark);
   }
 
   /** Discarding it is no work of the run. */
@@ -118,7 +117,6 @@ export class RunState {
         this.#plan(step);
         return;
       default:
-        if (step.step === "marked" || step.step === "mark-rejected" || step.step === "not-found") this.#isRequestOpen = false;
         for (const call of "calls" in step ? step.calls : [step.call]) this.#applyToCall(call, step);
     }
   }
@@ -139,8 +137,15 @@ export class RunState {
   }
 
   #noteOpenRequest(): void {
-    this.#isRequestOpen = true;
     this.#hasLateRequest = true;
+    for (const entry of this.#nextToMark()) this.#maybeMarked.add(entry);
+  }
+
+  /** Returns what the next request may have: calls are marked in order, a hundred at a time, but for those that the service has rejected. */
+  #nextToMark(): readonly Entry[] {
+    const toMark = [...this.#entries.values()].filter(({ do: action, needsMark }) => action === "mark" && needsMark);
+    const last = toMark.filter(({ isMarkRejected }) => !isMarkRejected)[MAX_IDS_PER_REQUEST - 1];
+    return last === undefined ? toMark : toMark.slice(0, toMark.indexOf(last) + 1);
   }
 
   counts(callbackId?: string): RunCounts {
@@ -173,6 +178,7 @@ export class RunState {
       isRejectedCanary: false,
       isMaybeAsked: false,
       acceptance: null,
+      isMarkRejected: false,
     };
     this.#entries.set(step.call, entry);
     this.#count(entry, step);
@@ -201,7 +207,8 @@ export class RunState {
       return;
     }
     if (step.step === "mark-rejected" || (step.step === "not-found" && hasArrived(entry.state))) {
-      entry.needsMark &&= step.step === "mark-rejected";
+      entry.isMarkRejected = step.step === "mark-rejected";
+      entry.needsMark &&= entry.isMarkRejected;
       entry.message = step.message;
       return;
     }

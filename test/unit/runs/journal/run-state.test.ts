@@ -71,6 +71,7 @@ describe("after a kill", () => {
 describe("the last request of a run of marks", () => {
   const ended = (reason: "interrupted" | "service"): RunStep => ({ step: "ended", at: 9, reason, counts: NO_COUNTS });
   const marked: RunStep = { step: "marked", calls: ["A"], as: "SUCCESS", at: 8 };
+  const notFound = (call: string): RunStep => ({ step: "not-found", call, at: 8, message: "409" });
 
   it.each<[string, RunStep[], boolean]>([
     ["after a kill", [session(1), marked], true],
@@ -81,13 +82,25 @@ describe("the last request of a run of marks", () => {
       [session(1), ended("service"), session(1), ended("interrupted")],
       true,
     ],
-    ["not once a later one was answered", [session(1), session(1), marked, ended("interrupted")], false],
+    ["not once a later one was answered", [session(1), session(1), { ...marked, calls: ["A", "B"] }, ended("interrupted")], false],
+    ["also once a later one was answered for a part of it", [session(1), session(1), marked, ended("interrupted")], true],
+    ["also once a later one was rejected", [session(1), session(1), notFound("A"), ended("interrupted")], true],
     ["not after an interruption", [session(1), marked, ended("interrupted")], false],
   ])("may have marked: %s", (_, lines, isOpen) => {
     const state = new RunState({ ...HEADER, options: null });
     for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "mark" });
     for (const line of lines) state.apply(line);
     expect(state.maybeMarked.length > 0).toBe(isOpen);
+  });
+
+  it("may have marked a hundred calls, beside those of which it is known that they were rejected", () => {
+    const state = new RunState({ ...HEADER, kind: "reconcile" });
+    const ids = Array.from({ length: 102 }, (_, index) => `order-${index}`);
+    for (const call of ids) state.apply({ step: "planned", callback: "CB", call, do: "mark" });
+    state.apply(session(1));
+    state.apply({ step: "mark-rejected", call: "order-0", at: 8, message: "409" });
+    state.apply(ended("service"));
+    expect(state.maybeMarked.map(({ id }) => id)).toEqual(ids.slice(0, 101));
   });
 
   it.each<[string, RunStep[], boolean]>([
