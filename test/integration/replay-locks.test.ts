@@ -9,9 +9,14 @@ import { openHttpClient } from "../../src/main/open-http-client.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { NO_COUNTS } from "../../src/runs/journal/run-counts.js";
+import { readRun } from "../../src/runs/journal/stored-runs.js";
+import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { type LockOptions, RunLocks } from "../../src/runs/run-locks.js";
+import { planMarks, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { runCli } from "../support/cli/run-cli.js";
@@ -321,6 +326,55 @@ it.each(["mark-failed --success", "mark-failed --undo", "reconcile --seen"])(
     expect(await machine.ids("demo", "--success")).toHaveLength(isReconcile ? 0 : 3);
   },
 );
+
+describe("a mark whose lock is lost before it is repeated", () => {
+  async function markTwoCalls(
+    kind: "mark-failed" | "reconcile",
+    answer: { readonly status: number; readonly retryAfterS: number },
+  ) {
+    const calls = platformCalls(2);
+    for (const call of calls) call.status = kind === "reconcile" ? "FAILED" : "SUCCESS";
+    let marks = 0;
+    const platform = scriptedPlatform({
+      clock: systemClock,
+      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+      instead({ method }) {
+        if (method !== "PUT") return null;
+        marks++;
+        return { status: answer.status, body: "", headers: { "retry-after": String(answer.retryAfterS) } };
+      },
+    });
+    const clock = { ...systemClock, sleepUntil: async () => {} };
+    const { deps, leave } = openDesk({ transport: platform.transport(), clock });
+    closing.push(leave);
+    const callback = await deps.client.getCallback("demo");
+    const locks = {
+      lease: { run: "RUN", holder: "ada@desk", done: 0, total: 0 },
+      maySend: () => marks === 0,
+      retake: async () => undefined,
+      reportProgress: () => undefined,
+    };
+    const mark = async () => {
+      if (kind === "mark-failed")
+        return runMarks(await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "FAILED", deps), { locks }, deps);
+      const seen = readSeenList(calls.map(({ id }) => id).join("\n"), "UTC");
+      const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, deps);
+      return runReconcile(plan, { ...DEFAULT_REPLAY_OPTIONS, locks }, deps);
+    };
+    const { header, error } = await mark();
+    return { marks, error: error?.message, maybe: (await readRun(deps, header.runId)).maybeMarked.length };
+  }
+
+  const LOST = "another run may have worked on the calls of demo meanwhile, so the rest wasn't marked";
+
+  it("isn't sent again, as another run may have delivered the calls meanwhile", async () => {
+    expect(await markTwoCalls("mark-failed", { status: 429, retryAfterS: 80 })).toMatchObject({ marks: 1, error: LOST });
+  });
+
+  it("may have been executed, though its answer was a long pause", async () => {
+    expect(await markTwoCalls("reconcile", { status: 503, retryAfterS: 125 })).toEqual({ marks: 1, error: LOST, maybe: 2 });
+  });
+});
 
 describe.each([
   ["replay", "2 calls replayed", "failed"],

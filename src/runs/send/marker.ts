@@ -150,7 +150,7 @@ export class Marker {
   }
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
-    const { deps, stop } = this.#session;
+    const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
     let isRepeated = false;
     const left = new Map<string, SkipReason>();
@@ -160,7 +160,7 @@ export class Marker {
     const markedAt = deps.client.serviceNow();
     const mayRepeat = (): boolean => {
       isRepeated = true;
-      return from === "accepted" || stop.reason === null;
+      return this.#mayMark();
     };
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt, isWanted: mayRepeat };
@@ -250,25 +250,32 @@ export class Marker {
   }
 
   /**
-   * Waits for the pauses that the service asks for. Ctrl-C ends the wait. What an endpoint accepted is marked in any case, as it would be
-   * sent twice; every other mark needs a run that goes on, and the marks before it on disk. What becomes FAILED, or is seen, needs
-   * the lock, as another run may be delivering it, or may have a newer list.
+   * What an endpoint accepted is marked in any case, as it would be sent twice; every other mark needs a run that goes on. What becomes FAILED, or
+   * is seen, needs the lock, as another run may be delivering it, or may have a newer list.
    */
-  async #waitOutPauses<Result>(request: () => Promise<Result>): Promise<Result> {
-    const { stop, deps, header, journal, locks } = this.#session;
+  #mayMark(): boolean {
+    const { stop, header, locks } = this.#session;
     const { callbackId, from, status } = this.#job;
+    if (from === "accepted") return true;
+    const needsLock = status === "FAILED" || from === "seen";
+    if (needsLock && locks?.maySend(callbackId) === false) stop.stop("lock-lost", lostLock(callbackId, header));
+    return stop.reason === null;
+  }
+
+  /** Waits for the pauses that the service asks for. Ctrl-C ends the wait. But for what was accepted, the marks before are on disk. */
+  async #waitOutPauses<Result>(request: () => Promise<Result>): Promise<Result> {
+    const { stop, deps, header, journal } = this.#session;
     const startedAt = deps.clock.now();
+    // A request that the service has failed to answer may have been executed.
+    let failure: WhcbError | null = null;
     for (;;) {
-      if (from !== "accepted") {
-        await journal.flush();
-        if ((status === "FAILED" || from === "seen") && locks?.maySend(callbackId) === false)
-          stop.stop("lock-lost", lostLock(callbackId, header));
-        if (stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
-      }
+      if (this.#job.from !== "accepted") await journal.flush();
+      if (!this.#mayMark()) throw failure ?? new WhcbError("interrupted", "interrupted");
       try {
         return await request();
       } catch (error) {
         if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
+        failure = error;
         const until = deps.clock.now() + (error.retryAfterMs ?? 0);
         if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
         const retryAfterMs = until - deps.clock.now();
