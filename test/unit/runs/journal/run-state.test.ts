@@ -82,7 +82,11 @@ describe("the last request of a run of marks", () => {
       [session(1), ended("service"), session(1), ended("interrupted")],
       true,
     ],
-    ["not once a later one was answered", [session(1), session(1), { ...marked, calls: ["A", "B"] }, ended("interrupted")], false],
+    [
+      "not once a later one was answered",
+      [session(1), session(1), { ...marked, calls: ["A", "B"] }, ended("interrupted")],
+      false,
+    ],
     ["also once a later one was answered for a part of it", [session(1), session(1), marked, ended("interrupted")], true],
     ["also once a later one was rejected", [session(1), session(1), notFound("A"), ended("interrupted")], true],
     ["not after an interruption", [session(1), marked, ended("interrupted")], false],
