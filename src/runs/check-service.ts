@@ -6,13 +6,17 @@ import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
 import type { RunHeader, UndoneRun } from "./journal/run-step.js";
 import type { RunOverview, RunRecord } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
+import type { RunDeps } from "./run-deps.js";
+
+type ServiceDeps = Pick<RunDeps, "client" | "profile" | "serviceFlags">;
 
 /**
  * A profile's service may come back on another port, or as a file, and another service may be where it was. That one has none of the
  * callbacks: they must not pass for deleted. Throws `config`.
  */
-export async function checkService(run: RunHeader, client: Client, ownProfile: string): Promise<void> {
+export async function checkService(run: RunHeader, deps: ServiceDeps): Promise<void> {
   const { runId, service, profile, callbacks } = run;
+  const { client, profile: ownProfile, serviceFlags = [] } = deps;
   const isSameName = service === client.name;
   const isSameProfile = profile === ownProfile;
   const isThere = await hasOneOf(callbacks, client);
@@ -20,7 +24,8 @@ export async function checkService(run: RunHeader, client: Client, ownProfile: s
   const isSameDatabase = compareDatabase(run, client) === "same";
   if ((isSameName || isSameProfile || isSameDatabase) && isThere) return;
   if (isSameName || isSameDatabase) {
-    const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };
+    const words = { command: "runs discard", operands: [runId], flags: serviceFlags };
+    const discard = { command: commandLine(words), when: "if they were deleted" };
     const message = `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`;
     const advice = advise`Is another service there? If they were deleted, ${discard} gives the run up.`;
     throw new WhcbError("config", message, advice);
@@ -33,9 +38,9 @@ export async function checkService(run: RunHeader, client: Client, ownProfile: s
 }
 
 /** Another database may be a backup that stands for the run's, so a user is asked before the run is resumed on it. Throws as `checkService`. */
-export async function checkResumable(run: RunHeader, client: Client, ownProfile: string): Promise<void> {
-  const isThere = await hasOneOf(run.callbacks, client);
-  if (!isThere || compareDatabase(run, client) !== "other") await checkService(run, client, ownProfile);
+export async function checkResumable(run: RunHeader, deps: ServiceDeps): Promise<void> {
+  const isThere = await hasOneOf(run.callbacks, deps.client);
+  if (!isThere || compareDatabase(run, deps.client) !== "other") await checkService(run, deps);
 }
 
 /** Throws `config` if the run was made with another database: its marks can't be taken back on this one. */
@@ -53,10 +58,13 @@ export async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client
 }
 
 /** Throws `usage` if the run has yet to mark what arrived. */
-export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): void {
+export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, { serviceFlags = [] }: RunDeps): void {
   const arrived = counts.toMark - seenToMark;
   if (arrived === 0) return;
-  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark what has arrived" };
+  const resume = {
+    command: commandLine({ command: "replay", flags: ["--resume", runId, ...serviceFlags] }),
+    when: "to mark what has arrived",
+  };
   const danger = "an undo would discard it, and a replay send them again";
   const message = `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: ${danger}`;
   throw new WhcbError("usage", message, advise`${resume} marks what has arrived; undo the run afterwards`);
@@ -64,9 +72,12 @@ export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord): 
 
 export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
 
-export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
+export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview, { serviceFlags = [] }: RunDeps): WhcbError {
   const isFinished = undo.state === "finished";
-  const resume = { command: commandLine({ command: "replay", flags: ["--resume", undo.runId] }), when: "to finish it" };
+  const resume = {
+    command: commandLine({ command: "replay", flags: ["--resume", undo.runId, ...serviceFlags] }),
+    when: "to finish it",
+  };
   const message = `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`;
   const advice = isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`;
   return new WhcbError("usage", message, advice);

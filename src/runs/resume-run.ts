@@ -58,7 +58,7 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
   let journal: Journal | null = null;
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
-    await checkResumable(state.header, deps.client, deps.profile);
+    await checkResumable(state.header, deps);
     if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);

@@ -36,6 +36,8 @@ export interface RunDeps extends RunFolder {
   readonly random: Random;
   /** `--resume` alone takes the latest unfinished run of this profile. */
   readonly profile: string;
+  /** Suggested commands have these flags. The default is none. */
+  readonly serviceFlags?: readonly string[];
   /** The default is user@host of this process. */
   readonly who?: string;
   /** The default reports no wait. */

@@ -54,8 +54,6 @@ export interface LockOptions {
   readonly wait?: boolean;
   readonly needsAll?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
-  /** Suggested commands have these flags. */
-  readonly serviceFlags?: readonly string[];
 }
 
 /** A run needs this much of its locks. */
@@ -105,7 +103,7 @@ export class RunLocks {
         }
       }
       const [busy] = locks.#busy;
-      if (busy !== undefined && (locks.#held.size === 0 || options.needsAll)) throw busyError(busy, options.serviceFlags);
+      if (busy !== undefined && (locks.#held.size === 0 || options.needsAll)) throw busyError(busy, deps);
     } catch (error) {
       await locks.release();
       throw error;
@@ -144,7 +142,7 @@ export class RunLocks {
   /** Throws `unavailable` if another run has taken it. */
   async retake({ id, name }: LockedCallback): Promise<void> {
     const answer = await takeLease(id, this.lease, this.#deps);
-    if ("holder" in answer) throw busyError({ callback: { id, name }, holder: answer.holder, isAbandoned: false });
+    if ("holder" in answer) throw busyError({ callback: { id, name }, holder: answer.holder, isAbandoned: false }, this.#deps);
     const held = this.#held.get(id);
     if (held !== undefined) this.#held.set(id, { ...held, ...answer });
   }
@@ -316,21 +314,21 @@ async function isAbandoned(runId: string, deps: RunDeps): Promise<boolean> {
   }
 }
 
-function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
-  const message = describeBusy(busy, serviceFlags);
+function busyError(busy: BusyCallback, deps: RunDeps): WhcbError {
+  const message = describeBusy(busy, deps);
   if (!busy.isAbandoned) {
     return new WhcbError("unavailable", message, {
       hint: "Wait until it ends, or add --wait: then the calls are listed again.",
     });
   }
-  const flags = ["--resume", busy.holder?.run ?? "", ...serviceFlags];
+  const flags = ["--resume", busy.holder?.run ?? "", ...(deps.serviceFlags ?? [])];
   const resume = { command: commandLine({ command: "replay", flags }), when: "to continue it now" };
   const advice = advise`${resume} continues it now. Or add --wait: then the calls are listed when they are free.`;
   return new WhcbError("unavailable", message, advice);
 }
 
 /** Returns a text such as "another run is working on the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
-export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[]): string {
+export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, { serviceFlags = [] }: RunDeps): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is working on the calls of ${name}`;
   if (holder.run === "") {

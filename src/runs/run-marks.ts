@@ -143,15 +143,15 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     const show = { command: commandLine({ command: "runs show", operands: [run.runId] }), when: "to see what it has marked" };
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: ${ONLY_UNDONE}`, advise`${show} lists its calls`);
   }
-  await checkService(run, deps.client, deps.profile);
+  await checkService(run, deps);
   requireMarkedHere(run, deps.client);
   // Another run may have marked the calls since. What an undo has left may be that of a run that was wrong, too.
   const undo = await findUndo(run.runId, deps);
-  if (undo !== null) throw alreadyUndone(run, undo);
+  if (undo !== null) throw alreadyUndone(run, undo, deps);
   const isUnfinished = run.state === "unfinished" || run.state === "running";
   // A reconcile that only has calls to send, or to mark as accepted, goes on.
   const toDiscard = isUnfinished && (run.kind === "mark-success" || run.seenToMark > 0) ? run : null;
-  if (toDiscard?.kind === "reconcile") requireArrivedMarked(toDiscard);
+  if (toDiscard?.kind === "reconcile") requireArrivedMarked(toDiscard, deps);
   const marked = run.calls.filter(canBeUndone);
   const undone = [...marked, ...run.maybeMarked];
   const asMarked = new Set(marked.map(({ callbackId, id }) => callKey(callbackId, id)));

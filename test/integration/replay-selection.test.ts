@@ -227,9 +227,10 @@ describe("marks", () => {
     };
     await runMarks(undo, {}, { ...at.desk.deps, client: { ...client, markCalls } });
     expect(failed(at.calls).length).toBe(100);
-    await expect(planUndo(plan.runId, at.desk.deps)).rejects.toMatchObject({
+    const serviceFlags = ["--profile", "one"];
+    await expect(planUndo(plan.runId, { ...at.desk.deps, serviceFlags })).rejects.toMatchObject({
       message: `run ${plan.runId} was undone by run ${undo.runId}, which isn't finished`,
-      hint: `\`whcb replay --resume ${undo.runId}\` finishes it`,
+      hint: `\`whcb replay --resume ${undo.runId} --profile one\` finishes it`,
     });
     // An attempt was in flight all the while.
     const index = at.calls.findIndex(({ status }) => status === "SUCCESS");

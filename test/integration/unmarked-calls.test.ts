@@ -205,7 +205,7 @@ it("another service behind the same URL ends no run: nothing is recorded, and th
     code: 4,
     stdout: "",
     stderr: `error: run ${run} was made with ${listening.url} (profile ${listening.url}), which has none of its callbacks now
-hint: is another service there? If they were deleted, \`whcb runs discard ${run}\` gives the run up.
+hint: is another service there? If they were deleted, \`whcb runs discard ${run} --service ${listening.url}\` gives the run up.
 `,
   });
   isOtherService = false;

@@ -240,6 +240,21 @@ describe("a replay by the service", () => {
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 
+  it("is given up at another address of its database, though its callback was deleted", async () => {
+    await outageOf();
+    await serving?.stop("SIGTERM");
+    serving = undefined;
+    const onFile = (...args: string[]) => home.whcb([...args, "--service", home.path("x.db")]);
+    await onFile("replay", "demo", "--failed", "--yes", "--via", "service");
+    await onFile("replay", "demo", "--cancel", newestJournal(home)?.runId ?? "");
+    expect(await onFile("callbacks", "delete", "demo", "--yes")).toMatchObject({ code: 0 });
+    serving = await home.serve(OUTAGE_SERVICE);
+    expect(await home.whcb(["runs", "discard", newestJournal(home)?.runId ?? ""])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("is discarded"),
+    });
+  });
+
   it("that waits in a file that nothing serves is cancelled there", async () => {
     const outage = await outageOf();
     await serving?.stop("SIGTERM");

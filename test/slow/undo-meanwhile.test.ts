@@ -633,9 +633,10 @@ it("an undo of a reconcile that would discard what has arrived, and isn't marked
   let marks = 0;
   const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError(++marks === 1 ? "invalid" : "unavailable", "no"));
   const { header } = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, { ...desk.deps, client: { ...client, markCalls } });
-  await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({
+  const serviceFlags = ["--service", "https://one.invalid"];
+  await expect(planUndo(header.runId, { ...desk.deps, serviceFlags })).rejects.toMatchObject({
     message: `run ${header.runId} hasn't marked 1 call that arrived: an undo would discard it, and a replay send them again`,
-    hint: `\`whcb replay --resume ${header.runId}\` marks what has arrived; undo the run afterwards`,
+    hint: `\`whcb replay --resume ${header.runId} --service https://one.invalid\` marks what has arrived; undo the run afterwards`,
   });
   await resumeRun(header.runId, { resendUnknown: false }, desk.deps);
   await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);

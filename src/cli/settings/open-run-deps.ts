@@ -26,7 +26,7 @@ export async function openRunDeps(
   session: Session,
   { maxConnections, to = null }: Sending,
 ): Promise<RunDeps & AsyncDisposable> {
-  const { args, deps, progress } = invocation;
+  const { args, deps, progress, screen } = invocation;
   const log = exchangeLog(invocation);
   const addressRule = to === null ? await callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? [], deps) : ANY_ADDRESS;
   const egressProxy = readEgressProxy(args.get(SENDING_FLAGS.egressProxy), deps.io.env);
@@ -48,6 +48,7 @@ export async function openRunDeps(
     random: deps.random,
     beginWait: progress.begin,
     profile: profileOf(session),
+    serviceFlags: screen.renderOptions.serviceFlags,
     async [Symbol.asyncDispose]() {
       // The sender was told why it couldn't be opened.
       const deliverer = await opened?.catch(() => null);

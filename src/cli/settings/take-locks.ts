@@ -22,16 +22,14 @@ export async function takeLocks(
   { deps, screen }: Invocation,
   { callbacks, runDeps, wait, runId, needsAll }: LockRequest,
 ): Promise<TakenLocks> {
-  const { serviceFlags } = screen.renderOptions;
   const locks = await RunLocks.take(callbacks, runDeps, {
     ...(runId === undefined ? {} : { runId }),
     wait,
     ...(needsAll && { needsAll }),
-    serviceFlags,
-    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, serviceFlags)}`),
+    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, runDeps)}`),
   });
   const stopListening = releaseOnInterrupt(locks, deps.io, deps.clock);
-  for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy, serviceFlags)}`);
+  for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy, runDeps)}`);
   return {
     locks,
     async [Symbol.asyncDispose]() {

@@ -8,7 +8,7 @@ import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { toIsoDate } from "../../wire/dates.js";
 import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
-import { runnerOf } from "../run-deps.js";
+import { type RunDeps, runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { findStates } from "../settled-calls.js";
 import { applyToChunk } from "./apply-to-chunk.js";
@@ -277,7 +277,7 @@ export class Marker {
         if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
         failure = error;
         const until = deps.clock.now() + (error.retryAfterMs ?? 0);
-        if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
+        if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId, deps);
         const retryAfterMs = until - deps.clock.now();
         const wait = this.#session.beginWait({ for: "pause", from: "service", until, status: null, retryAfterMs });
         this.#onPause();
@@ -294,8 +294,9 @@ function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
   return new WhcbError("unavailable", `another run may have worked on the calls of ${name} meanwhile, so the rest wasn't marked`);
 }
 
-function tooLongPause(cause: WhcbError, runId: string): WhcbError {
-  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark it later" };
+function tooLongPause(cause: WhcbError, runId: string, { serviceFlags = [] }: RunDeps): WhcbError {
+  const words = { command: "replay", flags: ["--resume", runId, ...serviceFlags] };
+  const resume = { command: commandLine(words), when: "to mark it later" };
   const longest = `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}.`;
   const advice = advise`${longest} What was accepted is in its journal: ${resume} marks it later.`;
   return new WhcbError(cause.code, cause.message, { cause, ...advice });

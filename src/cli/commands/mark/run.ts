@@ -180,7 +180,7 @@ async function planAndMark(invocation: MarkInvocation, job: MarkJob): Promise<bo
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
   if (operands !== undefined) requireNoHeading(operands, plan.missing);
-  const description = [...describeMarks(plan, screen.renderOptions), ...(await describeSenders(plan, runDeps, screen))];
+  const description = [...describeMarks(plan, screen.renderOptions), ...(await describeSenders(plan, runDeps))];
   if (values.dryRun) {
     await showMarks(plan, description, screen);
     return true;
@@ -248,16 +248,10 @@ function describeAttempts({ attempts, unsent }: MarkGroup, { utc }: RenderOption
 }
 
 /** Marks as SUCCESS need no lock, so another run may be sending the calls. */
-async function describeSenders(
-  { status, groups }: MarkPlan,
-  runDeps: RunDeps,
-  { renderOptions }: Invocation["screen"],
-): Promise<readonly string[]> {
+async function describeSenders({ status, groups }: MarkPlan, runDeps: RunDeps): Promise<readonly string[]> {
   if (status === "FAILED") return [];
   const busy = await Promise.all(groups.map(({ callback }) => findBusy(callback, runDeps)));
-  return busy.flatMap((one) =>
-    one === null ? [] : [`${describeBusy(one, renderOptions.serviceFlags)}; it may send or mark some of these`],
-  );
+  return busy.flatMap((one) => (one === null ? [] : [`${describeBusy(one, runDeps)}; it may send or mark some of these`]));
 }
 
 function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly string[] {

@@ -163,7 +163,7 @@ async function confirmChanged(
   if (!isUnfinished(counts) && toSend === 0) return true;
   const isMadeWithTo = to !== null && toSend + counts.toMark > 0;
   const isElsewhere = service !== runDeps.client.name;
-  if (isElsewhere) await checkResumable(run, runDeps.client, runDeps.profile);
+  if (isElsewhere) await checkResumable(run, runDeps);
   const changed: ResumedTarget[] = [];
   const paused: string[] = [];
   for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {

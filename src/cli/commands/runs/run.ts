@@ -3,7 +3,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
-import { canBeUndone, describeUndoable, findUndo } from "../../../runs/journal/other-runs.js";
+import { canBeUndone, compareDatabase, describeUndoable, findUndo } from "../../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../../runs/journal/run-counts.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -87,10 +87,13 @@ function itOrThem(calls: number): string {
 /** Comes first: a run that can't be cancelled isn't discarded. */
 function cancelInService(run: RunOverview, invocation: Invocation): Promise<boolean> {
   return withSession(invocation, async (session) => {
+    const { client, serviceFlags } = session;
+    await client.verify();
     // Callbacks that were deleted don't keep the run from being given up.
-    if (run.service !== session.client.name) await checkService(run, session.client, profileOf(session));
+    const isHere = run.service === client.name || compareDatabase(run, client) === "same";
+    if (!isHere) await checkService(run, { client, serviceFlags, profile: profileOf(session) });
     let isCancelled = false;
-    for (const { id } of run.callbacks) isCancelled = (await session.client.cancelReplay(id, run.runId)) || isCancelled;
+    for (const { id } of run.callbacks) isCancelled = (await client.cancelReplay(id, run.runId)) || isCancelled;
     return isCancelled;
   });
 }
