@@ -197,12 +197,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });
     const settled = { status, settledBy: by, ...guards };
     const reported = replays && { ...settled, replays: replayReportJson(replays, api) };
-    // A service may reject the report only, and a strict one rejects every unknown field.
+    // A service may reject the report only, and a strict one rejects every unknown field. One that guards marks gets none without its guards.
     for (const body of reported ? [reported, settled] : [settled]) {
       try {
         return await put(body);
       } catch (error) {
-        if (!isRejected(error)) throw error;
+        if (!isRejected(error) || (isGuarded && body === settled)) throw error;
       }
     }
     const left = await put({ status });

@@ -41,6 +41,7 @@ async function failedCallsOf(url: string, calls: number) {
   const lookups: number[] = [];
   const opened = clientOver(injectTransport(service.app));
   let takesMarks = true;
+  let rejectsMarks = false;
   let isMarkLost = false;
   let takesLookups = true;
   let aheadMs = 0;
@@ -53,6 +54,7 @@ async function failedCallsOf(url: string, calls: number) {
         await opened.markCalls(...parameters);
       }
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
+      if (rejectsMarks) throw new WhcbError("invalid", "no such marks");
       return opened.markCalls(...parameters);
     },
     async findStates(callbackId, ids) {
@@ -116,6 +118,9 @@ async function failedCallsOf(url: string, calls: number) {
       const journal = join(deps.runsDirectory, `${header.runId}.ndjson`);
       const lines = readFileSync(journal, "utf8").split("\n");
       writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
+    },
+    rejectMarks(isRejecting: boolean) {
+      rejectsMarks = isRejecting;
     },
     /** A reconcile marks all calls, and is undone. */
     async reconcileAndUndo() {
@@ -442,6 +447,17 @@ describe("what was accepted in a run that couldn't mark it", () => {
       ["FAILED", "user"],
       ["SUCCESS", "replay"],
     ]);
+  });
+
+  it("is marked after an undo, though its mark was rejected since", async () => {
+    const { endpoint, replayUnmarked, markAndUndo, rejectMarks } = await failedCalls(2);
+    closing.push(endpoint.close);
+    const resume = await replayUnmarked();
+    await markAndUndo();
+    rejectMarks(true);
+    expect((await resume()).counts).toMatchObject({ marked: 0, toMark: 2 });
+    rejectMarks(false);
+    expect((await resume()).counts).toMatchObject({ marked: 2, skipped: { reopened: 0 } });
   });
 
   it("is marked after an undo that was killed", async () => {

@@ -21,7 +21,7 @@ export interface RunCall {
   readonly statusCode: number | null;
   /** `message` is the answer's status message, the error, or why the call was skipped. */
   readonly message: string | null;
-  /** The last step was taken at this instant. */
+  /** The call was marked at this instant, or its state became known then. */
   readonly at: number;
   /** The mark has this instant of the service's clock, if the journal says it. */
   readonly serviceMarkedAt?: number | undefined;
@@ -196,9 +196,9 @@ export class RunState {
       this.#lastSend.set(call, send);
       return;
     }
-    entry.at = step.at;
     entry.isMaybeAsked = false;
     if (step.step === "marked") {
+      entry.at = step.at;
       if (entry.state === "left") entry.state = "marked";
       entry.isMarked = true;
       entry.serviceMarkedAt = step.serviceAt;
@@ -212,6 +212,7 @@ export class RunState {
       entry.message = step.message;
       return;
     }
+    entry.at = step.at;
     entry.state = step.step === "deferred" ? "left" : step.step;
     entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
     entry.acceptance = step.step === "accepted" ? step : null;

@@ -113,6 +113,16 @@ describe("`whcb serve` behind a proxy that removes the header X-Max-Limit", () =
     await expect(client.takeRunLock("CB", LEASE)).rejects.toMatchObject({ code: "unavailable" });
   });
 
+  it("gets no mark without its guards, though a gateway rejects those with them", async () => {
+    const client = clientAnswering(({ method }) => (method === "PUT" ? { status: 400 } : listed));
+    await listAll(client);
+    const guards = { unlessSettled: true, unlessFailedSince: 0 };
+    const marked = client.markCalls("CB", ["A"], "SUCCESS", { by: "replay", replays: REPORT, ...guards });
+    await expect(marked).rejects.toMatchObject({ code: "malformed" });
+    const bodies = requests.filter(({ method }) => method === "PUT").map(({ body }) => JSON.parse(body ?? ""));
+    expect(bodies).toMatchObject([{ ...guards, unlessFailedSince: expect.anything() }, { unlessSettled: true }]);
+  });
+
   it("has a history of the other callbacks, though one was deleted meanwhile", async () => {
     const deleted = { status: 404, body: '{"errorSummary":"Not found","errorText":"Not Found","errorDetail":"no callback CB"}' };
     const client = clientAnswering(({ path }) =>
