@@ -1159,6 +1159,32 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   await closeService(service);
 });
 
+describe.each([400, 404, 409, 422])("a mark whose answer is lost, and whose repeat gets %i", (status) => {
+  it.each(["at once", "once its run is resumed"])("is undone: repeated %s", async (when) => {
+    const service = await openService();
+    const inner = injectTransport(service.app);
+    let marks = 0;
+    const transport = withMarks(inner, async (request) => {
+      if (++marks > 1) return { status, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+      await inner.send(request);
+      throw CUT;
+    });
+    const client = clientOver(transport);
+    const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+    const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+    const desk = openDesk({ client });
+    const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps);
+    const losing = { ...desk.deps, client: loseMark(1, clientOver(inner)) };
+    const run = await runMarks(plan, {}, when === "at once" ? desk.deps : losing);
+    marks = Math.max(marks, 1);
+    const { header, counts } = when === "at once" ? run : await resumeRun(run.header.runId, { resendUnknown: false }, desk.deps);
+    expect(counts).toMatchObject({ marked: 2, notFound: 0, toMark: 0 });
+    expect(await planUndo(header.runId, desk.deps)).toMatchObject({ calls: 2, already: 0 });
+    await desk.leave();
+    await closeService(service);
+  });
+});
+
 it.each(["after a 503", "as its answer is lost"])(
   "a mark that is repeated %s takes no call that has changed since, though no answer has a time",
   async (why) => {

@@ -10,7 +10,7 @@ import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-c
 import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { type RunDeps, runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-import { findStates } from "../settled-calls.js";
+import { findStates, findSuccessful } from "../settled-calls.js";
 import { applyToChunk } from "./apply-to-chunk.js";
 import { isOtherResponse } from "./fresh-calls.js";
 
@@ -174,25 +174,35 @@ export class Marker {
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
-      if (outcome.kind === "done") {
-        const calls = outcome.callIds.filter((id) => !left.has(id) && !twice.has(id));
-        // When a mark as FAILED was made, only the service knows, but it was no later than this.
-        const serviceAt = status === "SUCCESS" ? markedAt : deps.client.latestServiceNow();
-        const details = { as: status, at, ...(serviceAt !== null && { serviceAt }) };
-        if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, ...details }, from);
-        const again = outcome.callIds.filter((id) => twice.has(id));
-        if (again.length > 0) this.#session.record(callbackId, { step: "marked", calls: again, ...details, twice: true }, from);
-        for (const call of outcome.callIds) {
-          const reason = left.get(call);
-          if (reason !== undefined) this.#session.record(callbackId, { step: "skipped", call, at, reason }, from);
-        }
-      } else {
+      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome.callId, isRepeated));
+      if (isOwn) await this.#sortKept([outcome.callId], { left, twice, markedAt: null, isRepeated });
+      if (outcome.kind === "rejected" && !isOwn) {
         const { callId: call, reason } = outcome;
         const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
         const step = hasArrived(from) && !outcome.isGone ? "mark-rejected" : "not-found";
         this.#session.record(callbackId, { step, call, at, message }, from);
+        continue;
+      }
+      const callIds = outcome.kind === "done" ? outcome.callIds : [outcome.callId];
+      const calls = callIds.filter((id) => !left.has(id) && !twice.has(id));
+      // When a mark as FAILED was made, only the service knows, but it was no later than this.
+      const serviceAt = status === "SUCCESS" ? markedAt : deps.client.latestServiceNow();
+      const details = { as: status, at, ...(serviceAt !== null && { serviceAt }) };
+      if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, ...details }, from);
+      const again = callIds.filter((id) => twice.has(id));
+      if (again.length > 0) this.#session.record(callbackId, { step: "marked", calls: again, ...details, twice: true }, from);
+      for (const call of callIds) {
+        const reason = left.get(call);
+        if (reason !== undefined) this.#session.record(callbackId, { step: "skipped", call, at, reason }, from);
       }
     }
+  }
+
+  /** Looks whether an earlier request may have been executed, though its repeat was rejected. */
+  async #mayHaveMarked(callId: string, isRepeated: boolean): Promise<boolean> {
+    const { callbackId, status, mayBeMarked } = this.#job;
+    if (status === "FAILED" || !(isRepeated || mayBeMarked?.has(callId))) return false;
+    return (await findSuccessful(callbackId, [callId], this.#session.deps.client)).has(callId);
   }
 
   /**
