@@ -64,6 +64,8 @@ export interface RunSummary {
   readonly durationMs: number;
   /** This run has taken back marks before the run was resumed, which can't be undone again. */
   readonly undo?: RunOverview | null;
+  /** The run was resumed on another database than it began on, where its marks can't be undone. */
+  readonly isOfOther?: boolean;
 }
 
 export interface CallbackSummary {

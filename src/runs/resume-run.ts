@@ -3,7 +3,15 @@ import type { ReplayAttempt } from "../client/run-requests.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { checkResumable } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { callKey, findUndo, isMarkFailed, latestMark, readMarks, readNewerListCheck } from "./journal/other-runs.js";
+import {
+  callKey,
+  compareDatabase,
+  findUndo,
+  isMarkFailed,
+  latestMark,
+  readMarks,
+  readNewerListCheck,
+} from "./journal/other-runs.js";
 import { hasArrived } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
@@ -48,7 +56,8 @@ export async function resumeRun(
       await sendTheRest(state, { ...replayOptions, ...options, contentType, to: options.to ?? replayOptions.to }, session);
     }
   });
-  return { ...summary, undo: await findUndo(summary.header.runId, deps) };
+  const isOfOther = compareDatabase(summary.header, deps.client) === "other";
+  return { ...summary, undo: await findUndo(summary.header.runId, deps), isOfOther };
 }
 
 /** Throws `not-found`, `unavailable` while its process lives, `config` for a run of another service. */

@@ -296,6 +296,15 @@ hint: on a terminal, \`whcb replay --resume ${run} --allow-network 127.0.0.0/8 -
     },
   );
 
+  it("a mark that is finished on the copy names no undo, as there is none there", async () => {
+    const run = await unmarkedAt(original, ["mark-success", "demo", "--failed"]);
+    const resumed = await whcbAt(copy, ["replay", "--resume", run], { canAsk: true, stdin: "y\n" });
+    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +3\n/) });
+    expect(resumed.stdout).not.toContain("undo");
+    expect(resumed.stderr.replace(/\s+/g, " ")).toContain("stays FAILED there, where a replay sends it, and `whcb undo` can't");
+    expect(await whcbAt(copy, ["undo", run, "--yes"])).toMatchObject({ code: 4 });
+  });
+
   it("what is marked FAILED on the copy isn't sent again by the other one", async () => {
     const run = await unmarkedAt(original, replay);
     await whcbAt(copy, ["mark-success", "demo", "--failed", "--yes"]);

@@ -140,6 +140,8 @@ interface ResumedTarget {
   readonly pause: ListedCallback["pause"];
 }
 
+const ONLY_HERE = "What it marks here stays FAILED there, where a replay sends it, and `whcb undo` can't take it back.";
+
 /** A service may remove settled calls, and a sender use their ids again. */
 const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
@@ -191,7 +193,7 @@ async function confirmChanged(
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
   const description = [
     ...(isElsewhere && !isOther ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
-    ...(isOther ? [`The run was ${madeElsewhere(run)}.`] : []),
+    ...(isOther ? [`The run was ${madeElsewhere(run)}.`, ONLY_HERE] : []),
     ...(isOld
       ? [
           `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,

@@ -53,13 +53,13 @@ function whenToResume(summary: RunSummary): string {
   return callbacks.some(({ stopped }) => stopped === "retry-after") ? "after the endpoint's pause" : "";
 }
 
-/** Returns the command, or the two, that undo the run's marks. It is null for other runs, without marks, and after an undo or marks of what was so before. */
+/** Returns the command, or the two, that undo the run's marks, or null for other runs, without marks, and if they can't be undone. */
 export function undoCommand(
-  { header, counts, undo = null }: Pick<RunSummary, "header" | "counts" | "undo">,
+  { header, counts, undo = null, isOfOther = false }: Pick<RunSummary, "header" | "counts" | "undo" | "isOfOther">,
   { serviceFlags }: RenderOptions,
 ): string | null {
   const { kind, runId, callbacks, service, marksAgain } = header;
-  if (counts.marked === 0 || undo !== null) return null;
+  if (counts.marked === 0 || undo !== null || isOfOther) return null;
   if (kind === "mark-success" || (kind === "reconcile" && counts.seen > 0)) return commandLine(undoWords(runId, serviceFlags));
   if (kind !== "mark-failed" || marksAgain) return null;
   const [first, ...others] = callbacks;
