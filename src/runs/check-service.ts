@@ -3,6 +3,7 @@ import { commandLine, shellQuote } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
+import { isUnfinished } from "./journal/run-counts.js";
 import type { RunHeader, UndoneRun } from "./journal/run-step.js";
 import type { RunOverview, RunRecord } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
@@ -73,7 +74,7 @@ export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, {
 export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
 
 export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview, { serviceFlags = [] }: RunDeps): WhcbError {
-  const isFinished = undo.state === "finished";
+  const isFinished = !isUnfinished(undo.counts);
   const resume = {
     command: commandLine({ command: "replay", flags: ["--resume", undo.runId, ...serviceFlags] }),
     when: "to finish it",

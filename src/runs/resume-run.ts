@@ -96,17 +96,16 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const job = { status, mayBeMarked, wereDelivered: undoes === undefined };
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
-  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
+  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "no";
   const readStarts =
     status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : async () => new Map();
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
-    // What is SUCCESS is this run's, though the other one's last request may have marked it, or made it FAILED before.
-    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && MAY_BE_OWN.has(superseding.get(entry) ?? "none"));
+    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && superseding.get(entry) === "unless-own");
     const maybeIds = maybe.map(({ id }) => id);
     const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybeIds, session.deps.client);
-    const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "none";
+    const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "no";
     for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
       session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
     const due = unmarked.filter(isDue);
@@ -224,13 +223,13 @@ function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
   return kind === "mark-failed" ? "FAILED" : "SUCCESS";
 }
 
-type Superseding = "yes" | "failed" | "maybe" | "none";
-const MAY_BE_OWN: ReadonlySet<Superseding> = new Set(["failed", "maybe"]);
+/** With "unless-own", what is SUCCESS all the same is this run's if its last request may have marked it. */
+type Superseding = "yes" | "unless-own" | "no";
 
 /**
- * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call ("failed" or "yes"), or may
- * have, since this run of marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one
- * with it. Throws `malformed` if the journal of such a run can't be read.
+ * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call, or may have, since this run of
+ * marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws
+ * `malformed` if the journal of such a run can't be read.
  */
 async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => Superseding> {
   const { runId, options, undoes, startedAt, listedAt = startedAt } = header;
@@ -238,15 +237,20 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isWanted = (run: RunOverview): boolean => run.runId !== undoes?.runId && mayBeLater(run, header);
   const findMarks = await readMarks(isWanted, deps, { mustRead: counts });
-  const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
+  const isReconcile = (run: RunHeader): boolean => run.kind === "reconcile";
+  const hasNewerList = isReconcile(header) ? await readNewerListCheck(deps) : () => false;
+  const isOtherList = (run: RunOverview): boolean => isReconcile(run) && run.runId !== runId && isWanted(run);
+  const findListMarks = isReconcile(header) ? await readMarks(isOtherList, deps) : () => [];
   return (entry) => {
-    if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";
-    const mark = latestMark(findMarks(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header));
-    if (mark === null) return "none";
+    const key = callKey(entry.callbackId, entry.id);
+    if (entry.state === "seen" && hasNewerList(entry.callbackId, header))
+      return findListMarks(key, listedAt, header).length === 0 ? "unless-own" : "yes";
+    const mark = latestMark(findMarks(key, onlyMarks ? listedAt : entry.at, header));
+    if (mark === null) return "no";
     const as = statusOf(mark.run);
     // Whichever request was executed, the call is to become the same.
-    if (mark.isMaybe) return as === statusOf(header) ? "none" : "maybe";
-    return as === "FAILED" ? "failed" : "yes";
+    if (mark.isMaybe && as === statusOf(header)) return "no";
+    return mark.isMaybe || as === "FAILED" ? "unless-own" : "yes";
   };
 }
 

@@ -428,6 +428,34 @@ it("a later list that was undone doesn't count", async () => {
   expect(calls.slice(0, 4).map(({ id }) => received(id))).toEqual([0, 0, 0, 0]);
 });
 
+it("a later list that was undone doesn't count, though the undo was discarded afterwards", async () => {
+  const right = await unmarkedReconcile(0, 1, 2, 3);
+  endpointStatus = 503;
+  await reconcile(0, 1);
+  endpointStatus = 200;
+  const undone = await latestRun();
+  await whcb(["undo", undone, "--yes"]);
+  const undo = await latestRun();
+  await whcb(["runs", "discard", undo]);
+  expect(await whcb(["undo", undone, "--yes"])).toMatchObject({
+    code: 2,
+    stderr: `error: run ${undone} was undone by run ${undo}\nhint: \`whcb mark-failed\` with ids marks single calls\n`,
+  });
+  expect(await whcb(["replay", "--resume", right])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
+  expect(calls.slice(0, 4).map(({ id }) => received(id))).toEqual([0, 0, 0, 0]);
+});
+
+it("what the last request of a list's run has marked is taken back, though a later list counts instead", async () => {
+  const wrong = await unmarkedReconcile(0, 1, 2, 3);
+  // It was executed, and its answer lost.
+  for (const call of calls.slice(0, 4)) call.status = "SUCCESS";
+  endpointStatus = 503;
+  await reconcile(0, 4);
+  expect(await latestRun()).not.toBe(wrong);
+  expect(await whcb(["replay", "--resume", wrong])).toMatchObject({ stdout: expect.stringMatching(/marked +4\n/) });
+  expect((await whcb(["undo", wrong, "--dry-run"])).stdout).toContain("4 calls of demo -> FAILED");
+});
+
 it("a reconcile that was undone, and then finished, says that its marks were taken back", async () => {
   endpointStatus = 503;
   await reconcile(0, 1, 2, 3);

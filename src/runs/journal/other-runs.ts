@@ -279,7 +279,7 @@ export async function findUndo(runId: string, folder: RunFolder): Promise<RunOve
   const undo = (await listRuns(folder)).find((other) => {
     const { planned, marked, skipped } = other.counts;
     const hasLeftNone = marked > 0 && skipped.settled === 0 && !other.undoes?.left;
-    return undoneBy(other) === runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
+    return undoneBy(other) === runId && planned > 0 && (isUnfinished(other.counts) || hasLeftNone);
   });
   return undo ?? null;
 }
@@ -342,9 +342,9 @@ async function listOwnRuns(deps: OwnFolder): Promise<readonly RunOverview[]> {
  * or undone has none, nor has one of another database.
  */
 export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const runs = (await listOwnRuns(deps)).filter(({ state }) => state !== "discarded");
+  const runs = await listOwnRuns(deps);
   const undone = new Set(runs.map(undoneBy));
-  const lists = runs.filter(({ kind, runId }) => kind === "reconcile" && !undone.has(runId));
+  const lists = runs.filter(({ kind, runId, state }) => kind === "reconcile" && state !== "discarded" && !undone.has(runId));
   return (callbackId, run) =>
     lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
 }
