@@ -279,6 +279,7 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);
   if (troubles.length === 0) return null;
-  const isNothingMarked = options === null && counts.notFound === counts.planned;
+  const isGone = counts.marked === 0 && summaries.every((callback) => callback.stopped === "gone");
+  const isNothingMarked = options === null && (isGone || counts.notFound === counts.planned);
   return new WhcbError(isNothingMarked ? "not-found" : "items-failed", troubles.join("; "));
 }

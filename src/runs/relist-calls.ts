@@ -77,13 +77,13 @@ async function relistCalls(
   session.leaveToOthers(callbackId, arrived.unmarkedRuns(callbackId));
 }
 
-/** The callback was deleted: a resumed run doesn't try its calls again. */
+/** The callback was deleted: a resumed run doesn't send its calls. Those to mark stay so, in case it is listed again: they may have arrived. */
 export async function giveUpCallback(callbackId: string, session: RunSession): Promise<void> {
   const { deps, journal, header } = session;
   await journal.flush();
   const { state } = await readRunState(deps.runsDirectory, header.runId);
   for (const entry of state.entries()) {
-    if (entry.callbackId !== callbackId || !(isOpen(entry, true) || entry.needsMark)) continue;
+    if (entry.callbackId !== callbackId || !isOpen(entry, true)) continue;
     const message = "the callback no longer exists";
     session.record(callbackId, { step: "not-found", call: entry.id, at: deps.clock.now(), message }, entry.state);
   }

@@ -1185,6 +1185,36 @@ describe.each([400, 404, 409, 422])("a mark whose answer is lost, and whose repe
   });
 });
 
+it("a mark whose answer is lost is undone, though the service then has no callbacks for a moment", async () => {
+  const service = await openService();
+  const inner = injectTransport(service.app);
+  let isLost = false;
+  const transport: Transport = {
+    ...inner,
+    async send(request) {
+      if (isLost && request.path.endsWith("/callbacks"))
+        return { status: 200, headers: {}, body: '{"status":"No records found"}' };
+      if (isLost) return { status: 404, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+      const answer = await inner.send(request);
+      isLost = request.method === "PUT" && request.path.includes("/calls?");
+      if (isLost) throw CUT;
+      return answer;
+    },
+  };
+  const client = clientOver(inner);
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps);
+  const losing = clientOver(transport);
+  await losing.getCallback(id);
+  const { header, isResumable } = await runMarks(plan, {}, { ...desk.deps, client: losing });
+  expect(isResumable).toBe(true);
+  expect(await planUndo(header.runId, desk.deps)).toMatchObject({ calls: 1, already: 0 });
+  await desk.leave();
+  await closeService(service);
+});
+
 it.each(["after a 503", "as its answer is lost"])(
   "a mark that is repeated %s takes no call that has changed since, though no answer has a time",
   async (why) => {

@@ -45,7 +45,6 @@ interface Kept {
   readonly twice: Set<string>;
   /** The service's clock before the request, or null if it isn't known. */
   readonly markedAt: number | null;
-  readonly isRepeated: boolean;
 }
 
 export class Marker {
@@ -55,6 +54,8 @@ export class Marker {
   readonly #replays = new Map<string, ReplayAttempt>();
   #isEnding = false;
   #hasFailed = false;
+  /** An earlier try of the request may have been executed. */
+  #isRepeated = false;
   #wake: () => void = () => {};
   #onPause: () => void = () => {};
   readonly #paused = new Promise<void>((resolve) => (this.#onPause = resolve));
@@ -129,7 +130,8 @@ export class Marker {
     } catch (error) {
       this.#hasFailed = true;
       const { stop, journal } = this.#session;
-      if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
+      // The run then remembers what a request that wasn't answered may have marked.
+      if (isWhcbError(error, "not-found") && !this.#isRepeated) this.#session.stopOf(callbackId).stop("gone");
       else if (!isWhcbError(error, "interrupted"))
         stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
     }
@@ -152,20 +154,20 @@ export class Marker {
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
-    let isRepeated = false;
+    this.#isRepeated = false;
     const left = new Map<string, SkipReason>();
     const twice = new Set<string>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
     const markedAt = deps.client.serviceNow();
     const mayRepeat = (): boolean => {
-      isRepeated = true;
+      this.#isRepeated = true;
       return this.#mayMark();
     };
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt, isWanted: mayRepeat };
       const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
-      await this.#sortKept(kept, { left, twice, markedAt, isRepeated });
+      await this.#sortKept(kept, { left, twice, markedAt });
     };
     const outcomes = applyToChunk(
       chunk,
@@ -174,8 +176,8 @@ export class Marker {
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
-      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome.callId, isRepeated));
-      if (isOwn) await this.#sortKept([outcome.callId], { left, twice, markedAt: null, isRepeated });
+      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome.callId));
+      if (isOwn) await this.#sortKept([outcome.callId], { left, twice, markedAt: null });
       if (outcome.kind === "rejected" && !isOwn) {
         const { callId: call, reason } = outcome;
         const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
@@ -199,9 +201,9 @@ export class Marker {
   }
 
   /** Looks whether an earlier request may have been executed, though its repeat was rejected. */
-  async #mayHaveMarked(callId: string, isRepeated: boolean): Promise<boolean> {
+  async #mayHaveMarked(callId: string): Promise<boolean> {
     const { callbackId, status, mayBeMarked } = this.#job;
-    if (status === "FAILED" || !(isRepeated || mayBeMarked?.has(callId))) return false;
+    if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return false;
     return (await findSuccessful(callbackId, [callId], this.#session.deps.client)).has(callId);
   }
 
@@ -209,14 +211,14 @@ export class Marker {
    * What an earlier request of the run has made SUCCESS, or may have, is its own. Anything else that was accepted, and is SUCCESS, was delivered
    * or marked by others, also by another replay. A user's mark counts as a replay's since this request.
    */
-  async #sortKept(ids: readonly string[], { left, twice, markedAt, isRepeated }: Kept): Promise<void> {
+  async #sortKept(ids: readonly string[], { left, twice, markedAt }: Kept): Promise<void> {
     const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
     const states = await findStates(callbackId, ids, this.#session.deps.client);
     for (const id of ids) {
       const state = states.get(id);
       // A service whose clock is known tells a repeated request itself.
       const isOther = isOtherResponse(this.#replays.get(id)?.submittedAt, state?.submittedAt);
-      const mayBeOwn = !isOther && ((isRepeated && markedAt === null) || mayBeMarked?.has(id) === true);
+      const mayBeOwn = !isOther && ((this.#isRepeated && markedAt === null) || mayBeMarked?.has(id) === true);
       if (state?.status === "SUCCESS" && from === "accepted" && !isOther) {
         const isEarlier = markedAt === null || state.changedAt === undefined || state.changedAt < markedAt;
         const isOwn = mayBeOwn && isEarlier && state.settledBy === "replay";

@@ -7,6 +7,7 @@ import { isWhcbError } from "../../domain/errors.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import { type DeliveryRequest, signDelivery } from "../../wire/delivery-request.js";
 import type { SkipReason, StopReason } from "../journal/run-step.js";
+import { findById } from "../plan/call-scope.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
@@ -90,7 +91,7 @@ class GroupSender {
         else this.#send(call, await call.readBody(), found);
       }
     } catch (error) {
-      this.#fail(error);
+      await this.#fail(error);
     } finally {
       while (this.#inFlight > 0) await this.#nextSettled();
       await this.#calls.end();
@@ -98,10 +99,15 @@ class GroupSender {
     }
   }
 
-  #fail(error: unknown): void {
-    const isJournals = this.#session.journal.failure !== null;
-    if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
-    else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
+  /** A 404 may be another service's, or of a moment, so the list of callbacks is asked. */
+  async #fail(error: unknown): Promise<void> {
+    const { journal, stop, deps } = this.#session;
+    let cause = error;
+    if (isWhcbError(error, "not-found")) {
+      const found = await findById(this.#job.callbackId, deps.client).catch((failure: unknown) => (cause = failure));
+      if (found === null) return this.#stop.stop("gone");
+    }
+    stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(cause));
   }
 
   /** Waits for a free slot. Resolves to false once stopped. */
@@ -166,8 +172,8 @@ class GroupSender {
           last = again;
           return again.skip === null;
         },
-        (error: unknown) => {
-          this.#fail(error);
+        async (error: unknown) => {
+          await this.#fail(error);
           return false;
         },
       );

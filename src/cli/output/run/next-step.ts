@@ -109,9 +109,13 @@ function adviceOn(error: WhcbError, summary: RunSummary, options: RenderOptions)
   if (stop?.reason === "max-failures") {
     return { hint: "repair the endpoint, then run the command above; --max-failures beside it allows more failures" };
   }
+  const discard = { command: commandOnRun("runs discard", header, options), when: "to give them up" };
+  if (summary.counts.toMark > 0 && summary.callbacks.some(({ stopped }) => stopped === "gone")) {
+    const mark = { command: resume, when: "if the callback is listed again" };
+    return advise`if the callback is listed again, ${mark} marks them; ${discard} gives them up`;
+  }
   if (!hasRejectedMarks(summary)) return {};
   const mark = { command: resume, when: "to mark them before a replay sends them twice" };
-  const discard = { command: commandOnRun("runs discard", header, options), when: "to give them up" };
   return advise`they are still FAILED: see why with the command above; ${mark} marks them before a replay sends them twice, ${discard} gives them up`;
 }
 
