@@ -101,6 +101,12 @@ for (const service of COMMAND_SERVICES) {
       expect(ids.filter((id) => !left.includes(id)).sort()).toEqual([ids[3], ids[6]].sort());
     });
 
+    test("a line to continue has the whole ids, as another call may have a short one later", async () => {
+      const [id = "", other = ""] = ids;
+      const { stderr } = await opened.run(["mark-success", CALLBACK, shortest(id, ids), shortest(other, ids)]);
+      expect(stderr).toContain(`type: whcb mark-success ${callbackId} ${id} ${other} `);
+    });
+
     test("every length from 6 to one digit less than all names a call, or says how many digits are enough", async () => {
       const [id = ""] = ids;
       const enough = shortest(id, ids).length;

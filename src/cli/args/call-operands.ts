@@ -119,25 +119,28 @@ export async function toCallScope(
 }
 
 /**
- * Returns the invocation, whose line to type names the callback by its id, or says that it means all callbacks if that isn't sure. Throws
- * `usage` for --yes then: a script's variable that isn't set leaves out the callback, also of the command that lists the ids.
+ * Returns the invocation, whose line to type has whole ids: those of typed calls, and the callback's. It says that it means all callbacks if that
+ * isn't sure. Throws `usage` for --yes then: a script's variable that isn't set leaves out the callback, also of the command that lists the ids.
  */
 export async function sureOfCallbacks<Given extends Invocation>(
   invocation: Given,
-  { callback }: CallOperands,
+  { callback, callIds: named }: CallOperands,
   { callbacks, calls }: CallScope,
   client: Client,
 ): Promise<Given> {
-  const { args, argv } = invocation;
+  const { args } = invocation;
+  // Another call may have the short id by the time that the line is typed.
+  const wholeIds = "callIds" in calls ? calls.callIds : [];
+  const argv = (named?.typed ?? []).reduce((line, id, index) => withWholeId(line, id, wholeIds[index] ?? id), invocation.argv);
   const [only] = callbacks ?? [];
   if (only !== undefined) {
     const withDefault = (): readonly string[] => argv.toSpliced(argv.length - withoutGlobalFlags(argv).length + 1, 0, only);
-    return { ...invocation, argv: callback === null ? withDefault() : withCallbackId(argv, callback, only) };
+    return { ...invocation, argv: callback === null ? withDefault() : withWholeId(argv, callback, only) };
   }
   const isTyped = "callIds" in calls && !args.operands.includes("-") && args.get(FILE) === undefined;
-  if (isTyped || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return invocation;
+  if (isTyped || args.get(ALL_CALLBACKS) || args.get(DRY_RUN)) return { ...invocation, argv };
   const names = (await client.listCallbacks()).map(({ id, name }) => name || id);
-  if (names.length < 2) return invocation;
+  if (names.length < 2) return { ...invocation, argv };
   if (!args.get(YES)) return { ...invocation, argv: [...argv, flagName(ALL_CALLBACKS.syntax)] };
   const shown = [...names.slice(0, MAX_SHOWN), ...(names.length > MAX_SHOWN ? ["…"] : [])].join(", ");
   throw new WhcbError("usage", `no callback is named, and there are ${names.length}: ${shown}`, {
@@ -146,10 +149,10 @@ export async function sureOfCallbacks<Given extends Invocation>(
 }
 
 /**
- * Writes a callback's id for the name that was typed, as a line that asks nothing may be typed where another service has one of that name. A word
- * that is there twice stays, as it may be a flag's value, too.
+ * Writes the id for the name or short id that was typed, as a line that asks nothing may be typed where it means another one. A word that is there
+ * twice stays, as it may be a flag's value, too.
  */
-export function withCallbackId(argv: readonly string[], typed: string, id: string): readonly string[] {
+export function withWholeId(argv: readonly string[], typed: string, id: string): readonly string[] {
   const at = argv.indexOf(typed);
   return at === -1 || at !== argv.lastIndexOf(typed) ? argv : argv.with(at, id);
 }

@@ -16,7 +16,7 @@ import {
   type RequiredMember,
   readCallback,
 } from "../../../wire/json/callback-json.js";
-import { withCallbackId } from "../../args/call-operands.js";
+import { withWholeId } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import { openListing } from "../../output/listing.js";
@@ -161,7 +161,7 @@ export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>)
     const question = `Delete callback ${callback.name} (${shownUrl(callback)})?`;
     const service = await describeService(invocation, client, profileOf(session));
     if (invocation.values.yes && service.length > 0) screen.info(joinText(service, "\n"));
-    const repeated = { ...invocation, argv: withCallbackId(invocation.argv, args.operand(0), callback.id) };
+    const repeated = { ...invocation, argv: withWholeId(invocation.argv, args.operand(0), callback.id) };
     if (!(await confirm(namingProfile(repeated, profileOf(session)), joinText([...service, lost, question], "\n")))) return;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted${counted === null ? "" : `, with ${counted}`}`);
