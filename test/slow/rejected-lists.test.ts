@@ -753,6 +753,12 @@ describe("a list of ids that ends without a line break", () => {
     expect(await stops(`callid\n${cut}`)).toContain(problem);
   });
 
+  test("may be a table whose last column says what was received", async () => {
+    expect(await stops("callid,result\norder-17,received\norder-18,received")).toContain(
+      "received is the beginning of another value",
+    );
+  });
+
   test("may be a table, if its last column is compared", async () => {
     const rows = (last: string) => `mobile;content;messageid\n61491570100;order-17;m-order-17\n61491570100;order-18;${last}`;
     const tables = [rows("m-order-1"), rows("m-order-1").replaceAll(";", "\t"), "callid,content\norder-17,order-17\norder-18,"];

@@ -27,7 +27,8 @@ export const COMPARED: ReadonlySet<string> = new Set([...COMPARED_FIELDS, OTHER_
 
 const MESSAGE_NAMES: ReadonlySet<string> = new Set(["channel", ...PARTS.responsemessage]);
 
-const LOCATIONS: ReadonlySet<string> = new Set(["messagelocation", "location"]);
+/** A delivered body has one of these: what is beside the first is the receiver's. */
+const LOCATIONS: readonly string[] = ["messagelocation", "location"];
 
 /** Names are looked at for each line. */
 export const MAX_NAME = 200;
@@ -139,19 +140,20 @@ type Column = readonly [name: string, value: unknown];
 
 /** Returns what a body doesn't have by its contract. What a sender has written in it says nothing of the receiver. */
 export function otherMembers(body: unknown): readonly Column[] {
-  const isDelivered = isDeliveredBody(body);
-  return columnsOf(body).flatMap(([column, value]): readonly Column[] => {
+  const columns = columnsOf(body);
+  const location = isDeliveredBody(body) ? LOCATIONS.find((name) => columns.some(([column]) => column === name)) : undefined;
+  return columns.flatMap(([column, value]): readonly Column[] => {
     if (column === "responsemessage" && isMessage(value))
       return columnsOf(value).flatMap(([name, member]) =>
         MESSAGE_NAMES.has(name) && (member === null || isText(member)) ? [] : [[`${column}.${name}`, member]],
       );
-    return isOfBody(column, value) || (LOCATIONS.has(column) && isDelivered) ? [] : [[column, value]];
+    return isOfBody(column, value) || column === location ? [] : [[column, value]];
   });
 }
 
 function isOfBody(column: string, value: unknown): boolean {
   if (column === "customparameters") return typeof value === "object";
-  if (value === null) return COMPARED.has(column) || LOCATIONS.has(column);
+  if (value === null) return COMPARED.has(column) || LOCATIONS.includes(column);
   if (DATE_FIELDS.has(column)) return value === "" || (isText(value) && isArrivalDate(String(value)));
   return COMPARED.has(column) && (isText(value) || (column === "from" && typeof value === "object"));
 }

@@ -40,8 +40,8 @@ export interface SeenList {
   readonly callIds: readonly Heading[];
   /** Its lines say nothing but which calls and messages they are of. */
   readonly hasOnlyIds: boolean;
-  /** A table's last column is compared: if its last row is cut off, this tells. */
-  readonly endsCompared: boolean;
+  /** A table's last column is compared, or says what was received: if its last row is cut off, this tells. */
+  readonly endCounts: boolean;
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
   readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
@@ -178,7 +178,8 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const [saying = "content"] = SAYING.flatMap((field) => names.map(columnName).filter((name) => nameField(name) === field));
   if (silent !== undefined) columns.addUnused(saying, silent.line);
   columns.requireNone();
-  const endsCompared = !areBodies && COMPARED.has(nameField(columnName(names.at(-1) ?? "")));
+  const end = columnName(names.at(-1) ?? "");
+  const endCounts = !areBodies && end !== "" && (COMPARED.has(nameField(end)) || !columns.ignores(end));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
   return {
     format,
@@ -187,7 +188,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     headings,
     callIds,
     hasOnlyIds,
-    endsCompared,
+    endCounts,
     otherIds,
     zones,
     listNames,

@@ -54,7 +54,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
       });
     }
-    checkLastLine(text, "--seen", invocation, { isTable: seen.endsCompared });
+    checkLastLine(text, "--seen", invocation, { isTable: seen.endCounts });
     const callback = await findCallback(session, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });

@@ -85,7 +85,7 @@ describe("a list of what the receiver has", () => {
       format: "ndjson",
       read: 2,
       headings: [],
-      endsCompared: false,
+      endCounts: false,
       otherIds: new Set(),
       zones: new Set([false, null]),
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
@@ -132,7 +132,7 @@ describe("a list of what the receiver has", () => {
       format: "csv",
       read: 2,
       headings: [],
-      endsCompared: true,
+      endCounts: true,
       otherIds: new Set(),
       zones: new Set([false]),
       lines: [
@@ -194,7 +194,7 @@ describe("a list of what the receiver has", () => {
       format: "ids",
       read: 6,
       headings: [{ line: 7, name: "id", id: "a.b/c:d" }],
-      endsCompared: false,
+      endCounts: false,
       otherIds: new Set(),
       zones: new Set(),
       lines: [
@@ -424,7 +424,7 @@ describe("a list of what the receiver has", () => {
       read: 0,
       lines: [],
       headings: [],
-      endsCompared: false,
+      endCounts: false,
       otherIds: new Set(),
       zones: new Set(),
     });

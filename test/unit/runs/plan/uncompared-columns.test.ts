@@ -77,6 +77,13 @@ it.each([BODY, FLAT, JSON.stringify(BODY), XML_BODY])("takes what a sender wrote
   expect(read(`messageid,content,name\n${MESSAGE},my order failed,No\n`).read).toBe(1);
 });
 
+it("a location beside a body's own is the receiver's", () => {
+  const location = "dead-letter/11";
+  expect(thrownBy(line({ ...BODY, location })).message).toContain("location=dead-letter/11 on line 1");
+  const { messageLocation: _m, ...body } = BODY;
+  expect(read(line({ ...body, location })).read).toBe(1);
+});
+
 describe("beside a body or in it,", () => {
   const FIELDS = { messageId: MESSAGE, mobile: "61491570101", content: "answer 1" };
   const { content, ...WITHOUT_CONTENT } = FIELDS;
