@@ -40,8 +40,6 @@ export interface SeenList {
   readonly callIds: readonly Heading[];
   /** Its lines say nothing but which calls and messages they are of. */
   readonly hasOnlyIds: boolean;
-  /** A table's last column is compared, or says what was received: if its last row is cut off, this tells. */
-  readonly endCounts: boolean;
   /** The list has these (`idKey`) in a field `id`, which isn't compared. */
   readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
@@ -178,8 +176,6 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   const [saying = "content"] = SAYING.flatMap((field) => names.map(columnName).filter((name) => nameField(name) === field));
   if (silent !== undefined) columns.addUnused(saying, silent.line);
   columns.requireNone();
-  const end = columnName(names.at(-1) ?? "");
-  const endCounts = !areBodies && end !== "" && (COMPARED.has(nameField(end)) || !columns.ignores(end));
   const hasOnlyIds = format === "ids" || names.every((name) => ID_COLUMNS.has(nameField(columnName(name))));
   return {
     format,
@@ -188,7 +184,6 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     headings,
     callIds,
     hasOnlyIds,
-    endCounts,
     otherIds,
     zones,
     listNames,

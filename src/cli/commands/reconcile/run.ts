@@ -54,7 +54,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
       });
     }
-    checkLastLine(text, "--seen", invocation, { isTable: seen.endCounts });
+    checkLastLine(text, "--seen", invocation, { isTable: seen.format === "csv" || seen.format === "tsv" });
     const callback = await findCallback(session, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });

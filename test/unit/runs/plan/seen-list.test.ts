@@ -85,7 +85,6 @@ describe("a list of what the receiver has", () => {
       format: "ndjson",
       read: 2,
       headings: [],
-      endCounts: false,
       otherIds: new Set(),
       zones: new Set([false, null]),
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
@@ -132,7 +131,6 @@ describe("a list of what the receiver has", () => {
       format: "csv",
       read: 2,
       headings: [],
-      endCounts: true,
       otherIds: new Set(),
       zones: new Set([false]),
       lines: [
@@ -194,7 +192,6 @@ describe("a list of what the receiver has", () => {
       format: "ids",
       read: 6,
       headings: [{ line: 7, name: "id", id: "a.b/c:d" }],
-      endCounts: false,
       otherIds: new Set(),
       zones: new Set(),
       lines: [
@@ -424,7 +421,6 @@ describe("a list of what the receiver has", () => {
       read: 0,
       lines: [],
       headings: [],
-      endCounts: false,
       otherIds: new Set(),
       zones: new Set(),
     });
