@@ -15,8 +15,16 @@ const CONTROL = /(?![\t-\r])\p{Cc}/u;
 /** A character stands for each byte of the file. */
 const NOT_ASCII = /([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})|[\x80-\xff]/g;
 
-/** A byte order mark isn't part of the text. Throws `malformed`: what is read in a wrong encoding matches no call. */
+/** Lines may end with CR, as spreadsheets on a Mac write them. */
+const ENDS_WITH_CR = /^[^\r\n]*\r(?!\n)/;
+
+/** A byte order mark isn't part of the text, and none of its lines ends with CR. Throws `malformed`: what is read in a wrong encoding matches no call. */
 export function decodeList(bytes: Buffer): DecodedList {
+  const { text, encoding } = decode(bytes);
+  return { text: ENDS_WITH_CR.test(text) ? text.replaceAll(/\r(?!\n)/g, "\n") : text, encoding };
+}
+
+function decode(bytes: Buffer): DecodedList {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return { text: decodeUtf16(bytes, "utf-16le"), encoding: "UTF-16" };
   if (first === 0xfe && second === 0xff) return { text: decodeUtf16(bytes, "utf-16be"), encoding: "UTF-16" };

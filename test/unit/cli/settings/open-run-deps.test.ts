@@ -22,7 +22,12 @@ test("why nothing can be sent is the error of the run, also when its parts are c
   const session = { client: { name: "demo" }, settings: { profile: { value: null } } } as unknown as Session;
   const send = async () => {
     await using runDeps = await openRunDeps(
-      { deps, progress: {}, args: new ParsedArgs([], {}, { now: 0, utc: false }) } as Invocation,
+      {
+        deps,
+        progress: {},
+        args: new ParsedArgs([], {}, { now: 0, utc: false }),
+        screen: { renderOptions: { serviceFlags: [] } },
+      } as unknown as Invocation,
       session,
       {
         maxConnections: 1,
