@@ -44,11 +44,13 @@ async function failedCallsOf(url: string, calls: number) {
   let rejectsMarks = false;
   let isMarkLost = false;
   let takesLookups = true;
+  let [reportMs, markMs] = [0, 0];
   let aheadMs = 0;
   let whileConnecting = async (): Promise<void> => {};
   const client: Client = {
     ...opened,
     async markCalls(...parameters) {
+      await systemClock.sleepUntil(Date.now() + markMs);
       if (isMarkLost) {
         await systemClock.sleepUntil(Date.now() + 20);
         await opened.markCalls(...parameters);
@@ -56,6 +58,10 @@ async function failedCallsOf(url: string, calls: number) {
       if (!takesMarks) throw new WhcbError("unavailable", "no marks now");
       if (rejectsMarks) throw new WhcbError("invalid", "no such marks");
       return opened.markCalls(...parameters);
+    },
+    async recordReplays(...parameters) {
+      await systemClock.sleepUntil(Date.now() + reportMs);
+      return opened.recordReplays(...parameters);
     },
     async findStates(callbackId, ids) {
       lookups.push(ids.length);
@@ -118,6 +124,10 @@ async function failedCallsOf(url: string, calls: number) {
       const journal = join(deps.runsDirectory, `${header.runId}.ndjson`);
       const lines = readFileSync(journal, "utf8").split("\n");
       writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
+    },
+    /** Requests take so long to arrive. */
+    delay(reports: number, marks: number) {
+      [reportMs, markMs] = [reports, marks];
     },
     rejectMarks(isRejecting: boolean) {
       rejectsMarks = isRejecting;
@@ -386,6 +396,18 @@ describe("another response whose id was used again", () => {
     const { counts } = await desk.replay({}, () => desk.mark(numbered(0, 2), "FAILED"));
     expect([desk.endpoint.received.length, counts.marked]).toEqual([2, 2]);
   });
+});
+
+it("what a user had made FAILED before is marked, though a busy moment of the endpoint is reported just before", async () => {
+  const endpoint = await countingEndpoint((_, number) =>
+    number === 1 ? { status: 503, headers: { "retry-after": "0" } } : { status: 200 },
+  );
+  closing.push(endpoint.close);
+  const { replay, mark, delay } = await failedCallsOf(endpoint.url, 1);
+  for (const status of ["SUCCESS", "FAILED"] as const) await mark(["order-0"], status);
+  delay(1_200, 500);
+  const { counts } = await replay();
+  expect([endpoint.received.length, counts.accepted, counts.marked, counts.skipped.reopened]).toEqual([2, 1, 1, 0]);
 });
 
 describe("what was accepted in a run that couldn't mark it", () => {

@@ -27,7 +27,13 @@ export class AttemptRecorder {
   constructor(callbackId: string, findStopReason: () => Promise<StopReason | null>, session: RunSession) {
     this.#callbackId = callbackId;
     this.#session = session;
-    this.#marker = new Marker({ callbackId, status: "SUCCESS", from: "accepted", findStopReason }, session);
+    const afterReports = async () => {
+      // A call's attempt that is reported after its mark was begun would seem to be a later change of it.
+      await this.#reportAll();
+      return findStopReason();
+    };
+    const job = { callbackId, status: "SUCCESS", from: "accepted", findStopReason: afterReports } as const;
+    this.#marker = new Marker(job, session);
   }
 
   markAccepted(attempt: ReplayAttempt): void {
@@ -47,9 +53,13 @@ export class AttemptRecorder {
 
   /** Resolves as `finish` does, or as soon as the service asks marks for a pause. */
   async finishOrPause(): Promise<void> {
+    await this.#reportAll();
+    await this.#marker.finishOrPause();
+  }
+
+  async #reportAll(): Promise<void> {
     if (this.#toReport.length > 0) this.#sendReport();
     await this.#reports;
-    await this.#marker.finishOrPause();
   }
 
   /** Resolves when all are marked, or the service has failed (the session is then stopped). */
