@@ -1185,6 +1185,28 @@ describe.each([400, 404, 409, 422])("a mark whose answer is lost, and whose repe
   });
 });
 
+it("a mark whose answer is lost, and whose repeat is rejected, is remembered where a list may lag, and undone", async () => {
+  const calls = platformCalls(2);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const inner = platform.transport();
+  let marks = 0;
+  const transport = withMarks(inner, async () => {
+    if (++marks > 1) return { status: 409, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+    throw CUT;
+  });
+  const desk = openDesk({ transport });
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header, error, counts } = await runMarks(plan, {}, desk.deps);
+  expect([error?.code, counts.notFound, counts.marked]).toEqual(["unavailable", 0, 0]);
+  // The list has it now.
+  for (const call of calls) call.status = "SUCCESS";
+  expect(await planUndo(header.runId, desk.deps)).toMatchObject({ calls: 2 });
+  await desk.leave();
+});
+
 it("a mark whose answer is lost is undone, though the service then has no callbacks for a moment", async () => {
   const service = await openService();
   const inner = injectTransport(service.app);

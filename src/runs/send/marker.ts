@@ -176,7 +176,7 @@ export class Marker {
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
-      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome.callId));
+      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome));
       if (isOwn) await this.#sortKept([outcome.callId], { left, twice, markedAt: null });
       if (outcome.kind === "rejected" && !isOwn) {
         const { callId: call, reason } = outcome;
@@ -200,11 +200,20 @@ export class Marker {
     }
   }
 
-  /** Looks whether an earlier request may have been executed, though its repeat was rejected. */
-  async #mayHaveMarked(callId: string): Promise<boolean> {
+  /**
+   * Looks whether an earlier request may have been executed, though its repeat was rejected. Throws `unavailable` if a list may not have it yet: the
+   * run then remembers what it may have marked.
+   */
+  async #mayHaveMarked({ callId, reason }: { readonly callId: string; readonly reason: string }): Promise<boolean> {
     const { callbackId, status, mayBeMarked } = this.#job;
+    const { client } = this.#session.deps;
     if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return false;
-    return (await findSuccessful(callbackId, [callId], this.#session.deps.client)).has(callId);
+    if ((await findSuccessful(callbackId, [callId], client)).has(callId)) return true;
+    if (!this.#isRepeated || client.capabilities.has("exact-lists")) return false;
+    throw new WhcbError(
+      "unavailable",
+      `an earlier try to mark call ${callId} may have been executed, and another one wasn't: ${reason}`,
+    );
   }
 
   /**
