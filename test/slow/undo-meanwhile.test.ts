@@ -1207,6 +1207,25 @@ it("a mark whose answer is lost, and whose repeat is rejected, is remembered whe
   await desk.leave();
 });
 
+it("a mark whose answer is lost, and whose repeat is rejected, is remembered, as it may be executed later", async () => {
+  const service = await openService();
+  let marks = 0;
+  const transport = withMarks(injectTransport(service.app), async () => {
+    if (++marks > 1) return { status: 400, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+    throw CUT;
+  });
+  const client = clientOver(transport);
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const { ids: callIds } = await client.submitCalls(id, [{ response: aResponse() }]);
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps);
+  const { header, counts } = await runMarks(plan, {}, desk.deps);
+  await clientOver(injectTransport(service.app)).markCalls(id, callIds, "SUCCESS");
+  expect([counts.notFound, (await planUndo(header.runId, desk.deps)).calls]).toEqual([0, 1]);
+  await desk.leave();
+  await closeService(service);
+});
+
 it("a mark whose answer is lost is undone, though the service then has no callbacks for a moment", async () => {
   const service = await openService();
   const inner = injectTransport(service.app);

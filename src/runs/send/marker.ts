@@ -201,15 +201,15 @@ export class Marker {
   }
 
   /**
-   * Looks whether an earlier request may have been executed, though its repeat was rejected. Throws `unavailable` if a list may not have it yet: the
-   * run then remembers what it may have marked.
+   * Looks whether an earlier request may have been executed, though its repeat was rejected. Throws `unavailable` if that may still be so, or a
+   * list doesn't have it yet: the run then remembers what it may have marked.
    */
   async #mayHaveMarked({ callId, reason }: { readonly callId: string; readonly reason: string }): Promise<boolean> {
     const { callbackId, status, mayBeMarked } = this.#job;
     const { client } = this.#session.deps;
     if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return false;
     if ((await findSuccessful(callbackId, [callId], client)).has(callId)) return true;
-    if (!this.#isRepeated || client.capabilities.has("exact-lists")) return false;
+    if (!this.#isRepeated) return false;
     throw new WhcbError(
       "unavailable",
       `an earlier try to mark call ${callId} may have been executed, and another one wasn't: ${reason}`,
