@@ -1,5 +1,5 @@
 import type { Client } from "../client/client.js";
-import { commandLine, shellQuote } from "../domain/command-line.js";
+import { commandLine, resumeLine, shellQuote } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
@@ -62,10 +62,7 @@ export async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client
 export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, { serviceFlags = [] }: RunDeps): void {
   const arrived = counts.toMark - seenToMark;
   if (arrived === 0) return;
-  const resume = {
-    command: commandLine({ command: "replay", flags: ["--resume", runId, ...serviceFlags] }),
-    when: "to mark what has arrived",
-  };
+  const resume = { command: resumeLine(runId, serviceFlags), when: "to mark what has arrived" };
   const danger = "an undo would discard it, and a replay send them again";
   const message = `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: ${danger}`;
   throw new WhcbError("usage", message, advise`${resume} marks what has arrived; undo the run afterwards`);
@@ -75,10 +72,7 @@ export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has m
 
 export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview, { serviceFlags = [] }: RunDeps): WhcbError {
   const isFinished = !isUnfinished(undo.counts);
-  const resume = {
-    command: commandLine({ command: "replay", flags: ["--resume", undo.runId, ...serviceFlags] }),
-    when: "to finish it",
-  };
+  const resume = { command: resumeLine(undo.runId, serviceFlags), when: "to finish it" };
   const message = `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`;
   const advice = isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`;
   return new WhcbError("usage", message, advice);

@@ -223,7 +223,7 @@ function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
   return kind === "mark-failed" ? "FAILED" : "SUCCESS";
 }
 
-/** With "unless-own", what is SUCCESS all the same is this run's if its last request may have marked it. */
+/** With "unless-own", a call that is SUCCESS all the same is this run's, if the run's last request may have marked it. */
 type Superseding = "yes" | "unless-own" | "no";
 
 /**

@@ -1,7 +1,5 @@
 /** Calls are settled by others between the list of a replay and its sends and marks: none is sent twice without a word. */
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
@@ -20,6 +18,7 @@ import { CliMachine } from "../support/cli/cli-service.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { OK as ANSWER_OK, DeliverySetup } from "../support/delivery/delivery-setup.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { removeEnd } from "../support/replay/killed-run.js";
 import { countingEndpoint, type EndpointAnswer, openDesk } from "../support/replay/replay-desk.js";
 import { BUSY, OK, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
@@ -120,10 +119,7 @@ async function failedCallsOf(url: string, calls: number) {
       const { header } = await runMarks(undo, {}, deps);
       isMarkLost = false;
       takesMarks = true;
-      if (how === "answered") return;
-      const journal = join(deps.runsDirectory, `${header.runId}.ndjson`);
-      const lines = readFileSync(journal, "utf8").split("\n");
-      writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
+      if (how === "killed") removeEnd(header.runId, deps);
     },
     /** Requests take so long to arrive. */
     delay(reports: number, marks: number) {

@@ -1,9 +1,7 @@
 /** What has arrived is marked by --resume, and what a user has decided stays, whatever other runs were made, killed and undone meanwhile (docs/runs.md). */
-import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { isWhcbError, WhcbError } from "../../src/domain/errors.js";
-import { journalPath } from "../../src/runs/journal/run-id.js";
 import type { RunSummary } from "../../src/runs/perform-run.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
@@ -17,6 +15,7 @@ import { findStates } from "../../src/runs/settled-calls.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { SEED } from "../support/dispatcher/arbitrary-commands.js";
+import { removeEnd } from "../support/replay/killed-run.js";
 import { countingEndpoint, type EndpointAnswer, openDesk } from "../support/replay/replay-desk.js";
 import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
@@ -147,7 +146,7 @@ async function playRound(seed: number): Promise<readonly string[]> {
     const interrupt = async (run: () => Promise<RunSummary>) => {
       takenMarks = below(3);
       const { header, error } = await run().finally(() => (takenMarks = Number.POSITIVE_INFINITY));
-      if (error !== null && isOneIn(2)) removeEnd(journalPath(deps.runsDirectory, header.runId));
+      if (error !== null && isOneIn(2)) removeEnd(header.runId, deps);
       toResume.push(header.runId);
       return header.runId;
     };
@@ -217,12 +216,6 @@ async function playRound(seed: number): Promise<readonly string[]> {
     await closeService(service);
     await endpoint.close();
   }
-}
-
-/** The process was killed before it wrote the end. */
-function removeEnd(journal: string): void {
-  const lines = readFileSync(journal, "utf8").split("\n");
-  writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
 }
 
 it.each(Array.from({ length: ROUNDS }, (_, round) => SEED + round))("is so with the steps of seed %i", async (seed) => {

@@ -1,9 +1,7 @@
 /** What hasn't arrived is FAILED again once all runs are undone, whatever was lost, rejected, killed and resumed meanwhile (docs/runs.md). */
-import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { isWhcbError, WhcbError } from "../../src/domain/errors.js";
-import { journalPath } from "../../src/runs/journal/run-id.js";
 import { discardRun, listRuns } from "../../src/runs/journal/stored-runs.js";
 import type { RunSummary } from "../../src/runs/perform-run.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
@@ -16,6 +14,7 @@ import { runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { RUN_SERVICES } from "../support/client/client-services.js";
 import { SEED } from "../support/dispatcher/arbitrary-commands.js";
+import { removeEnd } from "../support/replay/killed-run.js";
 import { openDesk } from "../support/replay/replay-desk.js";
 import { seededRandom } from "../support/time/seeded-random.js";
 
@@ -72,7 +71,7 @@ async function playRound(seed: number, { open }: (typeof RUN_SERVICES)[number]):
         isGone = false;
       });
       const isKilled = error !== null && isOneIn(2);
-      if (isKilled) removeEnd(journalPath(deps.runsDirectory, header.runId));
+      if (isKilled) removeEnd(header.runId, deps);
       return `${header.kind} ${header.runId}${isKilled ? ", killed" : ""}: ${counts.marked} marked, ${counts.toMark} to mark`;
     };
     const mark = async (status: "SUCCESS" | "FAILED") => {
@@ -144,12 +143,6 @@ async function playRound(seed: number, { open }: (typeof RUN_SERVICES)[number]):
     await leave();
     await close();
   }
-}
-
-/** The process was killed before it wrote the end. */
-function removeEnd(journal: string): void {
-  const lines = readFileSync(journal, "utf8").split("\n");
-  writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
 }
 
 describe.each(RUN_SERVICES)("against $name", (service) => {

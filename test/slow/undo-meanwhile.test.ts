@@ -525,6 +525,8 @@ const HOUR_AHEAD = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
 
 const CUT = new TransportFailure("cut", "the connection was cut");
 
+const REJECTION = '{"errorSummary":"No","errorText":"No","errorDetail":"no"}';
+
 /** Requests that mark are sent by `sendMark`. */
 function withMarks(transport: Transport, sendMark: Transport["send"]): Transport {
   const isMark = ({ method, path }: TransportRequest): boolean => method === "PUT" && path.includes("/calls?");
@@ -1165,7 +1167,7 @@ describe.each([400, 404, 409, 422])("a mark whose answer is lost, and whose repe
     const inner = injectTransport(service.app);
     let marks = 0;
     const transport = withMarks(inner, async (request) => {
-      if (++marks > 1) return { status, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+      if (++marks > 1) return { status, headers: {}, body: REJECTION };
       await inner.send(request);
       throw CUT;
     });
@@ -1194,7 +1196,7 @@ it("a mark whose answer is lost, and whose repeat is rejected, is remembered whe
   const inner = platform.transport();
   let marks = 0;
   const transport = withMarks(inner, async () => {
-    if (++marks > 1) return { status: 409, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+    if (++marks > 1) return { status: 409, headers: {}, body: REJECTION };
     throw CUT;
   });
   const desk = openDesk({ transport });
@@ -1211,7 +1213,7 @@ it("a mark whose answer is lost, and whose repeat is rejected, is remembered, as
   const service = await openService();
   let marks = 0;
   const transport = withMarks(injectTransport(service.app), async () => {
-    if (++marks > 1) return { status: 400, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+    if (++marks > 1) return { status: 400, headers: {}, body: REJECTION };
     throw CUT;
   });
   const client = clientOver(transport);
@@ -1235,7 +1237,7 @@ it("a mark whose answer is lost is undone, though the service then has no callba
     async send(request) {
       if (isLost && request.path.endsWith("/callbacks"))
         return { status: 200, headers: {}, body: '{"status":"No records found"}' };
-      if (isLost) return { status: 404, headers: {}, body: '{"errorSummary":"No","errorText":"No","errorDetail":"no"}' };
+      if (isLost) return { status: 404, headers: {}, body: REJECTION };
       const answer = await inner.send(request);
       isLost = request.method === "PUT" && request.path.includes("/calls?");
       if (isLost) throw CUT;

@@ -1,9 +1,14 @@
 import { namesCall } from "../../client/service-error.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 
-export type ChunkOutcome =
-  | { readonly kind: "done"; readonly callIds: readonly string[] }
-  | { readonly kind: "rejected"; readonly callId: string; readonly reason: string; readonly isGone: boolean };
+export interface RejectedCall {
+  readonly kind: "rejected";
+  readonly callId: string;
+  readonly reason: string;
+  readonly isGone: boolean;
+}
+
+export type ChunkOutcome = { readonly kind: "done"; readonly callIds: readonly string[] } | RejectedCall;
 
 /** One call has probably caused such an error. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);

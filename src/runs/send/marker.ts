@@ -1,7 +1,8 @@
 import type { MarkDetails } from "../../client/call-requests.js";
+import type { CallState } from "../../client/client.js";
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import { idFinder } from "../../domain/call.js";
-import { commandLine } from "../../domain/command-line.js";
+import { resumeLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
@@ -10,8 +11,8 @@ import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-c
 import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
 import { type RunDeps, runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-import { findStates, findSuccessful } from "../settled-calls.js";
-import { applyToChunk } from "./apply-to-chunk.js";
+import { findStates } from "../settled-calls.js";
+import { applyToChunk, type RejectedCall } from "./apply-to-chunk.js";
 import { isOtherResponse } from "./fresh-calls.js";
 
 /** The client waits out shorter ones itself. */
@@ -167,7 +168,7 @@ export class Marker {
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt, isWanted: mayRepeat };
       const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
-      await this.#sortKept(kept, { left, twice, markedAt });
+      this.#sortKept(kept, await findStates(callbackId, kept, deps.client), { left, twice, markedAt });
     };
     const outcomes = applyToChunk(
       chunk,
@@ -176,9 +177,8 @@ export class Marker {
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
-      const isOwn = outcome.kind === "rejected" && (await this.#mayHaveMarked(outcome));
-      if (isOwn) await this.#sortKept([outcome.callId], { left, twice, markedAt: null });
-      if (outcome.kind === "rejected" && !isOwn) {
+      const states = outcome.kind === "rejected" ? await this.#findMarked(outcome) : null;
+      if (outcome.kind === "rejected" && states === null) {
         const { callId: call, reason } = outcome;
         const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
         const step = hasArrived(from) && !outcome.isGone ? "mark-rejected" : "not-found";
@@ -186,6 +186,7 @@ export class Marker {
         continue;
       }
       const callIds = outcome.kind === "done" ? outcome.callIds : [outcome.callId];
+      if (states !== null) this.#sortKept(callIds, states, { left, twice, markedAt: null });
       const calls = callIds.filter((id) => !left.has(id) && !twice.has(id));
       // When a mark as FAILED was made, only the service knows, but it was no later than this.
       const serviceAt = status === "SUCCESS" ? markedAt : deps.client.latestServiceNow();
@@ -201,15 +202,15 @@ export class Marker {
   }
 
   /**
-   * Looks whether an earlier request may have been executed, though its repeat was rejected. Throws `unavailable` if that may still be so, or a
-   * list doesn't have it yet: the run then remembers what it may have marked.
+   * Returns the state of a call that an earlier request may have marked, though its repeat was rejected, or null. Throws `unavailable` if that
+   * may still be done, or a list doesn't have it yet: the run then remembers what it may have marked.
    */
-  async #mayHaveMarked({ callId, reason }: { readonly callId: string; readonly reason: string }): Promise<boolean> {
+  async #findMarked({ callId, reason }: RejectedCall): Promise<ReadonlyMap<string, CallState> | null> {
     const { callbackId, status, mayBeMarked } = this.#job;
-    const { client } = this.#session.deps;
-    if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return false;
-    if ((await findSuccessful(callbackId, [callId], client)).has(callId)) return true;
-    if (!this.#isRepeated) return false;
+    if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return null;
+    const states = await findStates(callbackId, [callId], this.#session.deps.client);
+    if (states.get(callId)?.status === "SUCCESS") return states;
+    if (!this.#isRepeated) return null;
     throw new WhcbError(
       "unavailable",
       `an earlier try to mark call ${callId} may have been executed, and another one wasn't: ${reason}`,
@@ -220,9 +221,8 @@ export class Marker {
    * What an earlier request of the run has made SUCCESS, or may have, is its own. Anything else that was accepted, and is SUCCESS, was delivered
    * or marked by others, also by another replay. A user's mark counts as a replay's since this request.
    */
-  async #sortKept(ids: readonly string[], { left, twice, markedAt }: Kept): Promise<void> {
-    const { callbackId, from, status: wanted, mayBeMarked } = this.#job;
-    const states = await findStates(callbackId, ids, this.#session.deps.client);
+  #sortKept(ids: readonly string[], states: ReadonlyMap<string, CallState>, { left, twice, markedAt }: Kept): void {
+    const { from, status: wanted, mayBeMarked } = this.#job;
     for (const id of ids) {
       const state = states.get(id);
       // A service whose clock is known tells a repeated request itself.
@@ -315,9 +315,8 @@ function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
   return new WhcbError("unavailable", `another run may have worked on the calls of ${name} meanwhile, so the rest wasn't marked`);
 }
 
-function tooLongPause(cause: WhcbError, runId: string, { serviceFlags = [] }: RunDeps): WhcbError {
-  const words = { command: "replay", flags: ["--resume", runId, ...serviceFlags] };
-  const resume = { command: commandLine(words), when: "to mark it later" };
+function tooLongPause(cause: WhcbError, runId: string, { serviceFlags }: RunDeps): WhcbError {
+  const resume = { command: resumeLine(runId, serviceFlags), when: "to mark it later" };
   const longest = `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}.`;
   const advice = advise`${longest} What was accepted is in its journal: ${resume} marks it later.`;
   return new WhcbError(cause.code, cause.message, { cause, ...advice });

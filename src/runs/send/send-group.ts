@@ -103,9 +103,11 @@ class GroupSender {
   async #fail(error: unknown): Promise<void> {
     const { journal, stop, deps } = this.#session;
     let cause = error;
-    if (isWhcbError(error, "not-found")) {
-      const found = await findById(this.#job.callbackId, deps.client).catch((failure: unknown) => (cause = failure));
-      if (found === null) return this.#stop.stop("gone");
+    try {
+      const mayBeGone = isWhcbError(error, "not-found");
+      if (mayBeGone && (await findById(this.#job.callbackId, deps.client)) === null) return this.#stop.stop("gone");
+    } catch (failure) {
+      cause = failure;
     }
     stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(cause));
   }

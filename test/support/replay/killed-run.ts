@@ -1,0 +1,10 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { journalPath } from "../../../src/runs/journal/run-id.js";
+import type { RunFolder } from "../../../src/runs/run-deps.js";
+
+/** The run's process was killed before it wrote the end. */
+export function removeEnd(runId: string, { runsDirectory }: Pick<RunFolder, "runsDirectory">): void {
+  const journal = journalPath(runsDirectory, runId);
+  const lines = readFileSync(journal, "utf8").split("\n");
+  writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
+}
