@@ -77,6 +77,7 @@ const STEPS: Readonly<Record<RunStep["step"], Required<RunStep>>> = {
   "mark-rejected": { step: "mark-rejected", call: "C", at: 3, message: "no" },
   skipped: { step: "skipped", call: "C", at: 3, reason: "settled" },
   idle: { step: "idle", at: 3 },
+  marking: { step: "marking", at: 3, calls: ["C"] },
   ended: { step: "ended", at: 3, reason: "done", counts: { ...COUNTS, left: 0, notFound: 0, marked: 1, toMark: 0 } },
   discarded: { step: "discarded", at: 3 },
 };

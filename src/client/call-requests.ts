@@ -16,6 +16,7 @@ import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.j
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownMethod } from "./capabilities.js";
 import { walkList } from "./list-walker.js";
+import type { RepeatCheck } from "./requester.js";
 import { type ReplayReport, replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall, parseJson } from "./service-error.js";
@@ -76,8 +77,8 @@ export interface MarkDetails {
    * may have been marked by the request before it.
    */
   readonly markedAt?: number | null;
-  /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
-  readonly isWanted?: () => boolean;
+  /** By default the request is repeated after a failure. */
+  readonly isWanted?: RepeatCheck;
 }
 
 export interface SubmittedCall {

@@ -51,6 +51,9 @@ const LONGEST_UNSTOPPED_PAUSE_MS = 5_000;
 
 type Outcome = TransportResponse | TransportFailure;
 
+/** Is asked before a request is repeated. The service, or what is before it, may have executed the last one without saying so. */
+export type RepeatCheck = (mayBeExecuted: boolean) => boolean;
+
 export interface RunSignals {
   readonly stop: AbortSignal;
   readonly giveUp: AbortSignal;
@@ -113,7 +116,7 @@ export function createRequester(deps: RequesterDeps) {
     if (outcome instanceof TransportFailure) {
       if (outcome.reason === "tls" || outcome.reason === "too-large") return false;
       // If it has never answered, the URL is wrong or there is no service, so waiting won't help.
-      if (outcome.reason === "refused" || outcome.reason === "dns") {
+      if (wasNotSent(outcome)) {
         return hasAnswered && (deps.retriesRefused?.(outcome.message) ?? true);
       }
       return isRepeatable;
@@ -127,7 +130,11 @@ export function createRequester(deps: RequesterDeps) {
    * Returns any answer but those to retry later. A request that came too late is sent again, and a request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
    * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
-  async function send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
+  async function send(
+    request: TransportRequest,
+    isRepeatable: boolean,
+    isWanted: RepeatCheck = () => true,
+  ): Promise<TransportResponse> {
     const wait = beginWait({ for: "answer", from: "service", until: clock.now() + REQUEST_TIME_LIMIT_MS });
     try {
       return await sendRepeatedly(request, isRepeatable, isWanted, wait);
@@ -139,7 +146,7 @@ export function createRequester(deps: RequesterDeps) {
   async function sendRepeatedly(
     request: TransportRequest,
     isRepeatable: boolean,
-    isWanted: () => boolean,
+    isWanted: RepeatCheck,
     wait: OngoingWait,
   ): Promise<TransportResponse> {
     const startedAt = clock.monotonicMs();
@@ -163,7 +170,7 @@ export function createRequester(deps: RequesterDeps) {
         const until = clock.now() + waitMs;
         wait.change(waitAfter(outcome, { until, pauseMs, tries }));
         await clock.sleepUntil(until, stop ?? undefined);
-        if (!isStopped() && isWanted()) continue;
+        if (!isStopped() && isWanted(mayBeExecuted(outcome))) continue;
       }
       if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method, patienceMs !== null);
       if (isOverRate(outcome) || (outcome.status >= 500 && outcome.status !== 501)) {
@@ -182,6 +189,14 @@ export function createRequester(deps: RequesterDeps) {
   }
 
   return { send, serviceNow, latestServiceNow, serviceTimeRange, followRun };
+}
+
+function mayBeExecuted(outcome: Outcome): boolean {
+  return outcome instanceof TransportFailure ? !wasNotSent(outcome) : outcome.status >= 500;
+}
+
+function wasNotSent({ reason }: TransportFailure): boolean {
+  return reason === "refused" || reason === "dns";
 }
 
 interface NextTry {

@@ -5,7 +5,7 @@ import type { Clock } from "../platform/clock.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
 import { Capabilities, DEFAULT_PAGE, type Feature, isUnknownRoute, LARGEST_PAGE } from "./capabilities.js";
-import type { Requester } from "./requester.js";
+import type { RepeatCheck, Requester } from "./requester.js";
 import { serviceError, toOneLine } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
 
@@ -23,8 +23,7 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** The default is true for GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
-  /** `isWanted` is asked before the request is repeated. */
-  readonly isWanted?: () => boolean;
+  readonly isWanted?: RepeatCheck | undefined;
 }
 
 /** The database that is meant, if that is known before the service says which one it has (docs/contract.md, X-Database-Id). */

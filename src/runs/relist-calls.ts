@@ -2,7 +2,7 @@ import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idFinder } from "../domain/call.js";
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
-import { ArrivedCalls } from "./journal/other-runs.js";
+import { ArrivedCalls } from "./journal/arrived-calls.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listMatchingCalls } from "./plan/call-scope.js";

@@ -1,6 +1,8 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
+import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { toIsoDate } from "../wire/dates.js";
 import { checkResumable } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import {
@@ -8,6 +10,7 @@ import {
   compareDatabase,
   findUndo,
   isMarkFailed,
+  LISTS_LAG_MS,
   latestMark,
   readMarks,
   readNewerListCheck,
@@ -93,7 +96,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const { callbacks, undoes } = header;
   const status = statusOf(header);
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
-  const job = { status, mayBeMarked, wereDelivered: undoes === undefined };
+  const mayBeMarkedUntil = marksListedBy(state, session.deps);
+  const job = { status, mayBeMarked, mayBeMarkedUntil, wereDelivered: undoes === undefined };
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "no";
@@ -105,6 +109,9 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && superseding.get(entry) === "unless-own");
     const maybeIds = maybe.map(({ id }) => id);
     const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybeIds, session.deps.client);
+    // A later list doesn't say that they are to be FAILED, so a guard of the service's doesn't keep a late request from marking them.
+    const isUnlisted = maybe.some(({ id, state: from }) => from === "seen" && !own.has(id));
+    if (isUnlisted && session.deps.clock.now() < mayBeMarkedUntil) throw marksUnlisted(header, mayBeMarkedUntil);
     const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "no";
     for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
       session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
@@ -130,6 +137,17 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     if (session.stop.reason !== null) return;
     if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
+}
+
+/** Returns the instant by which the last request of an earlier session is executed, or never will be, and the service lists what it has marked. */
+function marksListedBy({ maybeMarkedBy }: RunState, { client }: RunDeps): number {
+  return maybeMarkedBy + REQUEST_TIME_LIMIT_MS + (client.capabilities.has("exact-lists") ? 0 : LISTS_LAG_MS);
+}
+
+function marksUnlisted({ runId }: RunHeader, until: number): WhcbError {
+  return new WhcbError("unavailable", `run ${runId} may have marked calls that the service doesn't list as SUCCESS yet`, {
+    hint: `Type the command again after ${toIsoDate(until)}.`,
+  });
 }
 
 /** Attempts that can't go with the marks are reported before: they say when the endpoint has accepted a call. A repeated report adds none. */
@@ -236,7 +254,8 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isWanted = (run: RunOverview): boolean => run.runId !== undoes?.runId && mayBeLater(run, header);
-  const findMarks = await readMarks(isWanted, deps, { mustRead: counts });
+  const withArrived = statusOf(header) === "FAILED";
+  const findMarks = await readMarks(isWanted, deps, { mustRead: counts, withArrived });
   const isReconcile = (run: RunHeader): boolean => run.kind === "reconcile";
   const hasNewerList = isReconcile(header) ? await readNewerListCheck(deps) : () => false;
   const isOtherList = (run: RunOverview): boolean => isReconcile(run) && run.runId !== runId && isWanted(run);

@@ -221,12 +221,6 @@ export async function runMarks(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const left = plan.missing.length + plan.waiting;
-  // They are marked in the order of the journal, by which its reader knows what the last request had.
-  const groups = plan.groups.map((group) => {
-    const { callIds, delivered } = group;
-    const inOrder = callIds.toSorted((one, other) => Number(delivered.has(one)) - Number(delivered.has(other)));
-    return { ...group, callIds: inOrder };
-  });
   const run: NewRun = {
     purpose: {
       runId: plan.runId,
@@ -236,8 +230,8 @@ export async function runMarks(
       ...(plan.again > 0 && { marksAgain: true }),
       ...(plan.undoes !== null && { undoes: { ...plan.undoes, ...(left > 0 && { left }) } }),
     },
-    callbacks: groups.map(({ callback }) => callback),
-    planned: groups.map(({ callback, callIds, listedChanges }) => ({
+    callbacks: plan.groups.map(({ callback }) => callback),
+    planned: plan.groups.map(({ callback, callIds, listedChanges }) => ({
       callbackId: callback.id,
       do: "mark",
       callIds,
@@ -248,7 +242,7 @@ export async function runMarks(
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
     const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
-    for (const { callback, callIds, delivered, listedChanges } of groups) {
+    for (const { callback, callIds, delivered, listedChanges } of plan.groups) {
       if (session.stop.reason !== null) return;
       const changed = plan.status === "FAILED" ? await skipFailed(callback.id, callIds, session) : callIds;
       const left = hasArrived === null ? changed : await skipSettled(callback.id, changed, hasArrived, session);

@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { type OngoingWait, SILENT_WAIT, type Wait } from "../client/wait.js";
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
+import type { UnmarkedRun } from "./journal/arrived-calls.js";
 import type { Journal } from "./journal/journal.js";
-import type { UnmarkedRun } from "./journal/other-runs.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";

@@ -1,6 +1,7 @@
 /** What one run of this folder has as accepted or seen, but not marked, no other run sends again. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { MINUTE_MS } from "../../src/domain/duration.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import type { CliResult } from "../support/cli/run-cli.js";
@@ -27,9 +28,15 @@ let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 /** Another service is behind the service's URL. */
 let isOtherService: boolean;
+/** This machine's clock is ahead of the service's by so much. */
+let passedMs: number;
 
 beforeEach(async () => {
-  machine = new CliMachine({ isServedHere: async () => true });
+  passedMs = 0;
+  machine = new CliMachine({
+    isServedHere: async () => true,
+    clock: { ...systemClock, now: () => systemClock.now() + passedMs },
+  });
   endpointStatus = 200;
   marksAreAllowed = true;
   markStatus = 403;
@@ -411,6 +418,13 @@ it("a later list counts instead of an earlier one, whose run then marks nothing 
   expect(await reconcile(0)).toMatchObject({ code: 8, stderr: expect.not.stringContaining("your list said") });
   endpointStatus = 200;
   expect(await whcb(["replay", "--resume", wrong])).toMatchObject({
+    code: 5,
+    stderr: expect.stringMatching(
+      /may have marked calls that the service doesn't list as SUCCESS yet\nhint: type the command again after 20/,
+    ),
+  });
+  passedMs = 7 * MINUTE_MS;
+  expect(await whcb(["replay", "--resume", wrong])).toMatchObject({
     stdout: expect.stringMatching(/settled meanwhile +4\n/),
   });
   expect(calls.slice(0, 4).map(({ status }) => status)).toEqual(["SUCCESS", "FAILED", "FAILED", "FAILED"]);
@@ -477,6 +491,7 @@ it("a later list that leaves every call ambiguous counts, too", async () => {
   expect(await later("--dry-run")).toMatchObject({ code: 0, stdout: expect.stringContaining("0, 6 ambiguous, 0 to send") });
   expect((await whcb(["runs", "list", "-o", "ids"])).stdout.trim().split("\n")).toHaveLength(1);
   expect(await later("--yes")).toMatchObject({ code: 8, stdout: expect.stringContaining("0, 6 ambiguous, 0 to send") });
+  passedMs = 7 * MINUTE_MS;
   expect(await whcb(["replay", "--resume", wrong])).toMatchObject({
     stdout: expect.stringMatching(/settled meanwhile +4\n/),
   });

@@ -47,7 +47,7 @@ async function playRound(seed: number, { open }: (typeof RUN_SERVICES)[number]):
       const isLost = (status === "SUCCESS" || fault === "fails") && isOneIn(2);
       log.push(`  ${fault}: ${status} of ${ids.length}${isLost ? ", executed" : ""}`);
       if (isLost) await mark();
-      if (fault === "fails" || details.isWanted?.() === false) throw new WhcbError("unavailable", "no marks now");
+      if (fault === "fails" || details.isWanted?.(true) === false) throw new WhcbError("unavailable", "no marks now");
       if (fault === "repeats") return mark();
       if (fault === "rejects the repeat") throw new WhcbError("invalid", "no such mark");
       isGone = true;

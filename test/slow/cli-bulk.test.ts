@@ -98,7 +98,10 @@ describe("a mark prints how to undo it:", () => {
     const { runId } = JSON.parse(await machine.works(["mark-failed", "demo", "--success", "--yes", "-o", "json"]));
     const path = join(machine.world.paths.data, "runs", `${runId}.ndjson`);
     const [, marked = "", left = ""] = /"step":"marked","calls":\["(.*?)","(.*?)"\]/.exec(readFileSync(path, "utf8")) ?? [];
-    writeFileSync(path, readFileSync(path, "utf8").replace(`"calls":["${marked}","${left}"]`, `"calls":["${marked}"]`));
+    writeFileSync(
+      path,
+      readFileSync(path, "utf8").replace(`"marked","calls":["${marked}","${left}"]`, `"marked","calls":["${marked}"]`),
+    );
     expect(await machine.works(["runs", "show", runId, "-o", "ids"])).toBe(`${marked}\n`);
   });
 });

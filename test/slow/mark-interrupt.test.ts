@@ -226,14 +226,17 @@ marked SUCCESS: 100 calls and perhaps 100 more, which stay so; \`${undo}\` takes
 });
 
 describe("a journal that can't grow", () => {
-  it("stops marks by hand: of one request at most the calls aren't recorded, and the resumed run records them", async () => {
+  it.each([
+    ["before the request, if its line can't be written", 1, 100],
+    ["after it, and the resumed run records what it has marked", 5, 200],
+  ])("stops marks by hand: %s", async (_, spareKiB, marked) => {
     const { resume } = await interruptInMark(1, ["mark-success", "demo", "--failed", "--yes"]);
     const { size } = statSync(home.path("data", "runs", `${newestJournal(home)?.runId}.ndjson`));
-    const limited = await whcb(resume, { longestFileKiB: Math.ceil(size / 1_024) + 1 });
+    const limited = await whcb(resume, { longestFileKiB: Math.ceil(size / 1_024) + spareKiB });
     expect(limited.code, limited.stderr).toBe(5);
     expect(limited.stderr).toMatch(/error: the run's journal can't be written: EFBIG/);
     expect(limited.stdout).toContain(`next, once the cause is gone: whcb ${resume.join(" ")}\n`);
-    expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([100, 200]);
+    expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([100, marked]);
 
     await works(home, resume, { env });
     expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([CALLS, CALLS]);

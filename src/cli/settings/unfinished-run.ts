@@ -1,7 +1,8 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
-import { compareDatabase, describeArrived } from "../../runs/journal/other-runs.js";
+import { describeArrived } from "../../runs/journal/arrived-calls.js";
+import { compareDatabase } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";

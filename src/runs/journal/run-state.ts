@@ -1,4 +1,3 @@
-import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { SendingPace } from "../run-options.js";
 import { isSameBoot } from "./journal.js";
 import {
@@ -39,7 +38,7 @@ export interface RunEntry extends RunCall {
   readonly acceptance: Pick<Extract<CallStep, { step: "accepted" }>, "at" | "ms" | "serviceAt" | "submittedAt"> | null;
 }
 
-type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] } & { isMarkRejected: boolean };
+type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
 
 interface Send {
   readonly entry: Entry;
@@ -54,7 +53,10 @@ export class RunState {
   readonly #counts = new Map<string, RunCounts>();
   /** `openSession` is null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
+  /** The session's last request for marks that aren't of sent calls had these. */
+  #marking: readonly Entry[] = [];
   readonly #maybeMarked = new Set<Entry>();
+  #maybeMarkedBy = 0;
   #hasLateRequest = false;
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
@@ -83,8 +85,7 @@ export class RunState {
    * answer has said since what became of them.
    */
   get maybeMarked(): readonly RunCall[] {
-    const open = this.#openSession === null ? [] : this.#nextToMark();
-    return [...new Set([...this.#maybeMarked, ...open])].filter(({ needsMark }) => needsMark);
+    return [...new Set([...this.#maybeMarked, ...this.#marking])].filter(({ needsMark }) => needsMark);
   }
 
   /** Discarding it is no work of the run. */
@@ -92,8 +93,17 @@ export class RunState {
     return this.#lastAt;
   }
 
+  /** The last request that may have marked `maybeMarked` was sent, or given up, at this instant. */
+  get maybeMarkedBy(): number {
+    return this.#maybeMarkedBy;
+  }
+
   apply(step: RunStep): void {
+    this.#apply(step);
     if ("at" in step && step.step !== "discarded") this.#lastAt = step.at;
+  }
+
+  #apply(step: RunStep): void {
     switch (step.step) {
       case "run":
         return;
@@ -106,8 +116,11 @@ export class RunState {
         for (const { entry } of this.#sends) entry.isMaybeAsked = false;
         this.#forgetSends();
         return;
+      case "marking":
+        this.#marking = step.calls.flatMap((call) => this.#entries.get(call) ?? []);
+        return;
       case "ended":
-        if (step.reason === "service") this.#noteOpenRequest();
+        if (step.reason === "service") this.#noteOpenRequest(step.at);
         this.#endSession();
         return;
       case "discarded":
@@ -124,7 +137,7 @@ export class RunState {
   /** Only the first sends, outcomes + `concurrency` of them, can have left. After a reboot (another `bootId`), any may have. */
   closeSession(bootId: string): void {
     if (this.#openSession === null) return;
-    this.#noteOpenRequest();
+    this.#noteOpenRequest(this.#lastAt);
     const outcomes = this.#sends.filter(({ hasOutcome }) => hasOutcome).length;
     const isSame = isSameBoot(this.#openSession.bootId, bootId);
     const mayHaveLeft = isSame ? outcomes + this.#openSession.concurrency : this.#sends.length;
@@ -136,16 +149,11 @@ export class RunState {
     this.#endSession();
   }
 
-  #noteOpenRequest(): void {
+  #noteOpenRequest(at: number): void {
     this.#hasLateRequest = true;
-    for (const entry of this.#nextToMark()) this.#maybeMarked.add(entry);
-  }
-
-  /** Returns what the next request may have: calls are marked in order, a hundred at a time, but for those that the service has rejected. */
-  #nextToMark(): readonly Entry[] {
-    const toMark = [...this.#entries.values()].filter(({ do: action, needsMark }) => action === "mark" && needsMark);
-    const last = toMark.filter(({ isMarkRejected }) => !isMarkRejected)[MAX_IDS_PER_REQUEST - 1];
-    return last === undefined ? toMark : toMark.slice(0, toMark.indexOf(last) + 1);
+    const open = this.#marking.filter(({ needsMark }) => needsMark);
+    if (open.length > 0) this.#maybeMarkedBy = at;
+    for (const entry of open) this.#maybeMarked.add(entry);
   }
 
   counts(callbackId?: string): RunCounts {
@@ -178,7 +186,6 @@ export class RunState {
       isRejectedCanary: false,
       isMaybeAsked: false,
       acceptance: null,
-      isMarkRejected: false,
     };
     this.#entries.set(step.call, entry);
     this.#count(entry, step);
@@ -207,8 +214,7 @@ export class RunState {
       return;
     }
     if (step.step === "mark-rejected" || (step.step === "not-found" && hasArrived(entry.state))) {
-      entry.isMarkRejected = step.step === "mark-rejected";
-      entry.needsMark &&= entry.isMarkRejected;
+      entry.needsMark &&= step.step === "mark-rejected";
       entry.message = step.message;
       return;
     }
@@ -236,6 +242,7 @@ export class RunState {
 
   #endSession(): void {
     this.#forgetSends();
+    this.#marking = [];
     this.#openSession = null;
   }
 }

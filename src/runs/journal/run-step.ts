@@ -20,6 +20,8 @@ export type RunStep =
     }
   /** Nothing is in flight: `sent` calls without an outcome weren't sent. */
   | { readonly step: "idle"; readonly at: number }
+  /** The line is written ahead: the service is asked to mark these calls, which weren't sent. No earlier request for such marks is open. */
+  | { readonly step: "marking"; readonly at: number; readonly calls: readonly string[] }
   /** The session ended in order, so nothing is in flight. */
   | { readonly step: "ended"; readonly at: number; readonly reason: StopReason | "done"; readonly counts: RunCounts }
   /** A user gave the run up. This is always the last line. */
@@ -248,6 +250,7 @@ function isStep(value: unknown): value is RunStep {
       return value.version === 1 && isHeader(value.header);
     case "session":
       return typeof value.concurrency === "number" && "bootId" in value;
+    case "marking":
     case "requested":
     case "marked":
       return Array.isArray(value.calls);

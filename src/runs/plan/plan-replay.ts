@@ -1,6 +1,6 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { KnownRequest } from "../../delivery/curl-command.js";
-import { ArrivedCalls } from "../journal/other-runs.js";
+import { ArrivedCalls } from "../journal/arrived-calls.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";

@@ -5,7 +5,7 @@ import { DAY_MS } from "../../domain/duration.js";
 import { readDate } from "../../wire/dates.js";
 import { hasOpenEnd, hasResponse, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
-import type { UnmarkedRun } from "../journal/other-runs.js";
+import type { UnmarkedRun } from "../journal/arrived-calls.js";
 import type { RunDeps } from "../run-deps.js";
 import { NO_UNUSABLE, type UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";

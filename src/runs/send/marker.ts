@@ -29,6 +29,8 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
+  /** Until this instant that request may be executed, or its marks not be listed. */
+  readonly mayBeMarkedUntil?: number;
   /** What a user has made FAILED after a call's instant of the service's clock stays so, if the service guards marks. null guards nothing. */
   readonly unlessFailedSince?: (callId: string) => number | null;
   /** When each call had last changed as it was listed, by id. One that has changed since stays as it is, if the service guards marks. */
@@ -132,10 +134,18 @@ export class Marker {
       this.#hasFailed = true;
       const { stop, journal } = this.#session;
       // The run then remembers what a request that wasn't answered may have marked.
-      if (isWhcbError(error, "not-found") && !this.#isRepeated) this.#session.stopOf(callbackId).stop("gone");
-      else if (!isWhcbError(error, "interrupted"))
+      if (isWhcbError(error, "not-found") && !this.#isRepeated) {
+        this.#session.stopOf(callbackId).stop("gone");
+        this.#recordMarking([]);
+      } else if (!isWhcbError(error, "interrupted"))
         stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
     }
+  }
+
+  /** The line is on disk before the request, as these calls aren't known to have arrived. */
+  #recordMarking(calls: readonly string[]): void {
+    const { journal, deps } = this.#session;
+    if (this.#job.from !== "accepted") journal.collect({ step: "marking", at: deps.clock.now(), calls });
   }
 
   /** A request has one instant since which users' changes count. The calls stay in order. */
@@ -156,13 +166,14 @@ export class Marker {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
     this.#isRepeated = false;
+    this.#recordMarking(chunk);
     const left = new Map<string, SkipReason>();
     const twice = new Set<string>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
     const markedAt = deps.client.serviceNow();
-    const mayRepeat = (): boolean => {
-      this.#isRepeated = true;
+    const mayRepeat = (mayBeExecuted: boolean): boolean => {
+      this.#isRepeated ||= mayBeExecuted;
       return this.#mayMark();
     };
     const mark = async (callIds: readonly string[]): Promise<void> => {
@@ -206,11 +217,12 @@ export class Marker {
    * may still be done, or a list doesn't have it yet: the run then remembers what it may have marked.
    */
   async #findMarked({ callId, reason }: RejectedCall): Promise<ReadonlyMap<string, CallState> | null> {
-    const { callbackId, status, mayBeMarked } = this.#job;
+    const { callbackId, status, mayBeMarked, mayBeMarkedUntil = 0 } = this.#job;
+    const { client, clock } = this.#session.deps;
     if (status === "FAILED" || !(this.#isRepeated || mayBeMarked?.has(callId))) return null;
-    const states = await findStates(callbackId, [callId], this.#session.deps.client);
+    const states = await findStates(callbackId, [callId], client);
     if (states.get(callId)?.status === "SUCCESS") return states;
-    if (!this.#isRepeated) return null;
+    if (!this.#isRepeated && clock.now() >= mayBeMarkedUntil) return null;
     throw new WhcbError(
       "unavailable",
       `an earlier try to mark call ${callId} may have been executed, and another one wasn't: ${reason}`,
@@ -304,6 +316,7 @@ export class Marker {
         this.#onPause();
         await deps.clock.sleepUntil(until, stop.signal);
         wait.end();
+        this.#isRepeated ||= error.code !== "rate-limited";
         if (stop.reason !== null) throw error;
       }
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRequester, type RequesterDeps } from "../../../src/client/requester.js";
+import { createRequester, type RepeatCheck, type RequesterDeps } from "../../../src/client/requester.js";
 import { TransportFailure, type TransportRequest, type TransportResponse } from "../../../src/client/transport.js";
 import type { Wait } from "../../../src/client/wait.js";
 import { secretMask } from "../../../src/domain/mask.js";
@@ -65,7 +65,7 @@ function requesterAt(
       close: async () => undefined,
     },
   });
-  const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
+  const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: RepeatCheck) =>
     passTime(clock, requester.send(request, isRepeatable, isWanted));
   const onPause = (handler: (until: number) => void): void => {
     handlePause = handler;

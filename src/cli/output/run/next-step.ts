@@ -2,7 +2,8 @@
 import { type CommandWords, callbackOperand, commandLine, urlVariableOf } from "../../../domain/command-line.js";
 import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
-import { describeUndoable, retryAt, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
+import { retryAt, type UnmarkedRun } from "../../../runs/journal/arrived-calls.js";
+import { describeUndoable } from "../../../runs/journal/other-runs.js";
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";

@@ -3,7 +3,7 @@ import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import type { AcceptedCalls } from "../../../runs/accepted-before.js";
-import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
+import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/arrived-calls.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
