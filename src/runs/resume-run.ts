@@ -100,7 +100,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const job = { status, mayBeMarked, mayBeMarkedUntil, wereDelivered: undoes === undefined };
   const isSettled = async ({ id, status }: ListedCall): Promise<boolean> => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
-  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "no";
+  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(state, session) : (): Superseding => "no";
   const readStarts =
     status === "SUCCESS" && state.counts().toMark > 0 ? await readDecisionStarts(session) : async () => new Map();
   for (const { id: callbackId } of callbacks) {
@@ -249,9 +249,13 @@ type Superseding = "yes" | "unless-own" | "no";
  * marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws
  * `malformed` if the journal of such a run can't be read.
  */
-async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => Superseding> {
+async function readSupersededCheck(
+  { maybeMarkedBy }: RunState,
+  { header, deps }: RunSession,
+): Promise<(entry: RunEntry) => Superseding> {
   const { runId, options, undoes, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
+  const mayLag = !deps.client.capabilities.has("exact-lists");
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isWanted = (run: RunOverview): boolean => run.runId !== undoes?.runId && mayBeLater(run, header);
   const withArrived = statusOf(header) === "FAILED";
@@ -269,7 +273,9 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
     const as = statusOf(mark.run);
     // Whichever request was executed, the call is to become the same.
     if (mark.isMaybe && as === statusOf(header)) return "no";
-    return mark.isMaybe || as === "FAILED" ? "unless-own" : "yes";
+    // What is listed as SUCCESS may have been so before that mark.
+    const isOlder = mayLag && !mark.isMaybe && mark.at > maybeMarkedBy;
+    return mark.isMaybe || (as === "FAILED" && !isOlder) ? "unless-own" : "yes";
   };
 }
 

@@ -88,7 +88,7 @@ describe("a run of two callbacks, of which the first is gone for a moment, and w
   );
 });
 
-describe.each(RUN_SERVICES)("against $name", ({ open }) => {
+describe.each(RUN_SERVICES)("against $name", ({ open, isOurs }) => {
   async function scene(calls: number, { clock = systemClock, status = 200 } = {}) {
     const endpoint = await countingEndpoint(() => ({ status }));
     const { client, callIds, close } = await open(calls, endpoint.url);
@@ -158,4 +158,27 @@ describe.each(RUN_SERVICES)("against $name", ({ open }) => {
     await runMarks(undo, {}, desk.deps);
     expect(await successes()).toEqual([right]);
   });
+
+  if (!isOurs)
+    it.each(["mark-success", "reconcile"])(
+      "a %s that is resumed takes back no later mark-failed, though a list that lags still has the calls as SUCCESS",
+      async (kind) => {
+        const { desk, callIds, client, successes, planAll, reconcile } = await scene(2, { status: 503 });
+        const losingMark = losing(desk.deps);
+        const { header } =
+          kind === "reconcile"
+            ? await reconcile(callIds, losingMark)
+            : await runMarks(await planAll("SUCCESS"), {}, withMarks(desk.deps, losingMark));
+        await runMarks(await planAll("FAILED"), {}, desk.deps);
+        const found = await client.findCalls("00112233445566AA", callIds);
+        const before = found.map((call) => ({ ...call, status: "SUCCESS" as const }));
+        const lagging: Client = {
+          ...client,
+          findStates: async () => new Map(before.map((call) => [call.id, call])),
+          findCalls: async () => before,
+        };
+        const { counts } = await resumeRun(header.runId, { resendUnknown: false }, { ...desk.deps, client: lagging });
+        expect([counts.skipped.settled, await successes()]).toEqual([2, []]);
+      },
+    );
 });
