@@ -77,7 +77,7 @@ export interface MarkDetails {
    * may have been marked by the request before it.
    */
   readonly markedAt?: number | null;
-  /** By default the request is repeated after a failure. */
+  /** The default is that the request is repeated after a failure. */
   readonly isWanted?: RepeatCheck;
 }
 

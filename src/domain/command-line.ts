@@ -18,11 +18,6 @@ export function reconcileLine(callback: { readonly id: string; readonly name: st
   return commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE", ...flags] });
 }
 
-/** Returns the command that goes on with a run of this data folder. */
-export function resumeLine(runId: string, flags: readonly string[] = []): string {
-  return commandLine({ command: "replay", flags: ["--resume", runId, ...flags] });
-}
-
 /** Returns what follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
 export function argvOf({ command, operands = [], flags = [] }: CommandWords): readonly string[] {
   const isFlagLike = operands.some((operand) => operand.startsWith("-") && operand !== "-");

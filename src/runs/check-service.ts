@@ -1,5 +1,5 @@
 import type { Client } from "../client/client.js";
-import { commandLine, resumeLine, shellQuote } from "../domain/command-line.js";
+import { commandLine, shellQuote } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { compareDatabase, madeElsewhere } from "./journal/other-runs.js";
@@ -7,7 +7,7 @@ import { isUnfinished } from "./journal/run-counts.js";
 import type { RunHeader, UndoneRun } from "./journal/run-step.js";
 import type { RunOverview, RunRecord } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
-import type { RunDeps } from "./run-deps.js";
+import { type RunDeps, resumeLine } from "./run-deps.js";
 
 type ServiceDeps = Pick<RunDeps, "client" | "profile" | "serviceFlags">;
 
@@ -59,10 +59,10 @@ export async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client
 }
 
 /** Throws `usage` if the run has yet to mark what arrived. */
-export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, { serviceFlags = [] }: RunDeps): void {
+export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, deps: RunDeps): void {
   const arrived = counts.toMark - seenToMark;
   if (arrived === 0) return;
-  const resume = { command: resumeLine(runId, serviceFlags), when: "to mark what has arrived" };
+  const resume = { command: resumeLine(runId, deps), when: "to mark what has arrived" };
   const danger = "an undo would discard it, and a replay send them again";
   const message = `run ${runId} hasn't marked ${count(arrived, "call")} that arrived: ${danger}`;
   throw new WhcbError("usage", message, advise`${resume} marks what has arrived; undo the run afterwards`);
@@ -70,9 +70,9 @@ export function requireArrivedMarked({ runId, counts, seenToMark }: RunRecord, {
 
 export const ONLY_UNDONE = "only what mark-success, or a reconcile's list, has marked can be undone";
 
-export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview, { serviceFlags = [] }: RunDeps): WhcbError {
+export function alreadyUndone({ runId }: UndoneRun, undo: RunOverview, deps: RunDeps): WhcbError {
   const isFinished = !isUnfinished(undo.counts);
-  const resume = { command: resumeLine(undo.runId, serviceFlags), when: "to finish it" };
+  const resume = { command: resumeLine(undo.runId, deps), when: "to finish it" };
   const message = `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`;
   const advice = isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`;
   return new WhcbError("usage", message, advice);

@@ -241,7 +241,7 @@ function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
   return kind === "mark-failed" ? "FAILED" : "SUCCESS";
 }
 
-/** With "unless-own", a call that is SUCCESS all the same is this run's, if the run's last request may have marked it. */
+/** A call that is superseded "unless-own", and is SUCCESS all the same, is this run's if the run's last request may have marked it. */
 type Superseding = "yes" | "unless-own" | "no";
 
 /**
@@ -274,8 +274,8 @@ async function readSupersededCheck(
     // Whichever request was executed, the call is to become the same.
     if (mark.isMaybe && as === statusOf(header)) return "no";
     // What is listed as SUCCESS may have been so before that mark.
-    const isOlder = mayLag && !mark.isMaybe && mark.at > maybeMarkedBy;
-    return mark.isMaybe || (as === "FAILED" && !isOlder) ? "unless-own" : "yes";
+    const isLast = as === "SUCCESS" || (mayLag && mark.at > maybeMarkedBy);
+    return isLast && !mark.isMaybe ? "yes" : "unless-own";
   };
 }
 

@@ -4,6 +4,7 @@ import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { EgressProxy } from "../delivery/egress-proxy.js";
+import { commandLine } from "../domain/command-line.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal.js";
@@ -48,6 +49,11 @@ export interface RunDeps extends RunFolder {
 
 export function runnerOf({ who = systemUser() }: Pick<RunDeps, "who">): string {
   return who;
+}
+
+/** Returns the command that goes on with a run of this data folder. */
+export function resumeLine(runId: string, { serviceFlags = [] }: Pick<RunDeps, "serviceFlags">): string {
+  return commandLine({ command: "replay", flags: ["--resume", runId, ...serviceFlags] });
 }
 
 /** Returns user@host of this process. */

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
-import { callbackOperand, commandLine, resumeLine } from "../domain/command-line.js";
+import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../domain/errors.js";
 import { TO_REPLACE } from "../platform/files/excess-mode.js";
@@ -15,7 +15,7 @@ import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
-import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
+import { type FileLock, NO_LOCK, type RunDeps, resumeLine, runnerOf } from "./run-deps.js";
 
 export interface LockedCallback {
   readonly id: string;
@@ -321,7 +321,7 @@ function busyError(busy: BusyCallback, deps: RunDeps): WhcbError {
       hint: "Wait until it ends, or add --wait: then the calls are listed again.",
     });
   }
-  const resume = { command: resumeLine(busy.holder?.run ?? "", deps.serviceFlags), when: "to continue it now" };
+  const resume = { command: resumeLine(busy.holder?.run ?? "", deps), when: "to continue it now" };
   const advice = advise`${resume} continues it now. Or add --wait: then the calls are listed when they are free.`;
   return new WhcbError("unavailable", message, advice);
 }

@@ -62,7 +62,7 @@ describe("at its start", () => {
     {
       args: ["calls", "list", "demo", "--limit", "20"],
       own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs", "dist/list.cjs"],
-      kB: 419,
+      kB: 418,
       nodeModules: 50,
     },
   ])("whcb $args loads only what it needs", async ({ args, own, kB, nodeModules }) => {

@@ -2,14 +2,13 @@ import type { MarkDetails } from "../../client/call-requests.js";
 import type { CallState } from "../../client/client.js";
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import { idFinder } from "../../domain/call.js";
-import { resumeLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { toIsoDate } from "../../wire/dates.js";
 import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, SkipReason, StopReason } from "../journal/run-step.js";
-import { type RunDeps, runnerOf } from "../run-deps.js";
+import { type RunDeps, resumeLine, runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { findStates } from "../settled-calls.js";
 import { applyToChunk, type RejectedCall } from "./apply-to-chunk.js";
@@ -328,8 +327,8 @@ function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
   return new WhcbError("unavailable", `another run may have worked on the calls of ${name} meanwhile, so the rest wasn't marked`);
 }
 
-function tooLongPause(cause: WhcbError, runId: string, { serviceFlags }: RunDeps): WhcbError {
-  const resume = { command: resumeLine(runId, serviceFlags), when: "to mark it later" };
+function tooLongPause(cause: WhcbError, runId: string, deps: RunDeps): WhcbError {
+  const resume = { command: resumeLine(runId, deps), when: "to mark it later" };
   const longest = `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}.`;
   const advice = advise`${longest} What was accepted is in its journal: ${resume} marks it later.`;
   return new WhcbError(cause.code, cause.message, { cause, ...advice });
