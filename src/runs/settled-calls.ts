@@ -29,17 +29,22 @@ export async function readArrivalCheck({ header, deps }: RunSession): Promise<Ca
   };
 }
 
-/** Leaves out unknown calls. There may be up to MAX_IDS_PER_REQUEST. */
+/** Leaves out unknown calls. */
 export async function findStates(
   callbackId: string,
   ids: readonly string[],
   client: Client,
 ): Promise<ReadonlyMap<string, CallState>> {
-  if (ids.length === 0) return new Map();
-  const states = await client.findStates(callbackId, ids).catch(nullIfGone);
-  if (states !== null) return states;
-  const found = (await client.findCalls(callbackId, ids).catch(nullIfGone)) ?? [];
-  return new Map(found.map((call) => [call.id, call]));
+  const found = new Map<string, CallState>();
+  for (let at = 0; at < ids.length; at += MAX_IDS_PER_REQUEST) {
+    const states = await client.findStates(callbackId, ids.slice(at, at + MAX_IDS_PER_REQUEST)).catch(nullIfGone);
+    if (states === null) {
+      const calls = (await client.findCalls(callbackId, ids).catch(nullIfGone)) ?? [];
+      return new Map(calls.map((call) => [call.id, call]));
+    }
+    for (const [id, state] of states) found.set(id, state);
+  }
+  return found;
 }
 
 export async function findSuccessful(callbackId: string, ids: readonly string[], client: Client): Promise<ReadonlySet<string>> {
@@ -75,12 +80,8 @@ export async function skipFailed(
 ): Promise<readonly string[]> {
   const { client } = session.deps;
   if (!client.capabilities.has("exact-lists")) return callIds;
-  const failed = new Set<string>();
-  for (let at = 0; at < callIds.length; at += MAX_IDS_PER_REQUEST) {
-    const ids = callIds.slice(at, at + MAX_IDS_PER_REQUEST);
-    const states = await findStates(callbackId, ids, client);
-    for (const id of ids) if (states.get(id)?.status === "FAILED" && !mayBeMarked.has(id)) failed.add(id);
-  }
+  const states = await findStates(callbackId, callIds, client);
+  const failed = new Set(callIds.filter((id) => states.get(id)?.status === "FAILED" && !mayBeMarked.has(id)));
   return skip(callbackId, callIds, failed, session);
 }
 

@@ -4,23 +4,31 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import type { CliResult } from "../support/cli/run-cli.js";
-import { platformCalls, type ScriptedPlatform, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import {
+  type PlatformCall,
+  platformCalls,
+  type ScriptedPlatform,
+  scriptedPlatform,
+} from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 
 let machine: CliMachine;
 let endpoint: CountingEndpoint;
+let many: PlatformCall[];
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
   machine = new CliMachine({ isServedHere: async () => true });
   endpoint = await countingEndpoint(() => ({ status: 503 }));
-  const calls = platformCalls(12);
+  const calls = platformCalls(42);
+  many = calls.slice(12);
   const aCallback = { url: endpoint.url, key: "planted-key" };
   const platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [
       { ...aCallback, id: "528F17736481BA9A", name: "demo", calls: calls.slice(0, 6) },
-      { ...aCallback, id: "528F17736481BA9B", name: "crm", calls: calls.slice(6) },
+      { ...aCallback, id: "528F17736481BA9B", name: "crm", calls: calls.slice(6, 12) },
+      { ...aCallback, id: "528F17736481BA9C", name: "many", calls: many },
     ],
   });
   listening = await platform.listen();
@@ -37,12 +45,13 @@ const whcb = (args: readonly string[]): Promise<CliResult> => {
   return machine.whcb(args, { env });
 };
 
-/** The run is killed while its first call is in flight. */
-async function killedRun(callback: string, ...flags: readonly string[]): Promise<string> {
+/** The run is killed while its first calls are in flight. */
+async function killedRun(callback: string, flags: readonly string[] = [], inFlight = 1): Promise<string> {
   const { runId } = JSON.parse((await whcb(["replay", callback, "--failed", "--yes", "-o", "json", ...flags])).stdout);
   const path = machine.path(`runs/${runId}.ndjson`);
   const journal = readFileSync(path, "utf8");
-  writeFileSync(path, journal.slice(0, journal.indexOf("\n", journal.indexOf('{"step":"sent"')) + 1));
+  const sent = journal.match(/^\{"step":"sent".*\n/gm)?.slice(0, inFlight) ?? [];
+  writeFileSync(path, [journal.slice(0, journal.indexOf('{"step":"sent"')), ...sent].join(""));
   return runId;
 }
 
@@ -72,10 +81,19 @@ it("an older run isn't mentioned once its calls that may have arrived are settle
   expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([latest]);
 });
 
+it("a killed run is mentioned as long as an unknown call is FAILED, though all its many others are settled", async () => {
+  const latest = await killedRun("many", ["--no-canary"], 2);
+  const [, unknown] = endpoint.received;
+  await whcb(["mark-success", "many", ...many.flatMap(({ id }) => (id === unknown ? [] : [id])), "--yes"]);
+  const again = `${latest}. A new run sends up to 2 calls of it a second time`;
+  expect(notes(await whcb(["status", "many"]))).toEqual([again]);
+  expect(notes(await whcb(["replay", "many", "--failed", "--dry-run"]))).toEqual([again]);
+});
+
 it("a killed run with --to has sent nothing that a new run sends to the callback a second time", async () => {
   const to = `${endpoint.url}/elsewhere`;
-  await killedRun("demo", "--to", to);
-  const note = `${await killedRun("demo", "--to", to, "--mark")}: it sends to ${to} and marks what that accepts`;
+  await killedRun("demo", ["--to", to]);
+  const note = `${await killedRun("demo", ["--to", to, "--mark"])}: it sends to ${to} and marks what that accepts`;
   expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([note]);
   expect(notes(await whcb(["status"]))).toEqual([note]);
 });

@@ -1,6 +1,5 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
-import { isWhcbError } from "../../domain/errors.js";
 import { describeArrived } from "../../runs/journal/arrived-calls.js";
 import { compareDatabase } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
@@ -9,6 +8,7 @@ import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../
 import { findAllById } from "../../runs/plan/call-scope.js";
 import type { RunFolder } from "../../runs/run-deps.js";
 import { shownTo } from "../../runs/run-options.js";
+import { findStates } from "../../runs/settled-calls.js";
 import type { Invocation } from "../args/command-spec.js";
 import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
@@ -16,8 +16,8 @@ import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
 /**
- * Unfinished runs don't block a new one. The latest is mentioned, and each one with calls of these callbacks, or of any, that may have arrived. None
- * is if a sample of its calls is settled.
+ * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, and the
+ * latest unless a sample of its calls is settled.
  */
 export async function mentionUnfinishedRuns(
   { screen, deps }: Invocation,
@@ -34,14 +34,15 @@ export async function mentionUnfinishedRuns(
     );
     const isUnknown = ({ state, callbackId }: RunCall) => state === "unknown" && callbackIds?.includes(callbackId) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
-    if (!(await isAnyFailed(run === unfinished[0] ? open : unknown, client))) continue;
+    const sendsAgain = await isAnyFailed(unknown, client);
+    if (!sendsAgain && (run !== unfinished[0] || !(await isAnyFailed(sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
     const marks = arrived.length === 0 ? "" : `, and marks ${await describeArrived(run, arrived, callbacks, folder)}`;
     const seen =
       seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
-    const again = unknown.length === 0 ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;
+    const again = !sendsAgain ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;
     const to = shownTo(run.options);
     const sends = to === null ? "" : `: it sends to ${to} and marks ${run.options?.mark ? "what that accepts" : "nothing"}`;
     const resume = resumeCommand(run, screen.renderOptions);
@@ -67,17 +68,16 @@ function isOwnRun(run: RunOverview, session: Session): boolean {
 
 const SAMPLE_SIZE = 10;
 
-async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
+function sampleOf(calls: readonly RunCall[]): readonly RunCall[] {
   const step = Math.max(1, Math.floor(calls.length / SAMPLE_SIZE));
-  const sample = calls.filter((_, index) => index % step === 0).slice(0, SAMPLE_SIZE);
-  for (const callbackId of new Set(sample.map((call) => call.callbackId))) {
-    const ids = sample.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
-    try {
-      const found = await client.findCalls(callbackId, ids);
-      if (found.some(({ status }) => status === "FAILED")) return true;
-    } catch (error) {
-      if (!isWhcbError(error, "not-found")) throw error;
-    }
+  return calls.filter((_, index) => index % step === 0).slice(0, SAMPLE_SIZE);
+}
+
+async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
+  for (const callbackId of new Set(calls.map((call) => call.callbackId))) {
+    const ids = calls.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
+    const states = await findStates(callbackId, ids, client);
+    if ([...states.values()].some(({ status }) => status === "FAILED")) return true;
   }
   return false;
 }
