@@ -4,6 +4,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { alreadyUndone, checkService, ONLY_UNDONE, requireArrivedMarked, requireMarkedHere } from "./check-service.js";
+import { FreshUnmarks, type UnlistedYet } from "./journal/fresh-unmarks.js";
 import { callKey, canBeUndone, findRunsToMark, findUndo, LISTS_LAG_MS } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
@@ -62,6 +63,7 @@ interface FoundCalls extends UnusableCalls {
   readonly already: number;
   /** `again` counts those of them that are marked all the same, as another service's list may be old. */
   readonly again: number;
+  readonly unlistedYet: UnlistedYet | null;
   /** These unfinished runs may still mark SUCCESS what is FAILED already. */
   readonly toMarkIn: readonly RunHeader[];
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
@@ -76,6 +78,7 @@ const NONE_FOUND: FoundCalls = {
   missing: [],
   already: 0,
   again: 0,
+  unlistedYet: null,
   toMarkIn: [],
   delivered: 0,
   waiting: 0,
@@ -95,12 +98,13 @@ export async function planMarks(
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
   const isDelivered = typedAt === null ? () => false : await readSinceTypedCheck(typedAt, deps);
+  const unmarks = await FreshUnmarks.read(status === "SUCCESS" ? callbacks : [], deps);
   const found =
     "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, isDelivered)
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, { isDelivered, unmarks })
       : await byIds(callbacks, scope.calls.callIds, status, deps, {
           staysSuccess: async (call) => isDelivered(call),
-          mayHaveChanged: ({ status: listed }) => listed !== "PENDING",
+          mayHaveChanged: (call) => (status === "SUCCESS" ? unmarks.has(call.callbackId, call.id) : call.status !== "PENDING"),
         });
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
@@ -262,22 +266,23 @@ async function byFilter(
   filter: CallFilter,
   deps: RunDeps,
   onEvent: RunListener,
-  isDelivered: (call: ListedCall) => boolean,
+  { isDelivered, unmarks }: { readonly isDelivered: (call: ListedCall) => boolean; readonly unmarks: FreshUnmarks },
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback, filter.answer));
   let delivered = 0;
   const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
+    unmarks.dropListed(group.callback.id, calls);
     for (const call of calls) {
       if (isDelivered(call)) delivered++;
       else addCall(group, call, deps);
     }
   });
-  return { ...NONE_FOUND, ...unusable, groups, delivered };
+  return { ...NONE_FOUND, ...unusable, groups, delivered, unlistedYet: unmarks.unlistedYet() };
 }
 
 interface UndoChecks {
   readonly staysSuccess: CallCheck;
-  /** A call that may have become SUCCESS before it was listed, where lists may lag. */
+  /** A call that may have become of the other status before it was listed, where lists may lag. */
   readonly mayHaveChanged: (call: ListedCall) => boolean;
 }
 
@@ -294,8 +299,8 @@ async function byIds(
   let delivered = 0;
   let waiting = 0;
   const named = { groups, callIds, status: otherThan(status) };
-  // Another service's list may be older than a mark, and to mark FAILED what is FAILED changes nothing.
-  const mayLag = status === "FAILED" && !deps.client.capabilities.has("exact-lists");
+  // Another service's list may be older than a mark, and to mark a call as it is changes nothing.
+  const mayLag = !deps.client.capabilities.has("exact-lists");
   const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
       const mayBeOld = mayLag && mayHaveChanged(call);
@@ -309,7 +314,7 @@ async function byIds(
     }
   });
   const toMarkIn = status === "FAILED" ? await findRunsToMark(already, deps) : [];
-  return { ...NO_UNUSABLE, groups, missing, already: already.length, again, toMarkIn, delivered, waiting };
+  return { ...NONE_FOUND, groups, missing, already: already.length, again, toMarkIn, delivered, waiting };
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

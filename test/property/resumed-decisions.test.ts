@@ -198,8 +198,8 @@ async function playRound(seed: number): Promise<readonly string[]> {
     for (const runId of toResume) {
       const before = await readStatuses();
       await note(`resume ${runId}`, async () => {
-        const { counts } = await resumeRun(runId, { resendUnknown: false }, deps);
-        return JSON.stringify(counts);
+        const { counts, error } = await resumeRun(runId, { resendUnknown: false }, deps);
+        return JSON.stringify({ ...counts, error: error?.message });
       });
       for (const [id, status] of await readStatuses()) {
         if (status !== "SUCCESS" || before.get(id) === "SUCCESS") continue;

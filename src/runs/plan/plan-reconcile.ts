@@ -6,8 +6,9 @@ import { KeptMemory } from "../../client/list-walker.js";
 import { type CallStatus, idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
-import { saysZone } from "../../wire/dates.js";
+import { saysZone, toIsoDate } from "../../wire/dates.js";
 import { ArrivedCalls } from "../journal/arrived-calls.js";
+import { FreshUnmarks, type UnlistedYet } from "../journal/fresh-unmarks.js";
 import { callKey, readAcceptedElsewhere } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
@@ -70,6 +71,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const phones = await phoneParser(country);
   const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, [callback], deps);
   const elsewhere = await readAcceptedElsewhere(callback.id, deps);
+  const unmarks = await FreshUnmarks.read([callback], deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const total = await countCalls(deps.client, callback.id);
@@ -85,6 +87,9 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
     const { hasOnlyIds } = seen;
     const { matched, ...match } = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock, hasOnlyIds });
+    unmarks.dropListed(callback.id, calls);
+    const fresh = unmarks.unlistedYet();
+    if (fresh !== null) throw notListedYet(fresh);
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
     const open = failed.filter(({ id }) => !notSent.has(id));
@@ -112,6 +117,12 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     await file.close();
     throw error;
   }
+}
+
+function notListedYet({ calls, until }: UnlistedYet): WhcbError {
+  return new WhcbError("unavailable", `${count(calls, "call")} just made FAILED, and not listed so, as the list may lag`, {
+    hint: `Type the command again after ${toIsoDate(until)}.`,
+  });
 }
 
 function findHeading({ format, headings, callIds }: SeenList, calls: readonly ComparableCall[]): Heading | null {

@@ -1,6 +1,7 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { KnownRequest } from "../../delivery/curl-command.js";
 import { ArrivedCalls } from "../journal/arrived-calls.js";
+import { FreshUnmarks } from "../journal/fresh-unmarks.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -30,6 +31,8 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
   const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, callbacks, deps);
+  const unmarks = await FreshUnmarks.read(callbacks, deps);
+  const named = "callIds" in scope.calls ? scope.calls.callIds : undefined;
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { notFailed: 0, waiting: 0, skippedRetrying: 0 };
   const answer = "filter" in scope.calls ? scope.calls.filter.answer : undefined;
@@ -37,6 +40,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   let missing: readonly string[] = [];
   let unusable = NO_UNUSABLE;
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {
+    unmarks.dropListed(draft.callback.id, calls);
     const failed = calls.filter(({ status }) => status === "FAILED");
     const kept = scope.skipRetrying ? failed.filter((call) => !draft.isRetrying(call)) : failed;
     const waiting = calls.filter(({ status }) => status === "PENDING").length;
@@ -60,7 +64,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     drafts,
     file,
     limit: scope.limit,
-    leftOut: { ...counts, ...unusable, missing, unmarked: arrived.unmarkedRuns() },
+    leftOut: { ...counts, ...unusable, missing, unmarked: arrived.unmarkedRuns(), unlistedYet: unmarks.unlistedYet(named) },
   });
 }
 

@@ -6,6 +6,7 @@ import { readDate } from "../../wire/dates.js";
 import { hasOpenEnd, hasResponse, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { UnmarkedRun } from "../journal/arrived-calls.js";
+import type { UnlistedYet } from "../journal/fresh-unmarks.js";
 import type { RunDeps } from "../run-deps.js";
 import { NO_UNUSABLE, type UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
@@ -19,6 +20,7 @@ export interface LeftOutCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
+  readonly unlistedYet: UnlistedYet | null;
   /** These runs know that calls have arrived, or have just marked them. */
   readonly unmarked: readonly UnmarkedRun[];
 }
@@ -55,6 +57,7 @@ const NONE_LEFT_OUT: LeftOutCalls = {
   missing: [],
   skippedRetrying: 0,
   unmarked: [],
+  unlistedYet: null,
 };
 
 /** Only the places of the calls stay in memory. */

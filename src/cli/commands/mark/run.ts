@@ -327,4 +327,4 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
   screen.info("dry run: nothing was marked");
 }
 
-const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0, unmarked: [] };
+const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0, unmarked: [], unlistedYet: null };

@@ -61,7 +61,12 @@ export function withoutBusy<Plan extends Pick<LeftOutCalls, "missing">>(
 
 /** These calls stay as they are, so the warning is shown in every format. */
 export function warnOfUnusableCalls(
-  { withoutId, withoutResponse = 0, unlisted }: UnusableCalls & Partial<Pick<ReplayPlan, "withoutResponse">>,
+  {
+    withoutId,
+    withoutResponse = 0,
+    unlisted,
+    unlistedYet,
+  }: UnusableCalls & Partial<Pick<ReplayPlan, "withoutResponse" | "unlistedYet">>,
   screen: Screen,
 ): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without a usable id: neither sent nor marked`);
@@ -71,6 +76,13 @@ export function warnOfUnusableCalls(
   }
   if (unlisted > 0)
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
+  if (unlistedYet) {
+    const { calls, until } = unlistedYet;
+    const end = formatInstant(until, screen.renderOptions.utc);
+    screen.info(
+      `warning: ${count(calls, "call")} just made FAILED, and not among the listed ones, which may lag: look again after ${end}`,
+    );
+  }
 }
 
 export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Record<string, unknown>> {

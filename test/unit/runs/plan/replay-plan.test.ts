@@ -165,7 +165,7 @@ describe("the plan", () => {
     const { read, callIds, discard, groups, ...rest } = plan;
     expect(rest).toEqual({
       ...{ runId: "RUN-1", calls: 6, leftOut: 0, withoutId: 0, withoutResponse: 0, unlisted: 0, notFailed: 2, waiting: 0 },
-      ...{ missing: ["nope"], skippedRetrying: 0, unmarked: [] },
+      ...{ missing: ["nope"], skippedRetrying: 0, unmarked: [], unlistedYet: null },
     });
     expect(groups).toEqual([
       {
