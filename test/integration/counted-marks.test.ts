@@ -87,6 +87,23 @@ it.each([
   await listening.close();
 });
 
+it("but none that is dated later than the list, where the dates' time zone isn't known: the line says so", async () => {
+  const now = Math.floor(Date.now() / MINUTE) * MINUTE;
+  const calls = platformCalls(3, (index) => ({
+    callback: { attemptedDate: toPlatformDate(now + (index === 0 ? 8 : -8) * 60 * MINUTE, "UTC"), statusCode: "503" },
+  }));
+  const callbacks = [{ id: "528F17736481BA9A", name: "demo", url: "http://127.0.0.1:9/", key: "planted-key", calls }];
+  const listening = await scriptedPlatform({ clock: systemClock, callbacks }).listen();
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const { stderr } = await machine.whcb(["mark-success", "demo", "--failed"], { env });
+  expect(stderr).toMatch(
+    /\nthe line to type leaves out the calls dated later than .+, the time of the list: mark them by their ids\n/,
+  );
+  await machine.works(words(/to continue, type: (.*)\n/.exec(stderr)?.[1] ?? ""), { env });
+  expect(calls.map(({ status }) => status)).toEqual(["FAILED", "SUCCESS", "SUCCESS"]);
+  await listening.close();
+});
+
 it("but none without the date of an attempt, as no --until can tell it from later ones", async () => {
   const broken = await machine.listen(["--status", "503"]);
   await machine.serve();

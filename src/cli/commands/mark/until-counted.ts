@@ -22,8 +22,8 @@ export function untilCounted<Typed extends Invocation>(
   { client, clock }: RunDeps,
 ): { readonly repeated: Typed; readonly leftOut: readonly string[] } {
   const latest = Math.max(...groups.map(({ attempts }) => attempts.read().lastAttemptedAt ?? 0));
-  // A client may have dated its attempt ahead of the service's clock.
-  const isAhead = latest === 0 || latest > (client.serviceNow() ?? Number.POSITIVE_INFINITY);
+  // A client may have dated its attempt ahead of the service's clock, and the dates' time zone may not be known.
+  const isAhead = latest === 0 || latest > (client.serviceNow() ?? clock.now());
   const lastAttemptedAt = isAhead ? client.toServiceClock(listedAt) : latest;
   const isExact = client.capabilities.has("exact-lists");
   const unit = (!isExact && [MINUTE_MS, 1_000].find((each) => lastAttemptedAt % each === 0)) || 1;
@@ -32,6 +32,7 @@ export function untilCounted<Typed extends Invocation>(
   const at = formatInstant(lastAttemptedAt, invocation.screen.renderOptions.utc);
   const undated = groups.reduce((sum, group) => sum + group.undated, 0);
   const leftOut = [
+    ...(latest > lastAttemptedAt ? [`the calls dated later than ${at}, the time of the list`] : []),
     ...(isPast ? [] : [`the calls of ${at}, as more may get this date`]),
     ...(undated > 0 ? [`${count(undated, "call")} without the date of an attempt`] : []),
   ];
