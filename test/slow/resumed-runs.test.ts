@@ -22,6 +22,7 @@ const DEMO = "528F17736481BA9A";
 
 let home: Home;
 let machine: CliMachine;
+let arrive: () => Promise<unknown>;
 let answer: (number: number) => EndpointAnswer;
 let endpoint: CountingEndpoint;
 let callbacks: PlatformCallback[];
@@ -31,7 +32,8 @@ let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
   home = new Home();
-  machine = new CliMachine({ clock: minuteSkippingClock() }, home.paths);
+  arrive = async () => undefined;
+  machine = new CliMachine({ clock: minuteSkippingClock(() => arrive()) }, home.paths);
   answer = () => ({ status: 200 });
   endpoint = await countingEndpoint((_, number) => answer(number));
   callbacks = [];
@@ -224,6 +226,21 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
     expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 2, stderr: `error: run ${run} was discarded\n` });
     expect(marked(calls)).toBe(1);
+  });
+
+  it("may mark calls later: a mark-failed of these waits for its last request, and one of others doesn't", async () => {
+    const { calls, run } = await stopped();
+    const asked = calls.filter(({ status }) => status === "FAILED").slice(0, 100);
+    arrive = async () => {
+      for (const call of asked) call.status = "SUCCESS";
+    };
+    const waiting = `the last request of run ${run} may still be executed: waiting until `;
+    const dry = await whcb("mark-failed", "demo", asked[0]?.id ?? "", "--dry-run");
+    const others = await whcb("mark-failed", "demo", calls.at(-1)?.id ?? "", "--yes");
+    expect([dry.stderr, others.stderr].filter((stderr) => stderr.includes("waiting"))).toEqual([]);
+    const { code, stderr } = await whcb("mark-failed", "demo", ...asked.map(({ id }) => id), "--yes");
+    expect({ code, first: stderr.slice(0, waiting.length) }).toEqual({ code: 0, first: waiting });
+    expect(statuses(asked)).toBe("FAILED");
   });
 
   it("that has marked nothing is discarded by an undo, too, if that is confirmed", async () => {

@@ -162,6 +162,18 @@ export async function findRunsToMark(
   return runs;
 }
 
+/** A last request may have been repeated for so long after its journal's last line. */
+const REPEATED_MS = 5 * MINUTE_MS;
+
+/** Returns a run that was killed, or that the service failed, and whose last request may still mark one of these calls SUCCESS, or null. */
+export async function findLateMark(isNamed: (call: RunCall) => boolean, deps: OwnFolder): Promise<RunOverview | null> {
+  const since = deps.clock.now() - REPEATED_MS;
+  const mayBeLate = ({ kind, state, lastAt }: RunOverview): boolean =>
+    kind !== "mark-failed" && state !== "running" && lastAt >= since;
+  for await (const run of readOwnRuns(mayBeLate, deps)) if (run.hasLateRequest && run.maybeMarked.some(isNamed)) return run;
+  return null;
+}
+
 /** Returns the keys of the callback's calls that were accepted elsewhere (`--to`): the service doesn't list these attempts. */
 export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();

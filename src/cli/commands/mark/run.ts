@@ -16,6 +16,7 @@ import {
   planUndo,
   runMarks,
   waitForLastRequest,
+  waitForLateMarks,
 } from "../../../runs/run-marks.js";
 import type { TypedAt } from "../../../runs/settled-calls.js";
 import {
@@ -110,8 +111,10 @@ async function markCalls(
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
     const now = typed.deps.clock.now();
-    const typedAt = wait ? { here: now, service: session.client.serviceNow() ?? now } : null;
+    const service = session.client.serviceNow() ?? now;
     const callbacks = await callbacksOf(scope, runDeps.client);
+    const hasWaited = await waitForLateMarks(scope, callbacks, runDeps, showLateRequest(typed));
+    const typedAt = wait || hasWaited ? { here: now, service } : null;
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
     const { locks } = taken;
     const locked = locks.locked(callbacks).map(({ id }) => id);
@@ -138,13 +141,17 @@ async function undoRun(
   await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
   const job = { status: "FAILED", scope: null, undone, runDeps } as const;
   if (values.dryRun) return planAndMark(invocation, job);
-  await waitForLastRequest(undone, runDeps, (runId, until) => {
-    const end = formatInstant(until, screen.renderOptions.utc);
-    screen.info(`the last request of run ${runId} may still be executed: waiting until ${end}; Ctrl-C ends this command`);
-  });
+  await waitForLastRequest(undone, runDeps, showLateRequest(invocation));
   const callbacks = await callbacksToUndo(undone, runDeps);
   await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait, needsAll: true });
   return await planAndMark(invocation, { ...job, locks: taken.locks });
+}
+
+function showLateRequest({ screen }: Pick<Invocation, "screen">): (runId: string, until: number) => void {
+  return (runId, until) => {
+    const end = formatInstant(until, screen.renderOptions.utc);
+    screen.info(`the last request of run ${runId} may still be executed: waiting until ${end}; Ctrl-C ends this command`);
+  };
 }
 
 interface MarkJob {
