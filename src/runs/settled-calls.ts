@@ -165,6 +165,12 @@ async function mayBeAcceptedSince(call: ListedCall, since: number, client: Clien
   return accepted.length === 0 || accepted.some((attempt) => attempt.attemptedAt + attempt.durationMs >= since);
 }
 
+/** If the service doesn't say who settled the call, an answer other than 200 says that it was no attempt. */
+function mayBeDelivered({ settledBy, statusCode, statusMessage }: ListedCall): boolean {
+  if (settledBy !== null) return isByDelivery(settledBy);
+  return isAcceptedStatus(statusCode) || (statusCode === null && statusMessage === null);
+}
+
 /** A service that doesn't say who settled a call gives null. */
 export function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
   return settledBy === "dispatcher" || settledBy === "replay";
@@ -184,7 +190,7 @@ export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunD
   );
   const startedAt = deps.clock.now();
   const present = { runId: newRunId(startedAt, deps.random), startedAt };
-  return ({ callbackId, id, settledBy, changedAt, attemptedAt }) =>
-    (settledBy !== "user" && (changedAt ?? attemptedAt ?? 0) >= service) ||
-    findMarks(callKey(callbackId, id), here, present).length > 0;
+  return (call) =>
+    (mayBeDelivered(call) && (call.changedAt ?? call.attemptedAt ?? 0) >= service) ||
+    findMarks(callKey(call.callbackId, call.id), here, present).length > 0;
 }

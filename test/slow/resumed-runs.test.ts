@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { toPlatformDate } from "../../src/wire/dates.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import {
   type PlatformCall,
@@ -177,8 +178,7 @@ describe("a callback that has another name or URL than when the run began, as on
 
 describe("an unfinished run of mark-success", () => {
   /** The run has 250 calls, and the second of three requests isn't executed. */
-  async function stopped(): Promise<{ readonly calls: PlatformCall[]; readonly run: string }> {
-    const calls = platformCalls(250);
+  async function stopped(calls = platformCalls(250)): Promise<{ readonly calls: PlatformCall[]; readonly run: string }> {
     addDemo(calls);
     let marks = 0;
     instead = (request) => (isMark(request) && ++marks === 2 ? NOT_ALLOWED : null);
@@ -229,7 +229,10 @@ describe("an unfinished run of mark-success", () => {
   });
 
   it("may mark calls later: a mark-failed of these waits for its last request, and one of others doesn't", async () => {
-    const { calls, run } = await stopped();
+    const inOtherZone = toPlatformDate(Date.now() + 8 * 3_600_000, "UTC");
+    const { calls, run } = await stopped(
+      platformCalls(250, () => ({ callback: { attemptedDate: inOtherZone, statusCode: "503" } })),
+    );
     const asked = calls.filter(({ status }) => status === "FAILED").slice(0, 100);
     arrive = async () => {
       for (const call of asked) call.status = "SUCCESS";
