@@ -228,23 +228,27 @@ describe("an unfinished run of mark-success", () => {
     expect(marked(calls)).toBe(1);
   });
 
-  it("may mark calls later: a mark-failed of these waits for its last request, and one of others doesn't", async () => {
-    const inOtherZone = toPlatformDate(Date.now() + 8 * 3_600_000, "UTC");
-    const { calls, run } = await stopped(
-      platformCalls(250, () => ({ callback: { attemptedDate: inOtherZone, statusCode: "503" } })),
-    );
-    const asked = calls.filter(({ status }) => status === "FAILED").slice(0, 100);
-    arrive = async () => {
-      for (const call of asked) call.status = "SUCCESS";
-    };
-    const waiting = `the last request of run ${run} may still be executed: waiting until `;
-    const dry = await whcb("mark-failed", "demo", asked[0]?.id ?? "", "--dry-run");
-    const others = await whcb("mark-failed", "demo", calls.at(-1)?.id ?? "", "--yes");
-    expect([dry.stderr, others.stderr].filter((stderr) => stderr.includes("waiting"))).toEqual([]);
-    const { code, stderr } = await whcb("mark-failed", "demo", ...asked.map(({ id }) => id), "--yes");
-    expect({ code, first: stderr.slice(0, waiting.length) }).toEqual({ code: 0, first: waiting });
-    expect(statuses(asked)).toBe("FAILED");
-  });
+  it.each([false, true])(
+    "may mark calls later: only a mark-failed of these waits for its last request (resumed: %s)",
+    async (isResumed) => {
+      const inOtherZone = toPlatformDate(Date.now() + 8 * 3_600_000, "UTC");
+      const { calls, run } = await stopped(
+        platformCalls(250, () => ({ callback: { attemptedDate: inOtherZone, statusCode: "503" } })),
+      );
+      const asked = calls.filter(({ status }) => status === "FAILED").slice(0, 100);
+      arrive = async () => {
+        for (const call of asked) call.status = "SUCCESS";
+      };
+      const waiting = `the last request of run ${run} may still be executed: waiting until `;
+      const dry = await whcb("mark-failed", "demo", asked[0]?.id ?? "", "--dry-run");
+      const others = await whcb("mark-failed", "demo", calls.at(-1)?.id ?? "", "--yes");
+      if (isResumed) expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 0 });
+      expect([dry.stderr, others.stderr].filter((stderr) => stderr.includes("waiting"))).toEqual([]);
+      const { code, stderr } = await whcb("mark-failed", "demo", ...asked.map(({ id }) => id), "--yes");
+      expect({ code, first: stderr.slice(0, waiting.length) }).toEqual({ code: 0, first: waiting });
+      expect(statuses(asked)).toBe("FAILED");
+    },
+  );
 
   it("that has marked nothing is discarded by an undo, too, if that is confirmed", async () => {
     const calls = platformCalls(3);

@@ -165,12 +165,16 @@ export async function findRunsToMark(
 /** A last request may have been repeated for so long after its journal's last line. */
 const REPEATED_MS = 5 * MINUTE_MS;
 
-/** Returns a run that was killed, or that the service failed, and whose last request may still mark one of these calls SUCCESS, or null. */
+/**
+ * Returns a run that was killed, or that the service failed, and whose request of then may still mark one of these calls SUCCESS, or null. If it
+ * was resumed, its calls are marked by another request.
+ */
 export async function findLateMark(isNamed: (call: RunCall) => boolean, deps: OwnFolder): Promise<RunOverview | null> {
   const since = deps.clock.now() - REPEATED_MS;
   const mayBeLate = ({ kind, state, lastAt }: RunOverview): boolean =>
     kind !== "mark-failed" && state !== "running" && lastAt >= since;
-  for await (const run of readOwnRuns(mayBeLate, deps)) if (run.hasLateRequest && run.maybeMarked.some(isNamed)) return run;
+  for await (const run of readOwnRuns(mayBeLate, deps))
+    if (run.hasLateRequest && [...run.calls.filter(canBeUndone), ...run.maybeMarked].some(isNamed)) return run;
   return null;
 }
 
