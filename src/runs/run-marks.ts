@@ -99,13 +99,13 @@ export async function planMarks(
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
-  const isDelivered = typedAt === null ? () => false : await readSinceTypedCheck(typedAt, deps);
+  const isDelivered = typedAt === null ? async () => false : await readSinceTypedCheck(typedAt, deps);
   const unmarks = await FreshUnmarks.read(status === "SUCCESS" ? callbacks : [], deps);
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent, { isDelivered, unmarks })
       : await byIds(callbacks, scope.calls.callIds, status, deps, {
-          staysSuccess: async (call) => isDelivered(call),
+          staysSuccess: isDelivered,
           mayHaveChanged: (call) => (status === "SUCCESS" ? unmarks.has(call.callbackId, call.id) : call.status !== "PENDING"),
         });
   return markPlan(found, { status, undoes: null, listedAt }, deps);
@@ -287,14 +287,14 @@ async function byFilter(
   filter: CallFilter,
   deps: RunDeps,
   onEvent: RunListener,
-  { isDelivered, unmarks }: { readonly isDelivered: (call: ListedCall) => boolean; readonly unmarks: FreshUnmarks },
+  { isDelivered, unmarks }: { readonly isDelivered: CallCheck; readonly unmarks: FreshUnmarks },
 ): Promise<FoundCalls> {
   const groups = callbacks.map((callback) => newGroup(callback, filter.answer));
   let delivered = 0;
   const unusable = await listFilteredCalls({ client: deps.client, onEvent }, { groups, filter }, async (calls, group) => {
     unmarks.dropListed(group.callback.id, calls);
     for (const call of calls) {
-      if (isDelivered(call)) delivered++;
+      if (await isDelivered(call)) delivered++;
       else addCall(group, call, deps);
     }
   });

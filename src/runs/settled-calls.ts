@@ -183,14 +183,18 @@ export interface TypedAt {
 }
 
 /** Returns a function that tells whether a call has arrived since then. Not every service says when a call was settled, so the journals count, too. */
-export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunDeps): Promise<(call: ListedCall) => boolean> {
+export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunDeps): Promise<CallCheck> {
   const findMarks = await readMarks(
     ({ kind, lastAt }) => kind !== "mark-success" && kind !== "mark-failed" && lastAt >= here,
     deps,
   );
   const startedAt = deps.clock.now();
   const present = { runId: newRunId(startedAt, deps.random), startedAt };
-  return (call) =>
-    (mayBeDelivered(call) && (call.changedAt ?? call.attemptedAt ?? 0) >= service) ||
-    findMarks(callKey(call.callbackId, call.id), here, present).length > 0;
+  return async (call) => {
+    if (findMarks(callKey(call.callbackId, call.id), here, present).length > 0) return true;
+    if (!mayBeDelivered(call)) return false;
+    const { changedAt, attemptedAt } = call;
+    if (changedAt !== undefined) return changedAt >= service;
+    return attemptedAt !== null && mayBeAcceptedSince(call, service, deps.client);
+  };
 }

@@ -18,6 +18,7 @@ import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import { toPlatformDate } from "../../src/wire/dates.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { clientOver, injectTransport, RUN_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -1342,6 +1343,28 @@ it("mark-failed leaves what is delivered after it has listed the calls, and take
   ]);
   await desk.leave();
   await closeService(service);
+});
+
+it("a mark-failed that waits leaves what was delivered in the minute in which it was typed, where dates have whole minutes", async () => {
+  const typedAt = Math.floor(Date.now() / 60_000) * 60_000 + 10_000;
+  const dates = [typedAt, typedAt, typedAt - 300_000].map((at) => toPlatformDate(at, "UTC"));
+  const codes = ["200", "503", "200"];
+  const calls = platformCalls(3, (index) => ({
+    callback: { attemptedDate: dates[index] ?? "", statusCode: codes[index] ?? "" },
+  }));
+  for (const call of calls) call.status = "SUCCESS";
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const [delivered = "", ...others] = calls.map(({ id }) => id);
+  for (const named of [{ filter: {} }, { callIds: [delivered, ...others] }]) {
+    const scope = { callbacks: ["demo"], calls: named };
+    const plan = await planMarks(scope, "FAILED", desk.deps, () => {}, { here: typedAt, service: typedAt });
+    expect([plan.delivered, plan.groups.flatMap(({ callIds }) => callIds).toSorted()]).toEqual([1, others.toSorted()]);
+  }
+  await desk.leave();
 });
 
 it("an undo on whcb serve takes back calls that had been accepted long before, and were FAILED when they were marked", async () => {
