@@ -271,9 +271,13 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       this.#settle({ kind: "unreachable", reason, detail: message });
       return;
     }
-    // It wasn't sent again, and the endpoint may have what was sent first.
+    this.#settleLost(lost, message);
+  }
+
+  /** It wasn't sent again, and the endpoint may have what was sent first. */
+  #settleLost({ reason, message }: DeliveryFailure, why: string): void {
     this.#resendReason = null;
-    this.#settle({ kind: "unreachable", reason: lost.reason, detail: `${lost.message}, then ${message}` });
+    this.#settle({ kind: "unreachable", reason, detail: `${message}, then ${why}` });
   }
 
   #settle(result: DeliveryResult): void {
@@ -284,7 +288,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   #reject(error: WhcbError): void {
-    if (this.#finish()) this.#options.requester.reject(error);
+    if (this.#resendReason !== null) this.#settleLost(this.#resendReason, error.message);
+    else if (this.#finish()) this.#options.requester.reject(error);
   }
 
   #finish(): boolean {
