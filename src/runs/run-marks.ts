@@ -1,15 +1,11 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
-import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
 import { alreadyUndone, checkService, ONLY_UNDONE, requireArrivedMarked, requireMarkedHere } from "./check-service.js";
 import { FreshUnmarks, type UnlistedYet } from "./journal/fresh-unmarks.js";
-import { callKey, canBeUndone, findLateMark, findRunsToMark, findUndo, LISTS_LAG_MS } from "./journal/other-runs.js";
-import { lockRun } from "./journal/process-lock.js";
+import { callKey, canBeUndone, findRunsToMark, findUndo, LISTS_LAG_MS } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunCall } from "./journal/run-state.js";
 import type { RunHeader, RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { addCall, type MarkGroup, newGroup } from "./mark-group.js";
@@ -111,46 +107,6 @@ export async function planMarks(
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
-/**
- * Waits until the last request of a session that didn't end in order is executed, or never will be: it may be on its way though its process has
- * ended. What is read afterwards, once the callback's lock is taken, stays. Throws as `planUndo`, and `unavailable` while the process lives.
- */
-export async function waitForLastRequest(wanted: string, deps: RunDeps, onWait: OnWait): Promise<void> {
-  const { runId, hasLateRequest } = await readRun(deps, wanted);
-  if (!hasLateRequest) return;
-  // An undo that can't be made doesn't wait.
-  await planUndo(wanted, deps);
-  await (await lockRun(deps, runId)).release();
-  await waitForRequestOf(runId, deps, onWait);
-}
-
-/**
- * Waits as `waitForLastRequest` for what may still mark calls of the scope SUCCESS though they are to be FAILED. Resolves to false if there is
- * nothing to wait for.
- */
-export async function waitForLateMarks(
-  { calls }: CallScope,
-  callbacks: readonly ListedCallback[],
-  deps: RunDeps,
-  onWait: OnWait,
-): Promise<boolean> {
-  const ofCallbacks = new Set(callbacks.map(({ id }) => id));
-  const ids = "callIds" in calls ? new Set(calls.callIds.map(idKey)) : null;
-  const isNamed = ({ callbackId, id }: RunCall): boolean => ofCallbacks.has(callbackId) && ids?.has(idKey(id)) !== false;
-  const run = await findLateMark(isNamed, deps);
-  if (run !== null) await waitForRequestOf(run.runId, deps, onWait);
-  return run !== null;
-}
-
-type OnWait = (runId: string, until: number) => void;
-
-async function waitForRequestOf(runId: string, { clock }: RunDeps, onWait: OnWait): Promise<void> {
-  const end = clock.monotonicMs() + REQUEST_TIME_LIMIT_MS;
-  onWait(runId, clock.now() + REQUEST_TIME_LIMIT_MS);
-  // The wall clock may be set meanwhile.
-  for (let left = REQUEST_TIME_LIMIT_MS; left > 0; left = end - clock.monotonicMs()) await clock.sleepUntil(clock.now() + left);
-}
-
 /** Returns those that weren't deleted. Throws as `readRun`. */
 export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
   const { callbacks } = await readRun(deps, wanted);
@@ -245,7 +201,8 @@ export async function runMarks(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  const left = plan.missing.length + plan.waiting;
+  // Where a list may lag, what is FAILED already may be SUCCESS later.
+  const left = plan.missing.length + plan.waiting + (plan.mayLag ? plan.already : 0);
   const run: NewRun = {
     purpose: {
       runId: plan.runId,

@@ -13,6 +13,7 @@ import {
   scriptedPlatform,
 } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+import { minuteSkippingClock } from "../support/time/minute-skipping-clock.js";
 
 const DEMO = "528F17736481BA9A";
 
@@ -33,9 +34,14 @@ let passedMs: number;
 
 beforeEach(async () => {
   passedMs = 0;
+  const skipping = minuteSkippingClock();
   machine = new CliMachine({
     isServedHere: async () => true,
-    clock: { ...systemClock, now: () => systemClock.now() + passedMs },
+    clock: {
+      ...skipping,
+      now: () => skipping.now() + passedMs,
+      sleepUntil: (at, signal) => skipping.sleepUntil(at - passedMs, signal),
+    },
   });
   endpointStatus = 200;
   marksAreAllowed = true;

@@ -176,6 +176,27 @@ describe("a callback that has another name or URL than when the run began, as on
   });
 });
 
+it("a replay that stopped as a mark wasn't answered may mark calls later: a mark-failed waits, and `runs discard` says so", async () => {
+  const calls = platformCalls(2);
+  addDemo(calls);
+  instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+  const elsewhere = await countingEndpoint();
+  const flags = ["--to", elsewhere.url, "--mark", "--allow-network", "127.0.0.0/8", "--yes", "-o", "json"];
+  const { stdout } = await whcb("replay", "demo", "--failed", ...flags);
+  await elsewhere.close();
+  const run = JSON.parse(stdout).runId;
+  const discarded = `run ${run} is discarded; its calls stay as they are, but its last request may be executed within the next minute\n`;
+  expect(await whcb("runs", "discard", run, "--yes")).toMatchObject({ code: 0, stderr: expect.stringContaining(discarded) });
+  instead = () => null;
+  arrive = async () => {
+    for (const call of calls) call.status = "SUCCESS";
+  };
+  const waiting = `the last request of run ${run} may still be executed: waiting until `;
+  const marked = await whcb("mark-failed", "demo", ...calls.map(({ id }) => id), "--yes");
+  expect(marked).toMatchObject({ code: 0, stderr: expect.stringContaining(waiting) });
+  expect(statuses(calls)).toBe("FAILED");
+});
+
 describe("an unfinished run of mark-success", () => {
   /** The run has 250 calls, and the second of three requests isn't executed. */
   async function stopped(calls = platformCalls(250)): Promise<{ readonly calls: PlatformCall[]; readonly run: string }> {
@@ -226,6 +247,13 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
     expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 2, stderr: `error: run ${run} was discarded\n` });
     expect(marked(calls)).toBe(1);
+    // The last request was executed after all.
+    for (const call of calls.filter(({ status }) => status === "FAILED").slice(0, 200)) call.status = "SUCCESS";
+    expect(await whcb("undo", run, "--yes")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("200 calls marked FAILED"),
+    });
+    expect(await whcb("undo", run, "--yes")).toMatchObject({ code: 2, stderr: expect.stringContaining("was undone by run ") });
   });
 
   it.each([false, true])(
@@ -249,6 +277,19 @@ describe("an unfinished run of mark-success", () => {
       expect(statuses(asked)).toBe("FAILED");
     },
   );
+
+  it("may mark calls later: an undo of another run that has marked these waits, too", async () => {
+    const { calls, run } = await stopped();
+    const asked = calls.filter(({ status }) => status === "FAILED").slice(0, 100);
+    const ids = asked.map(({ id }) => id);
+    const other = JSON.parse((await whcb("mark-success", "demo", ...ids, "--yes", "-o", "json")).stdout).runId;
+    arrive = async () => {
+      for (const call of asked) call.status = "SUCCESS";
+    };
+    const waiting = `the last request of run ${run} may still be executed: waiting until `;
+    expect(await whcb("undo", other, "--yes")).toMatchObject({ code: 0, stderr: expect.stringContaining(waiting) });
+    expect(statuses(asked)).toBe("FAILED");
+  });
 
   it("that has marked nothing is discarded by an undo, too, if that is confirmed", async () => {
     const calls = platformCalls(3);

@@ -8,13 +8,14 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
+import { waitForLastRequest, waitForLateMarks } from "../../src/runs/late-marks.js";
 import { latestRunToUndo } from "../../src/runs/latest-marks.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
-import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
+import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
@@ -804,7 +805,7 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
     });
 
   it("isn't undone while another run is marking the same calls; then each undo takes back its own", async () => {
-    const { desk, plan, callIds, client, successIds } = await scene(3);
+    const { desk, plan, callbackId, callIds, client, successIds } = await scene(3);
     const second = await plan(callIds.slice(1));
     const first = await plan(callIds.slice(0, 2));
     await runMarks(first, {}, desk.deps);
@@ -823,6 +824,13 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
       code: "unavailable",
       message: `run ${second.runId} is marking the same calls`,
     });
+    const toFail = (named: readonly string[]) =>
+      waitForLateMarks({ callbacks: null, calls: { callIds: named } }, [{ id: callbackId }], desk.deps, () => {});
+    await expect(toFail(callIds.slice(2))).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining(`is working on run ${second.runId}`),
+    });
+    expect(await toFail(callIds.slice(0, 1))).toBe(false);
     execute();
     await marking;
     for (const runId of [second.runId, first.runId]) await runMarks(await planUndo(runId, desk.deps), {}, desk.deps);

@@ -162,22 +162,6 @@ export async function findRunsToMark(
   return runs;
 }
 
-/** A last request may have been repeated for so long after its journal's last line. */
-const REPEATED_MS = 5 * MINUTE_MS;
-
-/**
- * Returns a run that was killed, or that the service failed, and whose request of then may still mark one of these calls SUCCESS, or null. If it
- * was resumed, its calls are marked by another request.
- */
-export async function findLateMark(isNamed: (call: RunCall) => boolean, deps: OwnFolder): Promise<RunOverview | null> {
-  const since = deps.clock.now() - REPEATED_MS;
-  const mayBeLate = ({ kind, state, lastAt }: RunOverview): boolean =>
-    kind !== "mark-failed" && state !== "running" && lastAt >= since;
-  for await (const run of readOwnRuns(mayBeLate, deps))
-    if (run.hasLateRequest && [...run.calls.filter(canBeUndone), ...run.maybeMarked].some(isNamed)) return run;
-  return null;
-}
-
 /** Returns the keys of the callback's calls that were accepted elsewhere (`--to`): the service doesn't list these attempts. */
 export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
@@ -189,7 +173,7 @@ export async function readAcceptedElsewhere(callbackId: string, deps: OwnFolder)
 }
 
 /** Reads those of the wanted runs that weren't made with another database, the newest first. */
-async function* readOwnRuns(isWanted: (run: RunOverview) => boolean, deps: OwnFolder): AsyncGenerator<RunRecord> {
+export async function* readOwnRuns(isWanted: (run: RunOverview) => boolean, deps: OwnFolder): AsyncGenerator<RunRecord> {
   for (const run of await listOwnRuns(deps)) if (isWanted(run)) yield await readRun(deps, run.runId);
 }
 

@@ -3,21 +3,13 @@ import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { ONLY_UNDONE, requireMarkedHere } from "../../../runs/check-service.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { waitForLastRequest, waitForLateMarks } from "../../../runs/late-marks.js";
 import { latestRunToUndo } from "../../../runs/latest-marks.js";
 import type { MarkGroup } from "../../../runs/mark-group.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { describeBusy, findBusy, type RunLocks } from "../../../runs/run-locks.js";
-import {
-  callbacksToUndo,
-  discardUndone,
-  type MarkPlan,
-  planMarks,
-  planUndo,
-  runMarks,
-  waitForLastRequest,
-  waitForLateMarks,
-} from "../../../runs/run-marks.js";
+import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import type { TypedAt } from "../../../runs/settled-calls.js";
 import {
   type CallOperands,

@@ -73,7 +73,7 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
   const runId = await discardRun(folder, run.runId);
-  const mayMark = run.hasLateRequest && (run.maybeMarked.length > 0 || run.seenToMark > 0);
+  const mayMark = run.hasLateRequest && (run.options === null ? run.maybeMarked.length : toMark) > 0;
   const asTheyAre = mayMark ? ", but its last request may be executed within the next minute" : "";
   const calls = isCancelled ? "the service sends no more of its calls" : `its calls stay as they are${asTheyAre}`;
   const undone = undoable === 0 ? "" : `; it has marked ${marks} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
