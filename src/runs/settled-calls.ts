@@ -187,6 +187,7 @@ export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunD
   const findMarks = await readMarks(
     ({ kind, lastAt }) => kind !== "mark-success" && kind !== "mark-failed" && lastAt >= here,
     deps,
+    { withArrived: true },
   );
   const startedAt = deps.clock.now();
   const present = { runId: newRunId(startedAt, deps.random), startedAt };

@@ -98,3 +98,32 @@ it("without its proxy, calls wait and none fails, neither of serve nor of a repl
   const { stdout, stderr } = await server.stop();
   expect(stdout + stderr + lost.stdout + lost.stderr + resumed.stdout + resumed.stderr).not.toContain(PASSWORD);
 });
+
+it("a replay that was begun without a proxy asks before it is resumed through one", async () => {
+  const home = new Home();
+  endings.push(() => home.leave());
+  const endpoint = await anEndpoint();
+  const server = await home.serve(["--no-endpoint-check"]);
+  const api = apiOf(home);
+  const id = await api.create({ name: "demo", url: `http://orders.example:${endpoint.port}/hook`, retriesEnabled: false });
+  await api.hand(id, [callIdOf(0), callIdOf(1)]);
+  await eventually(
+    () => api.count(id, "FAILED"),
+    (count) => count === 2,
+  );
+  expect((await home.whcb(["replay", "demo", "--failed", "--yes"])).stdout).toContain("replay --resume");
+  const proxy = await aProxy();
+  const env = { WHCB_EGRESS_PROXY: `http://127.0.0.1:${proxy.port}` };
+  const asked = await home.whcb(["replay", "--resume"], { env });
+  expect(asked).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      `The run was begun without an egress proxy, and would now send through 127.0.0.1:${proxy.port}.\nSend the rest of the run there?\n`,
+    ),
+  });
+  expect(endpoint.requests).toBe(0);
+  const [, run = ""] = /--resume (\S+)/.exec(asked.stderr) ?? [];
+  expect(await home.whcb(["replay", "--resume", run, "--yes"], { env })).toMatchObject({ code: 0 });
+  expect([await api.count(id, "SUCCESS"), endpoint.requests]).toEqual([2, 2]);
+  await server.stop();
+});

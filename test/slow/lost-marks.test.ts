@@ -126,6 +126,18 @@ describe.each(RUN_SERVICES)("against $name", ({ open, isOurs }) => {
     return { client, callIds, desk, endpoint, successes, planAll, reconcile };
   }
 
+  it("a mark-failed that waits leaves what a replay has had accepted since it was typed, and hasn't marked", async () => {
+    const { client, desk, callIds } = await scene(2);
+    const typedAt = { here: Date.now(), service: Date.now() };
+    const filter = { callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false };
+    const lost = withMarks(desk.deps, async () => Promise.reject(NO_ANSWER));
+    const { counts } = await runReplay(await planReplay(filter, desk.deps), DEFAULT_REPLAY_OPTIONS, lost);
+    expect(counts).toMatchObject({ accepted: 2, toMark: 2 });
+    const named = { callbacks: ["demo"], calls: { callIds } };
+    const { calls, delivered, already } = await planMarks(named, "FAILED", { ...desk.deps, client }, () => {}, typedAt);
+    expect([calls, delivered, already]).toEqual(isOurs ? [0, 0, 2] : [0, 2, 0]);
+  });
+
   it.each(["a replay", "a reconcile"])(
     "a mark-failed that is resumed leaves what %s knows to have arrived since, and hasn't marked",
     async (other) => {

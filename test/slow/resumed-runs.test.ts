@@ -176,6 +176,17 @@ describe("a callback that has another name or URL than when the run began, as on
   });
 });
 
+it("a mark-failed names by its run what its last request may have made FAILED, too", async () => {
+  const calls = platformCalls(120);
+  for (const call of calls) call.status = "SUCCESS";
+  addDemo(calls);
+  let marks = 0;
+  instead = (request) => (isMark(request) && ++marks === 2 ? NOT_ALLOWED : null);
+  const { stdout } = await whcb("mark-failed", "demo", "--success", "--yes", "-o", "json");
+  const ids = (await whcb("runs", "show", JSON.parse(stdout).runId, "-o", "ids")).stdout.trim().split("\n");
+  expect(ids.toSorted()).toEqual(calls.map(({ id }) => id).toSorted());
+});
+
 it("a replay that stopped as a mark wasn't answered may mark calls later: a mark-failed waits, and `runs discard` says so", async () => {
   const calls = platformCalls(2);
   addDemo(calls);
@@ -289,6 +300,16 @@ describe("an unfinished run of mark-success", () => {
     const waiting = `the last request of run ${run} may still be executed: waiting until `;
     expect(await whcb("undo", other, "--yes")).toMatchObject({ code: 0, stderr: expect.stringContaining(waiting) });
     expect(statuses(asked)).toBe("FAILED");
+  });
+
+  it("is noted by a reconcile, as its last request may mark what a later list lacks", async () => {
+    const { run } = await stopped();
+    writeFileSync(home.path("seen.txt"), "");
+    const { stderr } = await whcb("reconcile", "demo", "--seen", home.path("seen.txt"), "--allow-empty", "--dry-run");
+    const undo = `whcb undo ${run} --service ${listening.url}`;
+    expect(stderr).toContain(
+      `gives it up. Its last request may have marked, or still mark, 100 calls SUCCESS, which \`${undo}\` takes back\n`,
+    );
   });
 
   it("that has marked nothing is discarded by an undo, too, if that is confirmed", async () => {

@@ -28,7 +28,7 @@ export async function mentionUnfinishedRuns(
   const folder = { ...runFolder(deps), client };
   const unfinished = (await listRuns(folder)).filter((run) => run.state === "unfinished" && isOwnRun(run, session));
   for (const run of unfinished) {
-    const { calls, toMark, seenToMark } = await readRun(folder, run.runId);
+    const { calls, toMark, seenToMark, maybeMarked } = await readRun(folder, run.runId);
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
@@ -47,11 +47,14 @@ export async function mentionUnfinishedRuns(
     const sends = to === null ? "" : `: it sends to ${to} and marks ${run.options?.mark ? "what that accepts" : "nothing"}`;
     const resume = resumeCommand(run, screen.renderOptions);
     const discard = commandOnRun("runs discard", run, screen.renderOptions);
+    const undo = commandOnRun("undo", run, screen.renderOptions);
+    const may = `. Its last request may have marked, or still mark, ${count(maybeMarked.length, "call")} SUCCESS, which \`${undo}\` takes back`;
+    const late = maybeMarked.length === 0 || run.kind === "mark-failed" ? "" : may;
     const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
     screen.info(
       run.options === null
-        ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up`
-        : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${sends}${marks}${seen}${again}`,
+        ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up${late}`
+        : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${sends}${marks}${seen}${again}${late}`,
     );
   }
 }

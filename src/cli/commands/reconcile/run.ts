@@ -31,6 +31,7 @@ import { openRunDeps, profileFlags } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
+import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import type { ReconcileFlags } from "./command.js";
 import { describeWarnings, seenByReply, type Warnings, waitingText } from "./plan-warnings.js";
 
@@ -56,6 +57,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     }
     checkLastLine(text, "--seen", invocation, { isTable: seen.format === "csv" || seen.format === "tsv" });
     const callback = await findCallback(session, args.operand(0));
+    await mentionUnfinishedRuns(invocation, session, [callback.id]);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
     const job = { callback, seen, encoding, settings, options, runDeps };

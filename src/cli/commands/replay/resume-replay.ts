@@ -168,7 +168,8 @@ async function confirmChanged(
   if (isElsewhere) await checkResumable(run, runDeps);
   const changed: ResumedTarget[] = [];
   const paused: string[] = [];
-  for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {
+  const targets = await resumedTargets(run, delivery, runDeps, invocation);
+  for (const target of targets) {
     if (target.pause !== null) paused.push(`${target.name} is ${pauseText(target.pause, invocation.screen.renderOptions.utc)}.`);
     const isSame = target.renamed === null && target.key === target.keyBefore;
     if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
@@ -186,7 +187,12 @@ async function confirmChanged(
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (paused.length + changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack && !isMadeWithTo)
+  const wasDirect = options !== null && !options.viaService && options.throughProxy !== true;
+  const { egressProxy } = runDeps;
+  const isCovered = wasDirect && toSend > 0 && targets.some(({ url }) => egressProxy?.covers(new URL(to ?? url)));
+  const proxy = isCovered && egressProxy ? egressProxy : null;
+  const hasSameWay = !hasOtherNames && proxy === null;
+  if (paused.length + changed.length === 0 && hasSameWay && !isElsewhere && !isOther && !isOld && !isSetBack && !isMadeWithTo)
     return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure =
@@ -205,6 +211,7 @@ async function confirmChanged(
       : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
     ...changed.flatMap(describeChange),
     ...paused,
+    ...(proxy === null ? [] : [`The run was begun without an egress proxy, and would now send through ${proxy.place}.`]),
     ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
     ...(to === null || toSend === 0
       ? []

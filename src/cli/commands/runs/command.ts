@@ -55,7 +55,8 @@ export const RUNS: GroupBody = {
         ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
         ["whcb runs show 20261125-0103 --outcome rejected -o ids | whcb replay demo -", "send again what was rejected"],
       ],
-      details: "-o ids of a run that only marks has the calls that it has marked; that of a replay or reconcile needs --outcome.",
+      details:
+        "-o ids of a run that only marks has the calls that it has, or may have, marked; that of a replay or reconcile needs --outcome.",
       load: async () => ({ run: (await import("./run.js")).showRun }),
     }),
     {

@@ -143,8 +143,8 @@ export async function showRun({ args, values, screen, deps }: Invocation<RunsFla
 }
 
 /** The ids of a run that only marks are read back to undo it. Throws `usage` for another run: the next command would mark rejected calls. */
-function requireMarkedCalls({ kind, runId, options, calls }: RunRecord): readonly RunCall[] {
-  if (options === null) return calls.filter(({ isMarked }) => isMarked);
+function requireMarkedCalls({ kind, runId, options, calls, maybeMarked }: RunRecord): readonly RunCall[] {
+  if (options === null) return [...calls.filter(({ isMarked }) => isMarked), ...maybeMarked];
   const outcomes = [...new Set(calls.map(({ state }) => state))].join(", ");
   throw new WhcbError("usage", `-o ids of a ${kind} needs --outcome`, { hint: `calls of run ${runId} have these: ${outcomes}` });
 }
