@@ -30,7 +30,7 @@ const OPTIONS: Required<ReplayOptions> = {
   authParameter: "key",
   contentType: "json",
   bodyNames: "messageid-location",
-  throughProxy: true,
+  throughProxy: "proxy.example.com:3128",
 };
 const HEADER: Required<RunHeader> = {
   runId: "R",

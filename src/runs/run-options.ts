@@ -1,5 +1,6 @@
+import type { EgressProxy } from "../delivery/egress-proxy.js";
 import type { BodyFormat } from "../domain/callback.js";
-import { maskUrl } from "../domain/mask.js";
+import { maskUrl, parseUrl } from "../domain/mask.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 
 /** A call's body depends on its callback and on these. */
@@ -32,8 +33,8 @@ export interface ReplayOptions extends BodyOptions, SendingPace {
   readonly mark: boolean;
   /** The service attempts the calls, and other options are unused. */
   readonly viaService: boolean;
-  /** The run began to send through an egress proxy. */
-  readonly throughProxy?: boolean;
+  /** The run began to send through this egress proxy. */
+  readonly throughProxy?: string;
   /** `authParameter` counts for `queryparam` auth. The default is the wire's. */
   readonly authParameter?: string;
 }
@@ -55,9 +56,32 @@ const RECORDED = {
   authParameter: true,
 } satisfies Record<keyof ReplayOptions, true>;
 
-export function recordedOptions(options: ReplayOptions, hasProxy: boolean): ReplayOptions {
+export function recordedOptions(options: ReplayOptions, targets: readonly HasUrl[], deps: HasProxy): ReplayOptions {
   const recorded = Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(RECORDED, name)));
-  return { ...(recorded as unknown as ReplayOptions), ...(hasProxy && !options.viaService && { throughProxy: true }) };
+  const throughProxy = proxyOf(options, targets, deps);
+  return { ...(recorded as unknown as ReplayOptions), ...(throughProxy !== null && { throughProxy }) };
+}
+
+interface HasUrl {
+  readonly url: string;
+}
+
+interface HasProxy {
+  readonly egressProxy?: EgressProxy | null;
+}
+
+/** Returns the host and port of the egress proxy through which calls are sent to `to`, or else to one of the targets, or null. */
+export function proxyOf(
+  { to, viaService }: Pick<ReplayOptions, "to" | "viaService">,
+  targets: readonly HasUrl[],
+  { egressProxy }: HasProxy,
+): string | null {
+  const urls = viaService ? [] : to === null ? targets.map(({ url }) => url) : [to];
+  const isCovered = urls.some((text) => {
+    const url = parseUrl(text);
+    return url !== null && egressProxy?.covers(url);
+  });
+  return isCovered && egressProxy ? egressProxy.place : null;
 }
 
 /** Returns the URL of --to as it is shown, or null if the calls are sent to their callbacks' own URLs. */

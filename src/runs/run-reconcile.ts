@@ -25,7 +25,7 @@ export async function runReconcile(
       purpose: {
         runId: replay.runId,
         kind: "reconcile",
-        options: recordedOptions(options, Boolean(deps.egressProxy)),
+        options: recordedOptions(options, [callback], deps),
         listedAt,
         reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
       },

@@ -23,9 +23,10 @@ export async function runReplay(
 ): Promise<RunSummary> {
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps);
+    const callbacks = plan.groups.map(({ callback }) => callback);
     const run: NewRun = {
-      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options, Boolean(deps.egressProxy)) },
-      callbacks: plan.groups.map(({ callback }) => callback),
+      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options, callbacks, deps) },
+      callbacks,
       planned: plan.groups.map((group) => {
         return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
       }),

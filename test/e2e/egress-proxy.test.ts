@@ -1,5 +1,6 @@
 /** `serve` and `replay` behind a proxy that comes and goes (docs/operations.md, Through a proxy). */
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
@@ -123,6 +124,18 @@ it("a replay that was begun without a proxy asks before it is resumed through on
   });
   expect(endpoint.requests).toBe(0);
   const [, run = ""] = /--resume (\S+)/.exec(asked.stderr) ?? [];
+  const first = home.path("data", "runs", `${run}.ndjson`);
+  const journal = readFileSync(first, "utf8");
+  writeFileSync(first, journal.replace('"viaService":false', '"viaService":false,"throughProxy":"127.0.0.1:1"'));
+  expect(await home.whcb(["replay", "--resume"], { env })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("The run was begun through 127.0.0.1:1, and would now send through 127.0.0.1:"),
+  });
+  expect(await home.whcb(["replay", "--resume"], { env: { ...env, NO_PROXY: "example" } })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("was begun through an egress proxy, and would now send directly"),
+  });
+  expect(endpoint.requests).toBe(0);
   expect(await home.whcb(["replay", "--resume", run, "--yes"], { env })).toMatchObject({ code: 0 });
   expect([await api.count(id, "SUCCESS"), endpoint.requests]).toEqual([2, 2]);
   await server.stop();

@@ -13,7 +13,7 @@ import { findAllById, findById } from "../../../runs/plan/call-scope.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps, RunFolder } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
-import { DEFAULT_REPLAY_OPTIONS, shownTo } from "../../../runs/run-options.js";
+import { DEFAULT_REPLAY_OPTIONS, proxyOf, shownTo } from "../../../runs/run-options.js";
 import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
@@ -69,10 +69,6 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const maxConnections = pace.concurrency ?? run.options?.concurrency ?? DEFAULT_REPLAY_OPTIONS.concurrency;
     await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
-    if (run.options?.throughProxy === true && !runDeps.egressProxy && total > 0)
-      throw new WhcbError("usage", `run ${run.runId} was begun through an egress proxy, and would now send directly`, {
-        hint: "add --egress-proxy URL, or set WHCB_EGRESS_PROXY; nothing was sent",
-      });
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
     const secrets = run.options === null ? {} : await findSecrets(invocation, found, run.options);
     await using taken = await takeLocks(invocation, {
@@ -187,11 +183,13 @@ async function confirmChanged(
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  const wasDirect = options !== null && !options.viaService && options.throughProxy !== true;
-  const { egressProxy } = runDeps;
-  const isCovered = wasDirect && toSend > 0 && targets.some(({ url }) => egressProxy?.covers(new URL(to ?? url)));
-  const proxy = isCovered && egressProxy ? egressProxy : null;
-  const hasSameWay = !hasOtherNames && proxy === null;
+  const proxy = options === null || toSend === 0 ? null : proxyOf({ ...options, to }, targets, runDeps);
+  const { throughProxy: proxyBefore = null } = options ?? {};
+  if (proxyBefore !== null && proxy === null && toSend > 0)
+    throw new WhcbError("usage", `run ${run.runId} was begun through an egress proxy, and would now send directly`, {
+      hint: "add --egress-proxy URL, or set WHCB_EGRESS_PROXY; nothing was sent",
+    });
+  const hasSameWay = !hasOtherNames && (proxy === null || proxy === proxyBefore);
   if (paused.length + changed.length === 0 && hasSameWay && !isElsewhere && !isOther && !isOld && !isSetBack && !isMadeWithTo)
     return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
@@ -211,7 +209,11 @@ async function confirmChanged(
       : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
     ...changed.flatMap(describeChange),
     ...paused,
-    ...(proxy === null ? [] : [`The run was begun without an egress proxy, and would now send through ${proxy.place}.`]),
+    ...(proxy === null || proxy === proxyBefore
+      ? []
+      : [
+          `The run was begun ${proxyBefore === null ? "without an egress proxy" : `through ${proxyBefore}`}, and would now send through ${proxy}.`,
+        ]),
     ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
     ...(to === null || toSend === 0
       ? []
