@@ -62,7 +62,7 @@ interface FoundCalls extends UnusableCalls {
   /** `again` counts those of them that are marked all the same, as another service's list may be old. */
   readonly again: number;
   readonly unlistedYet: UnlistedYet | null;
-  /** These unfinished runs may still mark SUCCESS what is FAILED already. */
+  /** These unfinished runs may still take what has the status already from it. */
   readonly toMarkIn: readonly RunHeader[];
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
@@ -291,7 +291,7 @@ async function byIds(
       }
     }
   });
-  const toMarkIn = status === "FAILED" ? await findRunsToMark(already, deps) : [];
+  const toMarkIn = await findRunsToMark(already, status, deps);
   return { ...NONE_FOUND, groups, missing, already: already.length, again, toMarkIn, delivered, waiting };
 }
 

@@ -176,6 +176,25 @@ describe("a callback that has another name or URL than when the run began, as on
   });
 });
 
+it("an undo that is resumed says that it hadn't found all calls of its run", async () => {
+  const calls = platformCalls(3);
+  addDemo(calls);
+  const marked = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+  const { runId } = JSON.parse(marked.stdout);
+  const [hidden] = calls.splice(0, 1);
+  instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+  const undo = JSON.parse((await whcb("undo", runId, "--yes", "-o", "json")).stdout);
+  instead = () => null;
+  calls.push(...(hidden ? [hidden] : []));
+  const resumed = await whcb("replay", "--resume", undo.runId, "--yes");
+  expect(resumed).toMatchObject({
+    code: 8,
+    stderr: expect.stringContaining(`error: 1 call of run ${runId} left out, as the undo didn't find all that it had marked\n`),
+  });
+  expect(await whcb("undo", runId, "--yes")).toMatchObject({ code: 0 });
+  expect(statuses(calls)).toBe("FAILED");
+});
+
 it("a mark-failed names by its run what its last request may have made FAILED, too", async () => {
   const calls = platformCalls(120);
   for (const call of calls) call.status = "SUCCESS";
@@ -300,6 +319,18 @@ describe("an unfinished run of mark-success", () => {
     const waiting = `the last request of run ${run} may still be executed: waiting until `;
     expect(await whcb("undo", other, "--yes")).toMatchObject({ code: 0, stderr: expect.stringContaining(waiting) });
     expect(statuses(asked)).toBe("FAILED");
+  });
+
+  it("is noted though all its calls are SUCCESS, if it is an undo", async () => {
+    const calls = platformCalls(150);
+    addDemo(calls);
+    const marked = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+    instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+    await whcb("undo", JSON.parse(marked.stdout).runId, "--yes");
+    instead = () => null;
+    expect((await whcb("status")).stderr).toMatch(
+      /^note: the mark-failed of .* is unfinished; .* marks 150 more calls FAILED, /m,
+    );
   });
 
   it("is noted by a reconcile, as its last request may mark what a later list lacks", async () => {

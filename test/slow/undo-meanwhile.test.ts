@@ -796,12 +796,17 @@ describe.each(RUN_SERVICES)("a run of mark-success against $name", ({ open, isOu
 
   if (isOurs)
     it("that marks calls once it is resumed is named by a mark-failed of them, which changes nothing", async () => {
-      const { desk, plan, client, callIds } = await scene(3);
+      const { desk, plan, client, callbackId, callIds } = await scene(3);
       const { header } = await runMarks(await plan(), {}, { ...desk.deps, client: neverMarks(client) });
       const toFail = () => planMarks({ callbacks: ["demo"], calls: { callIds: callIds.slice(0, 1) } }, "FAILED", desk.deps);
       expect(await toFail()).toMatchObject({ calls: 0, already: 1, toMarkIn: [{ runId: header.runId }] });
       await discardRun(desk.deps, header.runId);
       expect(await toFail()).toMatchObject({ calls: 0, already: 1, toMarkIn: [] });
+      await client.markCalls(callbackId, callIds, "SUCCESS");
+      const named = { callbacks: ["demo"], calls: { callIds } };
+      const failing = await planMarks(named, "FAILED", desk.deps);
+      await runMarks(failing, {}, { ...desk.deps, client: neverMarks(client) });
+      expect(await planMarks(named, "SUCCESS", desk.deps)).toMatchObject({ already: 3, toMarkIn: [{ runId: failing.runId }] });
     });
 
   it("isn't undone while another run is marking the same calls; then each undo takes back its own", async () => {

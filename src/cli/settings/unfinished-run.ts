@@ -34,8 +34,9 @@ export async function mentionUnfinishedRuns(
     );
     const isUnknown = ({ state, callbackId }: RunCall) => state === "unknown" && callbackIds?.includes(callbackId) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
-    const sendsAgain = await isAnyFailed(unknown, client);
-    if (!sendsAgain && (run !== unfinished[0] || !(await isAnyFailed(sampleOf(open), client)))) continue;
+    const sendsAgain = await isAny("FAILED", unknown, client);
+    const toChange = run.kind === "mark-failed" ? "SUCCESS" : "FAILED";
+    if (!sendsAgain && (run !== unfinished[0] || !(await isAny(toChange, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
@@ -76,11 +77,11 @@ function sampleOf(calls: readonly RunCall[]): readonly RunCall[] {
   return calls.filter((_, index) => index % step === 0).slice(0, SAMPLE_SIZE);
 }
 
-async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
+async function isAny(wanted: "FAILED" | "SUCCESS", calls: readonly RunCall[], client: Client): Promise<boolean> {
   for (const callbackId of new Set(calls.map((call) => call.callbackId))) {
     const ids = calls.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
     const states = await findStates(callbackId, ids, client);
-    if ([...states.values()].some(({ status }) => status === "FAILED")) return true;
+    if ([...states.values()].some(({ status }) => status === wanted)) return true;
   }
   return false;
 }

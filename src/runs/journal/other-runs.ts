@@ -148,15 +148,17 @@ export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }
 
-/** Returns the unfinished runs that mark some of these calls SUCCESS if they are resumed. */
+/** Returns the unfinished runs that mark some of these calls, which have this status, otherwise if they are resumed. */
 export async function findRunsToMark(
   calls: readonly { readonly callbackId: string; readonly id: string }[],
+  status: "SUCCESS" | "FAILED",
   deps: OwnFolder,
 ): Promise<readonly RunHeader[]> {
   if (calls.length === 0) return [];
   const keys = new Set(calls.map(({ callbackId, id }) => callKey(callbackId, id)));
   const runs: RunHeader[] = [];
-  const mayMark = ({ state, kind }: RunOverview): boolean => state === "unfinished" && kind !== "mark-failed";
+  const mayMark = ({ state, kind }: RunOverview): boolean =>
+    state === "unfinished" && (kind === "mark-failed") === (status === "SUCCESS");
   for await (const run of readOwnRuns(mayMark, deps))
     if (run.toMark.some(({ callbackId, id }) => keys.has(callKey(callbackId, id)))) runs.push(run);
   return runs;

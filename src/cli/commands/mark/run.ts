@@ -276,7 +276,7 @@ function describeUnmarked(plan: MarkPlan, options: RenderOptions): readonly stri
     ...(already > 0 ? [`${count(already, "call")} left out: ${stay}`] : []),
     ...toMarkIn.map(
       (run) =>
-        `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} SUCCESS once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,
+        `run ${run.runId} may mark ${already === 1 ? "it" : "some of these"} ${status === "FAILED" ? "SUCCESS" : "FAILED"} once it is resumed; \`${commandOnRun("runs discard", run, options)}\` gives that up`,
     ),
     ...(accepted > 0 ? [`${count(accepted, "call")} left out: ${arrived}`] : []),
     ...byRuns,

@@ -1,5 +1,5 @@
 import type { ListedCallback } from "../../../client/client.js";
-import { repeatedLine } from "../../../domain/command-line.js";
+import { commandLine, repeatedLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { HOUR_MS, spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
@@ -20,9 +20,10 @@ import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
 import { pauseText } from "../../output/outage-text.js";
 import { canAsk } from "../../output/questions.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
-import { commandOnRun, resumeCommand } from "../../output/run/next-step.js";
+import { commandOnRun, resumeCommand, undoWords } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { findSecrets } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { deliverySettings, type Session, withSession } from "../../settings/session.js";
@@ -95,7 +96,16 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       resumeRun(run.runId, { ...control, signal }, runDeps, listener),
     );
     await finishRun(summary, screen);
+    requireNoneLeft(run, screen.renderOptions);
   });
+}
+
+/** Throws `items-failed` for an undo that didn't find all calls of its run, which the session before said. */
+function requireNoneLeft({ undoes }: RunOverview, { serviceFlags }: RenderOptions): void {
+  if (!undoes?.left) return;
+  const again = { command: commandLine(undoWords(undoes.runId, serviceFlags)), when: "once they are listed" };
+  const message = `${count(undoes.left, "call")} of run ${undoes.runId} left out, as the undo didn't find all that it had marked`;
+  throw new WhcbError("items-failed", message, advise`${again} takes them back once they are listed`);
 }
 
 /** Throws `usage` for a flag that the run would ignore. */
