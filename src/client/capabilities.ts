@@ -1,6 +1,6 @@
 /** What a service can, found once from its own answers: nothing is requested only to find that out. */
 import type { ListedCall } from "../wire/json/call-json.js";
-import { isGatewaysNotFound } from "./service-error.js";
+import { isServices } from "./service-error.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
 export type Feature =
@@ -85,9 +85,9 @@ export class Capabilities {
     if (this.has(feature)) return false;
     if (isSuccess(answer)) this.noteFeature(feature, true);
     if (!isUnknownRoute(answer)) return false;
-    // `whcb serve` documents its 404 for what was deleted.
-    const isDeleted = this.#isOurs && answer.status === 404 && !isGatewaysNotFound(answer);
-    if (!isDeleted) this.noteFeature(feature, false);
+    // `whcb serve` answers 404 for what was deleted, and what isn't its document is a gateway's, maybe for a moment.
+    const saysNothing = this.#isOurs && (answer.status === 404 || !isServices(answer));
+    if (!saysNothing) this.noteFeature(feature, false);
     return true;
   }
 

@@ -89,8 +89,13 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** Without the service's error document, a 404 doesn't say that anything was deleted: a proxy that has lost the service answers so. */
-export function isGatewaysNotFound({ status, body }: TransportResponse): boolean {
-  return status === 404 && !isErrorDocument(parseJson(body));
+export function isGatewaysNotFound(answer: TransportResponse): boolean {
+  return answer.status === 404 && !isServices(answer);
+}
+
+/** Tells whether the answer of an error is the service's own document. */
+export function isServices({ body }: Pick<TransportResponse, "body">): boolean {
+  return isErrorDocument(parseJson(body));
 }
 
 function errorText({ body }: TransportResponse): string {

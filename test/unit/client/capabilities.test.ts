@@ -123,6 +123,16 @@ describe("`whcb serve` behind a proxy that removes the header X-Max-Limit", () =
     expect(bodies).toMatchObject([{ ...guards, unlessFailedSince: expect.anything() }, { unlessSettled: true }]);
   });
 
+  it.each([400, 403, 404, 405, 501])("tells the states of calls after a gateway has answered %i once", async (status) => {
+    const client = clientAnswering(({ path }) => {
+      if (!path.includes("/call-states")) return listed;
+      return countOf("/call-states") === 1 ? { status, body: "<h1>Sorry</h1>" } : { status: 200, body: '{"calls":[]}' };
+    });
+    await listAll(client);
+    expect(await client.findStates("CB", ["A"])).toBeNull();
+    expect(await client.findStates("CB", ["A"])).toEqual(new Map());
+  });
+
   it("has a history of the other callbacks, though one was deleted meanwhile", async () => {
     const deleted = { status: 404, body: '{"errorSummary":"Not found","errorText":"Not Found","errorDetail":"no callback CB"}' };
     const client = clientAnswering(({ path }) =>
