@@ -176,6 +176,17 @@ describe("a callback that has another name or URL than when the run began, as on
   });
 });
 
+it("nothing is sent without run locks where the calls are those of `whcb serve`, as a gateway may have answered for it", async () => {
+  addDemo(platformCalls(2, () => ({ attemptCount: 1 })));
+  expect(await whcb("replay", "demo", "--failed", "--yes")).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining(
+      `error: ${listening.url} has run locks, and something between here and it said that it hasn't\n`,
+    ),
+  });
+  expect(endpoint.received).toEqual([]);
+});
+
 it("an undo that is resumed says that it hadn't found all calls of its run", async () => {
   const calls = platformCalls(3);
   addDemo(calls);

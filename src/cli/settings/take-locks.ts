@@ -62,8 +62,13 @@ export function releaseOnInterrupt(locks: Releasable, io: Io, clock: Clock): () 
   });
 }
 
-export function describeLocks({ isLocal }: RunLocks): readonly string[] {
+/** Throws `unavailable` if the calls that were listed are those of a service that has run locks. */
+export function describeLocks({ isLocal }: RunLocks, { capabilities, name }: Client): readonly string[] {
   if (!isLocal) return [];
+  if (capabilities.has("exact-lists"))
+    throw new WhcbError("unavailable", `${name} has run locks, and something between here and it said that it hasn't`, {
+      hint: "let the gateway pass all paths of whcb serve; nothing was sent",
+    });
   return ["This service has no run locks: runs from other machines or by other users aren't kept out."];
 }
 

@@ -130,7 +130,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     requireNamed(plan, job, invocation);
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
-    const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
+    const asked = { description: [...description, ...describeLocks(locks, runDeps.client)], question: [...sources, question] };
     if (!(await confirmRun(invocation, asked, { runDeps, locks, onlyMarks: false }))) return;
     const secrets = await collectSecrets(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>

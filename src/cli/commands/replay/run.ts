@@ -144,7 +144,7 @@ async function askAndSend(
   invocation: ReplayInvocation,
 ): Promise<void> {
   const { values, screen } = invocation;
-  const description = [...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)];
+  const description = [...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks, runDeps.client)];
   const callbacks = plan.groups.map(({ callback }) => callback);
   const sources = describeSecretSources(callbacks, options, invocation.deps);
   const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
