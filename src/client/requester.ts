@@ -88,10 +88,7 @@ export function createRequester(deps: RequesterDeps) {
   function withDeadline(request: TransportRequest): TransportRequest {
     const now = serviceNow();
     if (request.method === "GET" || now === null) return request;
-    return {
-      ...request,
-      headers: { ...request.headers, "x-execute-before": toIsoDate(now + (request.timeLimitMs ?? REQUEST_TIME_LIMIT_MS)) },
-    };
+    return { ...request, headers: { ...request.headers, "x-execute-before": toIsoDate(now + REQUEST_TIME_LIMIT_MS) } };
   }
 
   async function sendOnce(request: TransportRequest, timeLimitMs: number, wait: OngoingWait): Promise<Outcome> {
@@ -154,10 +151,9 @@ export function createRequester(deps: RequesterDeps) {
   ): Promise<TransportResponse> {
     const startedAt = clock.monotonicMs();
     const patienceMs = (request.method === "GET" && readPatienceMs?.()) || null;
-    const timeLimitMs = request.timeLimitMs ?? patienceMs ?? REQUEST_TIME_LIMIT_MS;
     for (let tries = 1; ; tries++) {
       if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
-      const outcome = await sendOnce(request, timeLimitMs, wait);
+      const outcome = await sendOnce(request, patienceMs ?? REQUEST_TIME_LIMIT_MS, wait);
       if (!(outcome instanceof TransportFailure)) hasAnswered = true;
       if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
         const error = serviceError(outcome, service);

@@ -8,7 +8,7 @@ import { type ListedReplay, readServiceReplay } from "../wire/json/replay-json.j
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
 import type { ServiceApi } from "./service-api.js";
-import { isSuccess, REQUEST_TIME_LIMIT_MS, type TransportResponse } from "./transport.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
 
 export interface ReplayReport {
   readonly sentFrom: string;
@@ -27,16 +27,10 @@ export interface ReplayAttempt {
 /** A service without run locks, such as the platform, answers `unsupported`. */
 export type RunLockAnswer = { readonly kind: "taken" | "unsupported" } | { readonly kind: "busy"; readonly holder: RunLease };
 
-/** A run that has ended waits so long for its release. */
-export const LONGEST_RELEASE_MS = 5_000;
-
 export function runRequests(api: ServiceApi) {
   const { capabilities } = api;
-  const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease, timeLimitMs = REQUEST_TIME_LIMIT_MS) => {
-    const path = `${callbackPath(callbackId)}/run-lock`;
-    return api.exchange({ method, path, noun: "callback", body: lease, isRepeatable: true, timeLimitMs });
-  };
-
+  const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
+    api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   /** Takes or renews the lock, for 30 s. */
   async function takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer> {
     for (;;) {
@@ -56,8 +50,7 @@ export function runRequests(api: ServiceApi) {
   }
 
   async function releaseRunLock(callbackId: string, lease: RunLease): Promise<void> {
-    // Executed later, it would release what the run has taken again once it was resumed.
-    const answer = await request("DELETE", callbackId, lease, LONGEST_RELEASE_MS);
+    const answer = await request("DELETE", callbackId, lease);
     // The callback may have been deleted.
     if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
   }

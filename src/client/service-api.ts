@@ -24,7 +24,6 @@ export interface ApiRequest {
   /** The default is true for GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
   readonly isWanted?: RepeatCheck | undefined;
-  readonly timeLimitMs?: number;
 }
 
 /** The database that is meant, if that is known before the service says which one it has (docs/contract.md, X-Database-Id). */
@@ -71,7 +70,7 @@ export function createServiceApi({ requester, transport, credentials, mask, cloc
   const errorOf = (answer: TransportResponse): WhcbError => serviceError(answer, { name, mask });
 
   /** The path includes the base path. */
-  async function send({ method, path, noun, body, isRepeatable, isWanted, timeLimitMs }: ApiRequest): Promise<TransportResponse> {
+  async function send({ method, path, noun, body, isRepeatable, isWanted }: ApiRequest): Promise<TransportResponse> {
     // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
     // The platform requires it even of a DELETE, which has no body.
@@ -81,7 +80,7 @@ export function createServiceApi({ requester, transport, credentials, mask, cloc
     if (expectedId !== undefined) headers["x-database-id"] = expectedId;
     if (method !== "GET") requireOwnDatabase();
     const text = body === undefined ? null : JSON.stringify(body);
-    const request = { method, path, headers, body: text, timeLimitMs };
+    const request = { method, path, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
     if (answer.status === 421 && databaseId === null && expectedId !== undefined && answer.body.includes("X-Database-Id"))
       throw ownDatabase?.otherError(null) ?? errorOf(answer);

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LONGEST_RELEASE_MS } from "../client/run-requests.js";
 import type { RunLease } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
@@ -37,6 +36,7 @@ const FRESH_MS = 20_000;
 const LONGEST_STOP_MS = 60_000;
 const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
+const LONGEST_RELEASE_MS = 5_000;
 
 interface Lease {
   /** `isLeased` is false if the service gives out no leases. */
