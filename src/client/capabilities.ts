@@ -63,12 +63,12 @@ export class Capabilities {
     return this.#rowsPerPage;
   }
 
-  /** Returns false until an answer has shown that the service has it. */
+  /** Returns false until an answer shows that the service has it. */
   has(feature: Feature): boolean {
     return this.#found.get(feature) ?? (this.#isOurs && OURS.has(feature));
   }
 
-  /** Returns false until an answer has shown that the service lacks it. */
+  /** Returns false until an answer shows that the service lacks it. */
   lacks(feature: Feature): boolean {
     return this.#found.get(feature) === false;
   }
@@ -78,20 +78,19 @@ export class Capabilities {
   }
 
   /**
-   * Returns whether the answer to a request of the feature's route says that the service lacks it, and notes that. What was found stays: a later
-   * answer of this kind is a gateway's, or says that the callback or call was deleted.
+   * Returns whether the answer says that the service lacks the feature, and notes that. What was found stays: a later one is a gateway's, or of
+   * what was deleted.
    */
   isMissing(feature: Feature, answer: TransportResponse): boolean {
     if (this.has(feature)) return false;
     if (isSuccess(answer)) this.noteFeature(feature, true);
     if (!isUnknownRoute(answer)) return false;
     // `whcb serve` answers 404 for what was deleted, and what isn't its document is a gateway's, maybe for a moment.
-    const saysNothing = this.#isOurs && (answer.status === 404 || !isServices(answer));
-    if (!saysNothing) this.noteFeature(feature, false);
+    if (!this.#isOurs || (answer.status !== 404 && isServices(answer))) this.noteFeature(feature, false);
     return true;
   }
 
-  /** Only `whcb serve` announces how many rows a page may have. */
+  /** Only `whcb serve` says how many rows a page may have. */
   readAnswer({ headers }: TransportResponse): void {
     const announced = Number(headers["x-max-limit"]);
     if (!Number.isInteger(announced) || announced <= 0) return;
@@ -99,7 +98,7 @@ export class Capabilities {
     this.#isOurs = true;
   }
 
-  /** Only `whcb serve` counts the attempts of a call. A proxy may have removed the header that shows it. */
+  /** Only `whcb serve` counts a call's attempts. A proxy may have removed the header. */
   readCalls(calls: readonly ListedCall[]): void {
     this.#isOurs ||= calls.some(({ attemptCount }) => attemptCount !== null);
   }

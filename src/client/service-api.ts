@@ -6,7 +6,7 @@ import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-se
 import { readJson } from "../wire/json/read-json.js";
 import { Capabilities, DEFAULT_PAGE, type Feature, isUnknownRoute, LARGEST_PAGE } from "./capabilities.js";
 import type { RepeatCheck, Requester } from "./requester.js";
-import { serviceError, toOneLine } from "./service-error.js";
+import { isServices, serviceError, toOneLine } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
@@ -158,10 +158,11 @@ export function createServiceApi({ requester, transport, credentials, mask, cloc
     return requireSuccess(await exchange(request));
   }
 
-  /** Returns null if the service has no such route. */
+  /** Returns null if the service has no such route, or what it is about was deleted. A gateway's page says neither of `whcb serve`. */
   async function exchangeIfKnown(request: ApiRequest): Promise<TransportResponse | null> {
     const answer = await exchange(request);
-    return isUnknownRoute(answer) ? null : requireSuccess(answer);
+    const isLacking = isUnknownRoute(answer) && (!capabilities.has("exact-lists") || isServices(answer));
+    return isLacking ? null : requireSuccess(answer);
   }
 
   /** Returns null if the service lacks the feature, which this finds out. */

@@ -133,6 +133,17 @@ describe("`whcb serve` behind a proxy that removes the header X-Max-Limit", () =
     expect(await client.findStates("CB", ["A"])).toEqual(new Map());
   });
 
+  it("doesn't lack a replay because a gateway says so: it is neither over nor cancelled", async () => {
+    const missing = { status: 404, body: '{"errorSummary":"Not found","errorText":"Not Found","errorDetail":"no replay R"}' };
+    let replay: { status: number; body: string } = { status: 404, body: "<h1>Sorry</h1>" };
+    const client = clientAnswering(({ path }) => (path.includes("/replays/") ? replay : listed));
+    await listAll(client);
+    await expect(client.findReplay("CB", "R")).rejects.toMatchObject({ code: "unavailable" });
+    await expect(client.cancelReplay("CB", "R")).rejects.toMatchObject({ code: "unavailable" });
+    replay = missing;
+    expect([await client.findReplay("CB", "R"), await client.cancelReplay("CB", "R")]).toEqual([null, false]);
+  });
+
   it("has a history of the other callbacks, though one was deleted meanwhile", async () => {
     const deleted = { status: 404, body: '{"errorSummary":"Not found","errorText":"Not Found","errorDetail":"no callback CB"}' };
     const client = clientAnswering(({ path }) =>
