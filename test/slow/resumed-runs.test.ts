@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { systemClock } from "../../src/platform/clock.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
 import { toPlatformDate } from "../../src/wire/dates.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../support/platform/scripted-platform.js";
 import { Home, type Outcome } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
+import { replayOutage } from "../support/replay/replay-outage.js";
 import { minuteSkippingClock } from "../support/time/minute-skipping-clock.js";
 
 const DEMO = "528F17736481BA9A";
@@ -174,6 +175,20 @@ describe("a callback that has another name or URL than when the run began, as on
     addDemo(others);
     expect(await whcb("replay", "--resume")).toMatchObject({ code: 0 });
   });
+});
+
+it("a mark-failed of all callbacks that waits reads the service's clock, and not this machine's, as the time when it was typed", async () => {
+  const outage = await replayOutage(home, 2);
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() - 50_000,
+    sleepUntil: (at, signal) => systemClock.sleepUntil(at + 50_000, signal),
+  };
+  const behind = new CliMachine({ clock }, home.paths);
+  expect(await behind.whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({ code: 0 });
+  const marked = await behind.whcb(["mark-failed", "--all-callbacks", "--success", "--wait", "--yes"]);
+  expect(marked).toMatchObject({ code: 0, stdout: expect.stringContaining("2 calls marked FAILED") });
+  await outage.close();
 });
 
 it("nothing is sent without run locks where the calls are those of `whcb serve`, as a gateway may have answered for it", async () => {

@@ -102,9 +102,11 @@ async function markCalls(
     const job = { status, scope, operands, undone: "", runDeps };
     if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
-    const now = typed.deps.clock.now();
-    const service = session.client.serviceNow() ?? now;
+    const { clock } = runDeps;
+    const now = clock.now();
     const callbacks = await callbacksOf(scope, runDeps.client);
+    // Nothing may have been asked before, so the service's clock is read by now.
+    const service = (session.client.serviceNow() ?? clock.now()) - (clock.now() - now);
     const hasWaited = await waitForLateMarks(scope, callbacks, runDeps, showLateRequest(typed));
     const typedAt = wait || hasWaited ? { here: now, service } : null;
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
