@@ -17,6 +17,11 @@ export interface OpenOutage {
   readonly quietSince: number | null;
 }
 
+export interface UnrecoveredOutage extends OpenOutage {
+  /** Its time was over when it closed, so it doesn't reopen, also if the clock is set back. */
+  readonly isOver?: boolean;
+}
+
 /** An outage, open or closed. */
 export interface OutageSpan extends OpenOutage {
   readonly callbackId: string;
@@ -39,13 +44,18 @@ export function outageAfterFirstFailure(
   outage: OpenOutage | null,
   { beganAt, at }: { readonly beganAt: number; readonly at: number },
   newId: () => string,
-  unrecovered: OpenOutage | null,
+  unrecovered: UnrecoveredOutage | null,
   policy: RetryPolicy,
 ): { readonly outage: OpenOutage; readonly isNew: boolean } {
-  const before = outage ?? (unrecovered !== null && at < unrecovered.startedAt + policy.windowMs ? unrecovered : null);
+  const before = outage ?? reopened(unrecovered, at, policy);
   if (before === null) return { outage: { id: newId(), startedAt: beganAt, failedCalls: 1, quietSince: null }, isNew: true };
   // The first attempt in flight to fail isn't always the first that began.
   return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, beganAt) }, isNew: false };
+}
+
+function reopened(unrecovered: UnrecoveredOutage | null, at: number, { windowMs }: RetryPolicy): OpenOutage | null {
+  if (unrecovered === null || unrecovered.isOver || at >= unrecovered.startedAt + windowMs) return null;
+  return unrecovered;
 }
 
 export function outageAfterHolding(outage: OpenOutage): OpenOutage {

@@ -34,3 +34,17 @@ describe("a dispatcher whose clock is set back to before a replay's mark, while 
     return onSqlite((store) => playCommands("progress", store, ONE_CALLBACK, commands));
   });
 });
+
+describe("an outage that reopens, as the clock was set back to before its window, and closes again in the same transaction", () => {
+  it("counts the calls that failed meanwhile", () => {
+    const commands: readonly Command[] = [
+      { act: "become", callback: 0, behaviour: "hanging" },
+      { act: "accept", callback: 0, count: 1 },
+      { act: "restart" },
+      { act: "jump", ms: -60 * MINUTE },
+      { act: "accept", callback: 0, count: 5, bytes: 20_000 },
+    ];
+    const options = { ...ONE_CALLBACK, policy: { ...ONE_CALLBACK.policy, windowMs: MINUTE } };
+    return onSqlite((store) => playCommands("clock", store, options, commands));
+  });
+});

@@ -20,6 +20,7 @@ import {
   outageByClock,
   outageClosesAt,
   outageWithoutHoldings,
+  type UnrecoveredOutage,
 } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 
@@ -27,7 +28,7 @@ export interface Health {
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
   /** The last outage, if it closed without a success since its last first failure, and there was none since. */
-  readonly unrecoveredOutage: OpenOutage | null;
+  readonly unrecoveredOutage: UnrecoveredOutage | null;
 }
 
 export interface HealthChange {
@@ -130,7 +131,8 @@ export function healthByClock(before: Health, now: number, policy: RetryPolicy, 
 /** Closes the outage if none of its calls is FAILED. */
 export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: OutageProgress, at: number): HealthChange {
   if (health.outage === null || hasFailed) return { health, closed: null };
-  return closeOutage(health, at, hasDelivered ? outageAfterSuccess(health.outage, at) : outageSoFar(health));
+  const outage = hasDelivered ? outageAfterSuccess(health.outage, at) : outageSoFar(health);
+  return closeOutage(health, at, outage, false);
 }
 
 function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthChange {
@@ -138,9 +140,10 @@ function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthCha
   return overAt !== null && overAt <= at ? closeOutage(health, overAt) : { health, closed: null };
 }
 
-/** Without a success since, the endpoint may still fail; after marks, the same outage reopens then. */
-function closeOutage(health: Health, endedAt: number, outage = outageSoFar(health)): HealthChange {
-  const unrecoveredOutage = outage?.quietSince === null ? outage : null;
+/** Without a success since, the endpoint may still fail; after marks, so before it `isOver`, the same outage reopens then. */
+function closeOutage(health: Health, endedAt: number, outage = outageSoFar(health), isOver = true): HealthChange {
+  const unrecovered: UnrecoveredOutage | null = outage?.quietSince === null ? outage : null;
+  const unrecoveredOutage = unrecovered && isOver ? { ...unrecovered, isOver } : unrecovered;
   return { health: healthWith(health, { outage: null, unrecoveredOutage }), closed: outage && { ...outage, endedAt } };
 }
 

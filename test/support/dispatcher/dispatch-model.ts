@@ -476,7 +476,11 @@ export class DispatchModel implements Watcher {
   }
 }
 
-/** One whose first failure isn't committed yet is PENDING on disk, so nobody replays it. */
+/** One whose first attempt isn't committed yet is PENDING on disk, so nobody replays it or makes it FAILED. */
+export function isPendingOnDisk({ status, wasFirst, isUncommitted }: ModelCall): boolean {
+  return status === "PENDING" || (wasFirst && isUncommitted);
+}
+
 export function isFailedOnDisk({ status, wasFirst, isUncommitted }: ModelCall): boolean {
   return status === "FAILED" && !(wasFirst && isUncommitted);
 }

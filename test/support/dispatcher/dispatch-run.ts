@@ -8,7 +8,7 @@ import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
-import { DispatchModel, isFailedOnDisk, type ModelCallback } from "./dispatch-model.js";
+import { DispatchModel, isFailedOnDisk, isPendingOnDisk, type ModelCallback } from "./dispatch-model.js";
 import { type Answer, MINUTE, Simulation, StoreFailure, watchStore } from "./simulation.js";
 
 export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choosy";
@@ -412,7 +412,7 @@ export class DispatchRun {
         return;
       }
       case "mark":
-        if (!picked || (picked.status === "PENDING" && act.status === "FAILED")) return;
+        if (!picked || (isPendingOnDisk(picked) && act.status === "FAILED")) return;
         await sim.mark(settings, [picked.id], act.status);
         return model.marked(picked, act.status, now);
       case "markAndUndo":
