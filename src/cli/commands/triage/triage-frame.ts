@@ -102,7 +102,7 @@ function commandLines(
     .slice(cursor)
     .flatMap(({ ranAt, command, outcome }) => [
       text`${options.palette.dim(formatInstant(ranAt, options.utc))}  ${outcomeText(outcome, options)}`,
-      ...wrapToWidth(`  ${shortCommand(command)}`, columns),
+      ...wrapCommand(`  ${shortCommand(command)}`, columns),
     ]);
   return lines.slice(0, rows);
 }
@@ -114,7 +114,16 @@ export function isAskedWhole(panel: Panel, { rows, columns }: ScreenSize): boole
 }
 
 function outputLines({ output }: Panel, columns: number): readonly string[] {
-  return output.flatMap((line) => wrapToWidth(line, columns));
+  return output.flatMap((line) => (/\bwhcb /.test(line) ? wrapCommand(line, columns) : wrapToWidth(line, columns)));
+}
+
+const CONTINUED = " \\";
+
+/** A part that is pasted alone must be no other command. */
+function wrapCommand(command: string, columns: number): readonly string[] {
+  if (wrapToWidth(command, columns).length === 1) return [command];
+  const lines = wrapToWidth(command, columns - CONTINUED.length);
+  return lines.map((line, index) => (index < lines.length - 1 ? line.trimEnd() + CONTINUED : line));
 }
 
 function questionLines({ question, typed }: Panel, columns: number): readonly string[] {
@@ -128,7 +137,7 @@ function panelLines(panel: Panel, size: ScreenSize, rows: number, options: Frame
   const progressing = progress === null ? [] : [options.palette.dim(progress)];
   const now = outcome === null ? [...progressing, ...questionLines(panel, columns)] : ["", outcomeText(outcome, options)];
   const said = outputLines(panel, columns);
-  const named = [...wrapToWidth(`$ ${shortCommand(command)}`, columns), ""];
+  const named = [...wrapCommand(`$ ${shortCommand(command)}`, columns), ""];
   // What a question is about is needed more than the command.
   const head = question !== null && named.length + said.length + now.length > rows ? [] : named;
   const room = Math.max(0, rows - head.length - now.length);

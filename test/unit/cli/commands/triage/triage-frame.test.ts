@@ -202,6 +202,25 @@ describe("the screen of triage", () => {
     expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
   });
 
+  it("continues a command on the next row, so that a row that is pasted alone is no other command", () => {
+    const undo =
+      "undo: whcb runs show 20261203-073744-362E5AC -o ids | whcb mark-success A9A84AEB4D849AD1 - --yes --profile copy";
+    const panel = { command: "whcb undo", output: [undo], progress: null, question: null, typed: "", outcome: null };
+    for (let columns = 50; columns < 120; columns++) {
+      const rows = frame({ ...newState(GROUPS), panel }, columns, 12)
+        .split("\n")
+        .map((row) => row.trimEnd());
+      const from = rows.findIndex((row) => row.startsWith("undo: "));
+      const to = rows.findIndex((row) => row.endsWith("copy"));
+      expect(
+        rows
+          .slice(from, to + 1)
+          .join("\n")
+          .replaceAll(" \\\n", " "),
+      ).toBe(undo);
+    }
+  });
+
   it("says that Enter is taken only where all that is asked is shown, in a window of any size", () => {
     const panel = {
       command: "whcb mark-success demo --failed",
