@@ -35,8 +35,8 @@ export async function mentionUnfinishedRuns(
     const isUnknown = ({ state, callbackId }: RunCall) => state === "unknown" && callbackIds?.includes(callbackId) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     const sendsAgain = await isAny("FAILED", unknown, client);
-    const toChange = run.kind === "mark-failed" ? "SUCCESS" : "FAILED";
-    if (!sendsAgain && (run !== unfinished[0] || !(await isAny(toChange, sampleOf(open), client)))) continue;
+    const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
+    if (!sendsAgain && (run !== unfinished[0] || !(await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
@@ -50,8 +50,7 @@ export async function mentionUnfinishedRuns(
     const discard = commandOnRun("runs discard", run, screen.renderOptions);
     const undo = commandOnRun("undo", run, screen.renderOptions);
     const may = `. Its last request may have marked, or still mark, ${count(maybeMarked.length, "call")} SUCCESS, which \`${undo}\` takes back`;
-    const late = maybeMarked.length === 0 || run.kind === "mark-failed" ? "" : may;
-    const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
+    const late = maybeMarked.length === 0 || status === "FAILED" ? "" : may;
     screen.info(
       run.options === null
         ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up${late}`

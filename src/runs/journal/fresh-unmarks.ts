@@ -1,7 +1,7 @@
 import { type CallStatus, idKey } from "../../domain/call.js";
 import type { RunDeps } from "../run-deps.js";
-import { callKey, compareDatabase, LISTS_LAG_MS } from "./other-runs.js";
-import { listRuns, readRun } from "./stored-runs.js";
+import { callKey, LISTS_LAG_MS, readOwnRuns } from "./other-runs.js";
+import type { RunOverview } from "./stored-runs.js";
 
 /** Calls that were made FAILED, and aren't listed so yet, or aren't any more. The service lists all of them so from an instant on, if they are. */
 export interface UnlistedYet {
@@ -21,10 +21,8 @@ export class FreshUnmarks {
     const since = clock.now() - LISTS_LAG_MS;
     const ofCallbacks = new Set(callbacks.map(({ id }) => id));
     const lastMarks = new Map<string, { readonly at: number; readonly isUnmark: boolean }>();
-    for (const run of await listRuns(deps)) {
-      const isOfThem = run.callbacks.some(({ id }) => ofCallbacks.has(id));
-      if (!isOfThem || run.lastAt < since || compareDatabase(run, client) === "other") continue;
-      const { kind, calls, maybeMarked, lastAt } = await readRun(deps, run.runId);
+    const isRecent = (run: RunOverview): boolean => run.lastAt >= since && run.callbacks.some(({ id }) => ofCallbacks.has(id));
+    for await (const { kind, calls, maybeMarked, lastAt } of readOwnRuns(isRecent, deps)) {
       const isUnmark = kind === "mark-failed";
       const asked = isUnmark ? maybeMarked.map((call) => ({ ...call, at: lastAt })) : [];
       for (const { callbackId, id, at } of [...calls.filter(({ isMarked }) => isMarked), ...asked]) {

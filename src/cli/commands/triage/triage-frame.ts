@@ -123,7 +123,7 @@ const CONTINUED = " \\";
 function wrapCommand(command: string, columns: number): readonly string[] {
   if (wrapToWidth(command, columns).length === 1) return [command];
   const lines = wrapToWidth(command, columns - CONTINUED.length);
-  return lines.map((line, index) => (index < lines.length - 1 ? line.trimEnd() + CONTINUED : line));
+  return lines.map((line, index) => (index < lines.length - 1 ? line + CONTINUED : line));
 }
 
 function questionLines({ question, typed }: Panel, columns: number): readonly string[] {
