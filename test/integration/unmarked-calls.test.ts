@@ -444,6 +444,20 @@ it("a later list counts instead of an earlier one, whose run then marks nothing 
   expect([failed(), calls.map(({ id }) => received(id)).slice(0, 1)]).toEqual([0, [0]]);
 });
 
+it("a later list doesn't count for what was SUCCESS when it was compared, by a mark that was undone since", async () => {
+  const run = await unmarkedReconcile(0, 1);
+  passedMs = 7 * MINUTE_MS;
+  await whcb(["mark-success", "demo", ...calls.slice(0, 1).map(({ id }) => id), "--yes"]);
+  const marks = await latestRun();
+  endpointStatus = 503;
+  await reconcile(0);
+  endpointStatus = 200;
+  expect(await whcb(["undo", marks, "--yes"])).toMatchObject({ code: 0 });
+  const reason = `1 call not sent: your list said that it was received, but run ${run} hasn't marked it`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${reason}\n`) });
+  expect(received(calls[0]?.id ?? "")).toBe(0);
+});
+
 it("a later list that was undone doesn't count", async () => {
   const right = await unmarkedReconcile(0, 1, 2, 3);
   endpointStatus = 503;

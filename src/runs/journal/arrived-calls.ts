@@ -13,8 +13,8 @@ import {
   LISTS_LAG_MS,
   madeElsewhere,
   type OwnFolder,
+  readComparedCheck,
   readMarks,
-  readNewerListCheck,
 } from "./other-runs.js";
 import { isRecorded } from "./recorded-url.js";
 import { hasArrived, marksAccepted } from "./run-counts.js";
@@ -73,7 +73,7 @@ export class ArrivedCalls {
     };
     let findMarks: FindMarks | null = null;
     let findUnmarks: FindMarks | null = null;
-    let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
+    let wasCompared: Awaited<ReturnType<typeof readComparedCheck>> | null = null;
     for await (const { state, found: reached } of readUnmarkedRuns(deps.runsDirectory, find, markedSince)) {
       const { header, isDiscarded } = state;
       const isOfOther = compareDatabase(header, deps.client) === "other";
@@ -83,7 +83,7 @@ export class ArrivedCalls {
       const runs = new Map<string, Unmarked>();
       findMarks ??= await readMarks(isMarkFailed, deps);
       findUnmarks ??= mayLag ? await readMarks(({ kind }) => kind === "mark-failed", deps) : () => [];
-      hasNewerList ??= await readNewerListCheck(deps);
+      if (header.kind === "reconcile" && sender.hasList !== true) wasCompared ??= await readComparedCheck(deps);
       for (const { callbackId, id, state: known, needsMark, isMarked, at } of state.entries()) {
         const key = callKey(callbackId, id);
         const isFresh = isMarked && at >= markedSince && !isOfOther;
@@ -91,7 +91,7 @@ export class ArrivedCalls {
         const place = reached.get(callbackId);
         if (as === null || place === undefined) continue;
         if ((as === "marked" ? findUnmarks : findMarks)(key, at, header).length > 0) continue;
-        if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
+        if (as === "seen" && (sender.hasList === true || wasCompared?.(key, header) === true)) continue;
         const unmarked = runs.get(`${as}${place}`) ?? { ...run, as, place };
         runs.set(`${as}${place}`, unmarked);
         if (as !== "marked" || !arrived.has(callbackId, id)) arrived.#runs.set(key, unmarked);

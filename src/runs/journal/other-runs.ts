@@ -183,14 +183,26 @@ async function listOwnRuns(deps: OwnFolder): Promise<readonly RunOverview[]> {
   return (await listRuns(deps)).filter((run) => compareDatabase(run, deps.client) !== "other");
 }
 
-/**
- * Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A run that was discarded
- * or undone has none, nor has one of another database.
- */
+/** Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. */
 export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const runs = await listOwnRuns(deps);
-  const undone = new Set(runs.map(undoneBy));
-  const lists = runs.filter(({ kind, runId, state }) => kind === "reconcile" && state !== "discarded" && !undone.has(runId));
+  const lists = (await listOwnRuns(deps)).filter(await readListCheck(deps));
   return (callbackId, run) =>
     lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
+}
+
+/** Returns a function that tells whether a later reconcile has compared the call with a newer list, which it does with what is FAILED. */
+export async function readComparedCheck(deps: OwnFolder): Promise<(key: string, run: RunHeader) => boolean> {
+  const lists = new Map<string, RunHeader[]>();
+  for await (const list of readOwnRuns(await readListCheck(deps), deps))
+    for (const { callbackId, id } of list.calls) {
+      const key = callKey(callbackId, id);
+      lists.set(key, [...(lists.get(key) ?? []), list]);
+    }
+  return (key, run) => lists.get(key)?.some((list) => wasBegunAfter(list, run)) === true;
+}
+
+/** Returns a function that tells whether the list of a run counts. A run that was discarded or undone has none. */
+async function readListCheck(deps: OwnFolder): Promise<(run: RunOverview) => boolean> {
+  const undone = new Set((await listOwnRuns(deps)).map(undoneBy));
+  return ({ kind, runId, state }) => kind === "reconcile" && state !== "discarded" && !undone.has(runId);
 }
