@@ -456,7 +456,10 @@ export class DispatchModel implements Watcher {
 
   #retriesOn(call: ModelCall, at: number): void {
     if (call.status !== "FAILED" || call.owes === "replay" || call.firstFailedAt === null || call.isMarkedFailed) return;
-    if (at <= call.firstFailedAt + this.policy.windowMs) Object.assign(call, { owes: "retry", isDueNow: true });
+    // One whose attempt isn't committed yet gets its retry by the commit, as if retries had been on.
+    const end = call.firstFailedAt + this.policy.windowMs;
+    const isInside = call.isUncommitted ? (call.pacedFrom ?? at) < end : at <= end;
+    if (isInside) Object.assign(call, { owes: "retry", isDueNow: true });
   }
 
   #retriesOff(call: ModelCall): void {
