@@ -91,7 +91,9 @@ describe("whcb triage", () => {
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
     expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY_[\dA-F]+"[^\n]*$/);
     terminal.type(`${ENTER}s`);
-    await terminal.shows(/whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >[\s\\]+whcb-ids-\d+\.txt\n[\s\S]*saved in/);
+    await terminal.shows(
+      /whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >[\s\\]+whcb-ids-\d+\.txt\n[\s\S]*saved in/,
+    );
     const [file = ""] = readdirSync(outage.home.folder).filter((name) => name.startsWith("whcb-ids-"));
     expect(readFileSync(outage.home.path(file), "utf8").trimEnd().split("\n")).toEqual(
       await outage.failed("--status-code", "503"),
