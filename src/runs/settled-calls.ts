@@ -2,6 +2,7 @@
 import type { CallState, Client, ListedCall } from "../client/client.js";
 import { isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
+import { MINUTE_MS } from "../domain/duration.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { callKey, LISTS_LAG_MS, latestMark, readMarks } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
@@ -153,8 +154,10 @@ async function isDelivered(call: ListedCall, { startedAt, markedAt }: MarkDates,
   return changedAt === undefined || markedAt === undefined ? mayBeAcceptedSince(call, startedAt, client) : changedAt > markedAt;
 }
 
-/** The service's clock is known to a minute, and its dates may be of whole minutes. */
-const DATE_TOLERANCE_MS = 2 * 60_000;
+/** The service's clock is known to a minute, unless it says its time. */
+const CLOCK_TOLERANCE_MS = MINUTE_MS;
+/** Its dates may be of whole minutes. */
+const DATE_TOLERANCE_MS = CLOCK_TOLERANCE_MS + MINUTE_MS;
 
 /** The last attempt of the call was accepted. Its end decides if the service lists attempts: the call may have been made FAILED after it. */
 async function mayBeAcceptedSince(call: ListedCall, since: number, client: Client): Promise<boolean> {
@@ -189,13 +192,15 @@ export async function readSinceTypedCheck({ here, service }: TypedAt, deps: RunD
     deps,
     { withArrived: true },
   );
+  // A gateway may drop the header with the service's time.
+  const changedSince = deps.client.serviceNow() === null ? service - CLOCK_TOLERANCE_MS : service;
   const startedAt = deps.clock.now();
   const present = { runId: newRunId(startedAt, deps.random), startedAt };
   return async (call) => {
     if (findMarks(callKey(call.callbackId, call.id), here, present).length > 0) return true;
     if (!mayBeDelivered(call)) return false;
     const { changedAt, attemptedAt } = call;
-    if (changedAt !== undefined) return changedAt >= service;
+    if (changedAt !== undefined) return changedAt >= changedSince;
     return attemptedAt !== null && mayBeAcceptedSince(call, service, deps.client);
   };
 }

@@ -106,6 +106,18 @@ describe("a run of two callbacks, of which the first is gone for a moment, and w
   );
 });
 
+it("a mark-failed that waits leaves what the service has delivered since it was typed, though no answer has a time and its clock is behind", async () => {
+  const { client, desk, other } = await twoCallbacks();
+  const timeless: Client = { ...client, serviceNow: () => null };
+  await client.markCalls(other.id, other.ids, "SUCCESS", { by: "replay" });
+  const late = Date.now() + 50_000;
+  const named = { callbacks: ["other"], calls: { callIds: other.ids } };
+  const plan = (typed: number) =>
+    planMarks(named, "FAILED", { ...desk.deps, client: timeless }, () => {}, { here: typed, service: typed });
+  expect(await plan(late)).toMatchObject({ calls: 0, delivered: 3 });
+  expect(await plan(late + 60_000)).toMatchObject({ calls: 3, delivered: 0 });
+});
+
 describe.each(RUN_SERVICES)("against $name", ({ open, isOurs }) => {
   async function scene(calls: number, { clock = systemClock, status = 200 } = {}) {
     const endpoint = await countingEndpoint(() => ({ status }));
