@@ -97,3 +97,12 @@ it("a killed run with --to has sent nothing that a new run sends to the callback
   expect(notes(await whcb(["replay", "demo", "--failed", "--dry-run"]))).toEqual([note]);
   expect(notes(await whcb(["status"]))).toEqual([note]);
 });
+
+it("a resumed run mentions which of its calls another killed run may have sent", async () => {
+  const older = await killedRun("many", ["--no-canary"]);
+  const latest = await killedRun("many", ["--no-canary"], 2);
+  await killedRun("crm");
+  const again = `${latest}. This run sends up to 1 call of it a second time`;
+  expect(notes(await whcb(["replay", "--resume", older, "--yes"]))).toEqual([again]);
+  expect(notes(await whcb(["replay", "--resume", latest, "--yes"]))).toEqual([]);
+});

@@ -1,62 +1,88 @@
 import type { Client } from "../../client/client.js";
+import { REQUEST_TIME_LIMIT_MS } from "../../client/transport.js";
 import { count } from "../../domain/count.js";
 import { describeArrived } from "../../runs/journal/arrived-calls.js";
-import { compareDatabase } from "../../runs/journal/other-runs.js";
+import { callKey, compareDatabase } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
-import { latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
+import { latestUnfinishedRun, listRuns, type RunOverview, type RunRecord, readRun } from "../../runs/journal/stored-runs.js";
 import { findAllById } from "../../runs/plan/call-scope.js";
 import type { RunFolder } from "../../runs/run-deps.js";
 import { shownTo } from "../../runs/run-options.js";
 import { findStates } from "../../runs/settled-calls.js";
 import type { Invocation } from "../args/command-spec.js";
 import { commandOnRun, resumeCommand } from "../output/run/next-step.js";
+import type { RenderOptions } from "../output/screen.js";
 import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
 /**
  * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, and the
- * latest unless a sample of its calls is settled.
+ * latest unless a sample of its calls is settled. Before a run is resumed, each one is mentioned that has such calls of those that it sends.
  */
 export async function mentionUnfinishedRuns(
   { screen, deps }: Invocation,
   session: Session,
   callbackIds: readonly string[] | null,
+  resumed: RunOverview | null = null,
 ): Promise<void> {
   const { client } = session;
   const folder = { ...runFolder(deps), client };
-  const unfinished = (await listRuns(folder)).filter((run) => run.state === "unfinished" && isOwnRun(run, session));
+  const isOther = (run: RunOverview) => run.state === "unfinished" && isOwnRun(run, session) && run.runId !== resumed?.runId;
+  const unfinished = (await listRuns(folder)).filter(isOther);
+  const toSend = resumed === null || unfinished.length === 0 ? null : await callsToSend(folder, resumed);
   for (const run of unfinished) {
-    const { calls, toMark, seenToMark, maybeMarked } = await readRun(folder, run.runId);
+    const record = await readRun(folder, run.runId);
+    const { calls, toMark, seenToMark } = record;
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
-    const isUnknown = ({ state, callbackId }: RunCall) => state === "unknown" && callbackIds?.includes(callbackId) !== false;
+    const isUnknown = ({ state, callbackId, id }: RunCall) =>
+      state === "unknown" && callbackIds?.includes(callbackId) !== false && toSend?.has(callKey(callbackId, id)) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     const sendsAgain = await isAny("FAILED", unknown, client);
+    const late = lateText(record, session, { ...screen.renderOptions, now: folder.clock.now() });
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
-    if (!sendsAgain && (run !== unfinished[0] || !(await isAny(from, sampleOf(open), client)))) continue;
+    const mayStillFail = status === "FAILED" && late !== "";
+    const isLatest = resumed === null && run === unfinished[0];
+    if (!sendsAgain && !mayStillFail && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
     const marks = arrived.length === 0 ? "" : `, and marks ${await describeArrived(run, arrived, callbacks, folder)}`;
     const seen =
       seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
-    const again = !sendsAgain ? "" : `. A new run sends up to ${count(unknown.length, "call")} of it a second time`;
+    const sender = resumed === null ? "A new run" : "This run";
+    const again = !sendsAgain ? "" : `. ${sender} sends up to ${count(unknown.length, "call")} of it a second time`;
     const to = shownTo(run.options);
     const sends = to === null ? "" : `: it sends to ${to} and marks ${run.options?.mark ? "what that accepts" : "nothing"}`;
     const resume = resumeCommand(run, screen.renderOptions);
     const discard = commandOnRun("runs discard", run, screen.renderOptions);
-    const undo = commandOnRun("undo", run, screen.renderOptions);
-    const may = `. Its last request may have marked, or still mark, ${count(maybeMarked.length, "call")} SUCCESS, which \`${undo}\` takes back`;
-    const late = maybeMarked.length === 0 || status === "FAILED" ? "" : may;
     screen.info(
       run.options === null
         ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`${discard}\` gives it up${late}`
         : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${sends}${marks}${seen}${again}${late}`,
     );
   }
+}
+
+/** Returns the keys of what the resumed run may send. */
+async function callsToSend(folder: RunFolder, { runId }: RunOverview): Promise<ReadonlySet<string>> {
+  const { calls } = await readRun(folder, runId);
+  const open = calls.filter(({ state }) => state === "left" || state === "rejected");
+  return new Set(open.map(({ callbackId, id }) => callKey(callbackId, id)));
+}
+
+/** Returns what the run's last request may have done, or still do. `whcb serve` leaves what is delivered after a run of mark-failed has listed it. */
+function lateText(run: RunRecord, { client }: Session, options: RenderOptions & { readonly now: number }): string {
+  const calls = count(run.maybeMarked.length, "call");
+  if (run.maybeMarked.length === 0) return "";
+  if (run.kind !== "mark-failed")
+    return `. Its last request may have marked, or still mark, ${calls} SUCCESS, which \`${commandOnRun("undo", run, options)}\` takes back`;
+  const until = run.lastAt + REQUEST_TIME_LIMIT_MS;
+  if (client.capabilities.has("exact-lists") || options.now >= until) return "";
+  return `. Until ${formatInstant(until, options.utc)} its last request may still make ${calls} FAILED, though delivered meanwhile`;
 }
 
 /** Returns the latest unfinished run of the profile and its service. */

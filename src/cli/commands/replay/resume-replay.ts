@@ -7,7 +7,7 @@ import { isMasked, maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkResumable } from "../../../runs/check-service.js";
 import { compareDatabase, madeElsewhere } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
-import { isUnfinished } from "../../../runs/journal/run-counts.js";
+import { isSentElsewhere, isUnfinished } from "../../../runs/journal/run-counts.js";
 import { countOpenCalls, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { findAllById, findById } from "../../../runs/plan/call-scope.js";
 import { resumeRun } from "../../../runs/resume-run.js";
@@ -28,7 +28,7 @@ import { findSecrets } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { deliverySettings, type Session, withSession } from "../../settings/session.js";
 import { confirmRun, takeLocks } from "../../settings/take-locks.js";
-import { latestOwnRun } from "../../settings/unfinished-run.js";
+import { latestOwnRun, mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
 
 export type ReplayInvocation = Invocation<ReplayFlags>;
@@ -72,6 +72,7 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
     const secrets = run.options === null ? {} : await findSecrets(invocation, found, run.options);
+    if (run.options !== null && !isSentElsewhere(run)) await mentionUnfinishedRuns(invocation, session, null, run);
     await using taken = await takeLocks(invocation, {
       callbacks: run.callbacks,
       runDeps,
