@@ -543,16 +543,16 @@ it("a later list's journal is kept while an earlier one's run is unfinished", as
   expect(pruned.stderr).toContain("would delete the journals of 0 finished runs");
 });
 
-it("a new run says that an undo's last request may still be executed, for a minute", async () => {
+it("a new run says that an undo's last request may take what was delivered, until that run has ended", async () => {
   const ids = calls.slice(0, 2).map(({ id }) => id);
   await whcb(["mark-success", "demo", ...ids, "--yes"]);
   [marksAreAllowed, markStatus] = [false, 500];
   expect(await whcb(["undo", await latestRun(), "--yes"])).toMatchObject({ code: 5 });
   marksAreAllowed = true;
   const preview = async () => (await whcb([...REPLAY.slice(0, -1), "--dry-run"])).stderr;
-  const may =
-    /^note: the mark-failed of .* Until 20.* its last request may still make 2 calls FAILED, though delivered meanwhile$/m;
-  expect(await preview()).toMatch(may);
-  passedMs += MINUTE_MS;
-  expect(await preview()).not.toMatch(may);
+  const makes = /Its last request makes 2 calls FAILED by 20.* or never, what was delivered before it included$/m;
+  expect(await preview()).toMatch(new RegExp(`^note: the mark-failed of .* gives it up\\. ${makes.source}`, "m"));
+  expect((await whcb(["status"])).stderr).toMatch(makes);
+  await whcb(["runs", "discard", await latestRun(), "--yes"]);
+  expect(await preview()).not.toMatch(makes);
 });

@@ -42,11 +42,11 @@ export async function mentionUnfinishedRuns(
       state === "unknown" && callbackIds?.includes(callbackId) !== false && toSend?.has(callKey(callbackId, id)) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     const sendsAgain = await isAny("FAILED", unknown, client);
-    const late = lateText(record, session, { ...screen.renderOptions, now: folder.clock.now() });
+    const late = lateText(record, session, screen.renderOptions);
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
-    const mayStillFail = status === "FAILED" && late !== "";
+    const mayFail = status === "FAILED" && late !== "";
     const isLatest = resumed === null && run === unfinished[0];
-    if (!sendsAgain && !mayStillFail && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
+    if (!sendsAgain && !mayFail && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
@@ -75,14 +75,14 @@ async function callsToSend(folder: RunFolder, { runId }: RunOverview): Promise<R
 }
 
 /** Returns what the run's last request may have done, or still do. `whcb serve` leaves what is delivered after a run of mark-failed has listed it. */
-function lateText(run: RunRecord, { client }: Session, options: RenderOptions & { readonly now: number }): string {
+function lateText(run: RunRecord, { client }: Session, options: RenderOptions): string {
   const calls = count(run.maybeMarked.length, "call");
   if (run.maybeMarked.length === 0) return "";
   if (run.kind !== "mark-failed")
     return `. Its last request may have marked, or still mark, ${calls} SUCCESS, which \`${commandOnRun("undo", run, options)}\` takes back`;
-  const until = run.lastAt + REQUEST_TIME_LIMIT_MS;
-  if (client.capabilities.has("exact-lists") || options.now >= until) return "";
-  return `. Until ${formatInstant(until, options.utc)} its last request may still make ${calls} FAILED, though delivered meanwhile`;
+  if (client.capabilities.has("exact-lists")) return "";
+  const until = formatInstant(run.lastAt + REQUEST_TIME_LIMIT_MS, options.utc);
+  return `. Its last request makes ${calls} FAILED by ${until} or never, what was delivered before it included`;
 }
 
 /** Returns the latest unfinished run of the profile and its service. */
