@@ -106,3 +106,10 @@ it("a resumed run mentions which of its calls another killed run may have sent",
   expect(notes(await whcb(["replay", "--resume", older, "--yes"]))).toEqual([again]);
   expect(notes(await whcb(["replay", "--resume", latest, "--yes"]))).toEqual([]);
 });
+
+it("a killed run that is discarded may have sent calls that a new run sends again", async () => {
+  const run = await killedRun("many", ["--no-canary"], 2);
+  const { stderr } = await whcb(["runs", "discard", run]);
+  expect(stderr).toBe(`run ${run} is discarded; its calls stay as they are. A new run sends up to 2 calls of it a second time\n`);
+  expect(notes(await whcb(["replay", "many", "--failed", "--dry-run"]))).toEqual([]);
+});

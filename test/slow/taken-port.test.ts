@@ -101,6 +101,11 @@ it.runIf(process.platform === "linux")(
       async () => readFileSync(`/proc/${command.child.pid}/stat`, "utf8").split(") ")[1]?.[0],
       (state) => state === "T",
     );
+    // A connection that it hasn't taken yet would end with its port.
+    await eventually(
+      async () => neighbour.seen().connections,
+      (count) => count === 1,
+    );
     neighbour.close();
     await home.serve(["--port", port]);
     command.child.kill("SIGCONT");

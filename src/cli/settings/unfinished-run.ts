@@ -29,7 +29,9 @@ export async function mentionUnfinishedRuns(
 ): Promise<void> {
   const { client } = session;
   const folder = { ...runFolder(deps), client };
-  const isOther = (run: RunOverview) => run.state === "unfinished" && isOwnRun(run, session) && run.runId !== resumed?.runId;
+  // The same database may have been used by another name.
+  const isOfService = (run: RunOverview) => isOwnRun(run, session) || compareDatabase(run, client) === "same";
+  const isOther = (run: RunOverview) => run.state === "unfinished" && run.runId !== resumed?.runId && isOfService(run);
   const unfinished = (await listRuns(folder)).filter(isOther);
   const toSend = resumed === null || unfinished.length === 0 ? null : await callsToSend(folder, resumed);
   for (const run of unfinished) {

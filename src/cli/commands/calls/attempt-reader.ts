@@ -34,8 +34,8 @@ export class AttemptReader {
   readonly #known = new Map<string, Known>();
   /** `newestAt` is by the service's clock, and null before the first attempt. */
   #newestAt: number | null = null;
-  /** Older attempts are neither known nor shown. */
-  #windowFrom = Number.NEGATIVE_INFINITY;
+  /** Older attempts are neither known nor shown. It is null before the first attempt. */
+  #windowFrom: number | null = null;
   #windowReadAtMs: number | null = null;
 
   constructor(client: Client, callback: ListedCallback, windowEachMs: number) {
@@ -49,8 +49,9 @@ export class AttemptReader {
     await this.#findNewest(1, kept);
     // If only clients have sent the newest calls, older ones have the service's clock.
     if (this.#newestAt === null) await this.#findNewest(Number.POSITIVE_INFINITY, kept);
-    this.#windowFrom = (this.#newestAt ?? Number.NEGATIVE_INFINITY) - WINDOW_MS;
-    if (this.#newestAt !== null) await this.read(nowMs, kept, () => undefined);
+    if (this.#newestAt === null) return;
+    this.#windowFrom = this.#newestAt - WINDOW_MS;
+    await this.read(nowMs, kept, () => undefined);
   }
 
   async #findNewest(limit: number, kept: KeptMemory): Promise<void> {
@@ -106,7 +107,7 @@ export class AttemptReader {
       return [{ ...common, attemptedAt, statusCode, statusMessage, details: null }];
     }
     const isFresh = ({ number, attemptedAt }: ListedAttempt) =>
-      before === undefined ? attemptedAt >= this.#windowFrom : number > before.number;
+      before === undefined ? attemptedAt >= (this.#windowFrom ?? attemptedAt) : number > before.number;
     return call.attempts.filter(isFresh).map((details) => {
       const { attemptedAt, statusCode, statusMessage } = details;
       return { ...common, attemptedAt, statusCode, statusMessage, details };
@@ -116,9 +117,10 @@ export class AttemptReader {
   #endWindow(nowMs: number): void {
     this.#windowReadAtMs = nowMs;
     if (this.#newestAt === null) return;
-    this.#windowFrom = Math.max(this.#windowFrom, this.#newestAt - WINDOW_MS);
+    const from = Math.max(this.#windowFrom ?? Number.NEGATIVE_INFINITY, this.#newestAt - WINDOW_MS);
+    this.#windowFrom = from;
     for (const [id, { attemptedAt }] of this.#known) {
-      if (attemptedAt !== null && attemptedAt < this.#windowFrom) this.#known.delete(id);
+      if (attemptedAt !== null && attemptedAt < from) this.#known.delete(id);
     }
   }
 }

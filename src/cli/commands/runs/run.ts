@@ -77,7 +77,10 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const asTheyAre = mayMark ? ", but its last request may be executed within the next minute" : "";
   const calls = isCancelled ? "the service sends no more of its calls" : `its calls stay as they are${asTheyAre}`;
   const undone = undoable === 0 ? "" : `; it has marked ${marks} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
-  screen.info(`run ${runId} is discarded; ${calls}${undone}`);
+  const { unknown } = run.counts;
+  const again =
+    unknown === 0 || isSentElsewhere(run) ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
+  screen.info(`run ${runId} is discarded; ${calls}${undone}${again}`);
 }
 
 function itOrThem(calls: number): string {

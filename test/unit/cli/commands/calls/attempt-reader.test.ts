@@ -5,6 +5,7 @@ import type { ListedAttempt, ListedCall } from "../../../../../src/client/client
 import { KeptMemory } from "../../../../../src/client/list-walker.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
+import { toIsoDate } from "../../../../../src/wire/dates.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 
 const EACH_MS = 10_000;
@@ -28,6 +29,8 @@ class Service {
   }
 
   async *#list({ filter, limit = Number.POSITIVE_INFINITY }: ListCallsQuery) {
+    // Only an instant can be asked for.
+    if (filter.since !== undefined) toIsoDate(filter.since);
     const sorted = [...this.calls].sort((one, other) => (other.attemptedAt ?? 0) - (one.attemptedAt ?? 0));
     const sent = sorted.filter((call) => this.ignoresSince || matchesFilter(call, filter)).slice(0, limit);
     for (let at = 0; at < Math.max(1, sent.length); at += this.pageSize) {
