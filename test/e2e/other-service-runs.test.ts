@@ -14,6 +14,7 @@ import { serveHere } from "../support/process/serve-here.js";
 import { userEnv } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
 import { Home } from "../support/process/whcb-process.js";
+import { endWithSends } from "../support/replay/killed-run.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 import { OUTAGE_SERVICE, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
@@ -128,6 +129,22 @@ it("a run of a profile whose address has changed needs its id, and is asked abou
     expect(await outage.failedIds()).toHaveLength(3);
     await works(home, ["replay", "--resume", run, "--yes"]);
     expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
+
+it("a killed run that may have sent calls is mentioned by any name of its database", async () => {
+  const first = await serveHere(home);
+  const outage = await replayOutage(home, 3, () => ({ status: 503 }), { isServed: true });
+  try {
+    const { stdout } = await machine.whcb(["replay", "demo", "--failed", "--yes", "-o", "json"]);
+    const { runId } = JSON.parse(stdout);
+    endWithSends(runId, { runsDirectory: home.path("data", "runs") });
+    const env = { ...userEnv(home), WHCB_URL: first.url.replace("127.0.0.1", "localhost") };
+    const note = expect.stringMatching(`${runId}.* finishes it\\. A new run sends up to 1 call of it a second time\n`);
+    expect(await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({ code: 0, stderr: note });
+    expect(await machine.whcb(["replay", "demo", "--failed", "--dry-run"], { env })).toMatchObject({ code: 0, stderr: note });
   } finally {
     await outage.close();
   }

@@ -1,5 +1,4 @@
 /** Before a new run sends calls of killed ones that may have arrived, it says so. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
@@ -10,6 +9,7 @@ import {
   type ScriptedPlatform,
   scriptedPlatform,
 } from "../support/platform/scripted-platform.js";
+import { endWithSends } from "../support/replay/killed-run.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 
 let machine: CliMachine;
@@ -48,10 +48,7 @@ const whcb = (args: readonly string[]): Promise<CliResult> => {
 /** The run is killed while its first calls are in flight. */
 async function killedRun(callback: string, flags: readonly string[] = [], inFlight = 1): Promise<string> {
   const { runId } = JSON.parse((await whcb(["replay", callback, "--failed", "--yes", "-o", "json", ...flags])).stdout);
-  const path = machine.path(`runs/${runId}.ndjson`);
-  const journal = readFileSync(path, "utf8");
-  const sent = journal.match(/^\{"step":"sent".*\n/gm)?.slice(0, inFlight) ?? [];
-  writeFileSync(path, [journal.slice(0, journal.indexOf('{"step":"sent"')), ...sent].join(""));
+  endWithSends(runId, { runsDirectory: machine.path("runs") }, inFlight);
   return runId;
 }
 

@@ -556,3 +556,14 @@ it("a new run says that an undo's last request may take what was delivered, unti
   await whcb(["runs", "discard", await latestRun(), "--yes"]);
   expect(await preview()).not.toMatch(makes);
 });
+
+it("an older run whose last request may have marked calls is mentioned beside a later one", async () => {
+  const ids = calls.slice(0, 2).map(({ id }) => id);
+  [marksAreAllowed, markStatus] = [false, 500];
+  expect(await whcb(["mark-success", "demo", ...ids, "--yes"])).toMatchObject({ code: 5 });
+  marksAreAllowed = true;
+  await rejectedRun();
+  expect((await whcb(["status"])).stderr).toMatch(
+    /^note: the mark-success of .* Its last request may have marked, or still mark, 2 calls SUCCESS, which `whcb undo /m,
+  );
+});

@@ -66,6 +66,18 @@ describe.concurrent("in a pipe", () => {
     expect(stderr).toMatch(new RegExp(`waiting for the endpoint's answer since ${TIME}, until ${TIME} at most\n`));
   });
 
+  it("a replay that has waited says what the run before it may have sent when it was killed", async ({ scene }) => {
+    scene.answer = (number) => ({ status: 200, delayMs: number > 1 ? 10_000 : 0 });
+    const killed = scene.whcb([...REPLAY, "--concurrency", "3"]);
+    await killed.says(/waiting for the endpoint's answer/);
+    const waiting = scene.whcb([...REPLAY, "--wait", "--concurrency", "12"]);
+    await waiting.says(/waiting: /);
+    scene.answer = () => ({ status: 200 });
+    await killed.stop("SIGKILL");
+    const { stderr } = await waiting.ended;
+    expect(stderr).toMatch(/^note: .* finishes it.*\. A new run sends up to [1-3] calls? of it a second time$/m);
+  });
+
   it.for([
     ["status", "demo"],
     ["replay", "demo", "--failed", "--dry-run"],

@@ -18,8 +18,9 @@ import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
 /**
- * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, and the
- * latest unless a sample of its calls is settled. Before a run is resumed, each one is mentioned that has such calls of those that it sends.
+ * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, or
+ * whose last request may have marked calls, and the latest unless a sample of its calls is settled. Before a run is resumed, only those
+ * calls count that it may send, and the latest one doesn't.
  */
 export async function mentionUnfinishedRuns(
   { screen, deps }: Invocation,
@@ -46,9 +47,8 @@ export async function mentionUnfinishedRuns(
     const sendsAgain = await isAny("FAILED", unknown, client);
     const late = lateText(record, session, screen.renderOptions);
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
-    const mayFail = status === "FAILED" && late !== "";
     const isLatest = resumed === null && run === unfinished[0];
-    if (!sendsAgain && !mayFail && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
+    if (!sendsAgain && late === "" && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
     const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);

@@ -8,3 +8,11 @@ export function removeEnd(runId: string, { runsDirectory }: Pick<RunFolder, "run
   const lines = readFileSync(journal, "utf8").split("\n");
   writeFileSync(journal, lines.filter((line) => !line.includes('"step":"ended"')).join("\n"));
 }
+
+/** The run's process was killed while its first calls were in flight. */
+export function endWithSends(runId: string, { runsDirectory }: Pick<RunFolder, "runsDirectory">, inFlight = 1): void {
+  const path = journalPath(runsDirectory, runId);
+  const journal = readFileSync(path, "utf8");
+  const sent = journal.match(/^\{"step":"sent".*\n/gm)?.slice(0, inFlight) ?? [];
+  writeFileSync(path, [journal.slice(0, journal.indexOf('{"step":"sent"')), ...sent].join(""));
+}

@@ -29,7 +29,7 @@ import { joinText, type ScreenText, safeJson, text } from "../../output/screen-t
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileFlags } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
-import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
+import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import type { ReconcileFlags } from "./command.js";
@@ -57,10 +57,9 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     }
     checkLastLine(text, "--seen", invocation, { isTable: seen.format === "csv" || seen.format === "tsv" });
     const callback = await findCallback(session, args.operand(0));
-    await mentionUnfinishedRuns(invocation, session, [callback.id]);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
-    const job = { callback, seen, encoding, settings, options, runDeps };
+    const job = { session, callback, seen, encoding, settings, options, runDeps };
     if (values.dryRun) return await listAndReconcile(job, invocation);
     await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, wait: values.wait, needsAll: true });
     await listAndReconcile({ ...job, locks: taken.locks }, invocation);
@@ -88,6 +87,7 @@ function readFieldNames(texts: readonly string[]): ReadonlyMap<string, string> {
 }
 
 interface ReconcileJob {
+  readonly session: Session;
   readonly callback: ListedCallback;
   readonly seen: SeenList;
   readonly encoding: ListEncoding;
@@ -98,8 +98,10 @@ interface ReconcileJob {
 }
 
 async function listAndReconcile(job: ReconcileJob, invocation: Invocation<ReconcileFlags>): Promise<void> {
-  const { options, runDeps, locks } = job;
+  const { session, callback, options, runDeps, locks } = job;
   const { screen } = invocation;
+  // Another run may have been killed while this one waited for its lock.
+  await mentionUnfinishedRuns(invocation, session, [callback.id]);
   const plan = await listAndMatch(job, invocation);
   warnOfUnusableCalls(plan.replay, screen);
   warnOfUnmarkedCalls(plan.replay.unmarked, screen);

@@ -72,7 +72,6 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
     const secrets = run.options === null ? {} : await findSecrets(invocation, found, run.options);
-    if (run.options !== null && !isSentElsewhere(run)) await mentionUnfinishedRuns(invocation, session, null, run);
     await using taken = await takeLocks(invocation, {
       callbacks: run.callbacks,
       runDeps,
@@ -80,6 +79,7 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       runId: run.runId,
       needsAll: true,
     });
+    if (run.options !== null && !isSentElsewhere(run)) await mentionUnfinishedRuns(invocation, session, null, run);
     const delivery = await deliverySettings(session);
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, { ...invocation, argv }))) return;
     const viaService = run.options?.viaService ?? false;

@@ -45,7 +45,7 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
-import { deliverySettings, withSession } from "../../settings/session.js";
+import { deliverySettings, type Session, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRuns } from "../../settings/unfinished-run.js";
 import { cancelReplay } from "./cancel-replay.js";
@@ -63,8 +63,8 @@ export async function run(typed: ReplayInvocation): Promise<void> {
     const invocation = await sureOfCallbacks(typed, operands, scope, session.client);
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
-    await mentionUnfinishedRuns(invocation, session, scope.callbacks);
     const job = {
+      session,
       scope: {
         ...scope,
         skipRetrying: values.skipRetrying,
@@ -89,6 +89,7 @@ export async function run(typed: ReplayInvocation): Promise<void> {
 }
 
 interface ReplayJob {
+  readonly session: Session;
   readonly scope: ReplayScope;
   readonly operands: CallOperands;
   readonly options: ReplayOptions;
@@ -98,7 +99,9 @@ interface ReplayJob {
 }
 
 async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<void> {
-  const { scope, operands, options, runDeps, locks } = job;
+  const { session, scope, operands, options, runDeps, locks } = job;
+  // Another run may have been killed while this one waited for its lock.
+  await mentionUnfinishedRuns(invocation, session, scope.callbacks);
   const progress = await openProgress(invocation, "reading failed calls");
   const listed = await planReplay(scope, runDeps, showListed(progress, "failed calls")).finally(() => progress.clear());
   const plan = withoutBusy(listed, locks, invocation.screen);
