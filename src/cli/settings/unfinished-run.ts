@@ -19,7 +19,7 @@ import type { Session } from "./session.js";
 
 /**
  * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, or
- * whose last request may have marked calls, and the latest unless a sample of its calls is settled. Before a run is resumed, only those
+ * whose last request may have marked calls, and the latest of the profile unless a sample of its calls is settled. Before a run is resumed, only those
  * calls count that it may send, and the latest one doesn't.
  */
 export async function mentionUnfinishedRuns(
@@ -30,11 +30,12 @@ export async function mentionUnfinishedRuns(
 ): Promise<void> {
   const { client } = session;
   const folder = { ...runFolder(deps), client };
-  // The same database may have been used by another name.
+  // The same database may have been used by another name, or with another profile.
   const isOfService = (run: RunOverview) => isOwnRun(run, session) || compareDatabase(run, client) === "same";
   const isOther = (run: RunOverview) => run.state === "unfinished" && run.runId !== resumed?.runId && isOfService(run);
   const unfinished = (await listRuns(folder)).filter(isOther);
   const toSend = resumed === null || unfinished.length === 0 ? null : await callsToSend(folder, resumed);
+  const latest = unfinished.find((run) => isOwnRun(run, session));
   for (const run of unfinished) {
     const record = await readRun(folder, run.runId);
     const { calls, toMark, seenToMark } = record;
@@ -47,7 +48,7 @@ export async function mentionUnfinishedRuns(
     const sendsAgain = await isAny("FAILED", unknown, client);
     const late = lateText(record, session, screen.renderOptions);
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
-    const isLatest = resumed === null && run === unfinished[0];
+    const isLatest = resumed === null && run === latest;
     if (!sendsAgain && late === "" && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const arrived = toMark.filter(({ state }) => state === "accepted");
