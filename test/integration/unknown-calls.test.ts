@@ -104,9 +104,14 @@ it("a resumed run mentions which of its calls another killed run may have sent",
   expect(notes(await whcb(["replay", "--resume", latest, "--yes"]))).toEqual([]);
 });
 
-it("a killed run that is discarded may have sent calls that a new run sends again", async () => {
+it("a killed run that may have sent calls is discarded only if that is confirmed", async () => {
   const run = await killedRun("many", ["--no-canary"], 2);
-  const { stderr } = await whcb(["runs", "discard", run]);
-  expect(stderr).toBe(`run ${run} is discarded; its calls stay as they are. A new run sends up to 2 calls of it a second time\n`);
-  expect(notes(await whcb(["replay", "many", "--failed", "--dry-run"]))).toEqual([]);
+  const unanswered = "not known to have arrived: 2 calls without an answer; the next replay sends them, perhaps a second time\n";
+  expect(await whcb(["runs", "discard", run])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`${unanswered}Discard the run all the same?\nerror: confirmation needed`),
+  });
+  expect(await whcb(["runs", "discard", run, "--yes"])).toMatchObject({
+    stderr: `${unanswered}run ${run} is discarded; its calls stay as they are\n`,
+  });
 });

@@ -167,7 +167,7 @@ describe("Ctrl-C", () => {
     const undo = `undo ${run} ${flags.join(" ")}`;
     expect(await whcb(["runs", "discard", run, ...flags, "--yes"])).toMatchObject({
       code: 0,
-      stderr: `run ${run} is discarded; its calls stay as they are; it has marked 200 calls SUCCESS: \`whcb ${undo}\` takes them back\n`,
+      stderr: `not marked yet: 150 calls that your list said were received; the next replay sends them\nrun ${run} is discarded; its calls stay as they are; it has marked 200 calls SUCCESS: \`whcb ${undo}\` takes them back\n`,
     });
     await works(home, [...undo.split(" "), "--yes"], { env });
     expect(withStatus("FAILED")).toBe(CALLS);

@@ -21,7 +21,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { isReadBack, type ListingStyle, openListing, requireReadBack } from "../../output/listing.js";
-import { confirm } from "../../output/questions.js";
+import { confirm, YES } from "../../output/questions.js";
 import { commandOnRun, resumeCommand } from "../../output/run/next-step.js";
 import { countLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
@@ -52,7 +52,8 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const maybe = hasUndo ? run.maybeMarked.length : 0;
   const undoable = marked + maybe;
   const marks = describeUndoable(marked, maybe);
-  if (run.options !== null && run.state !== "discarded" && toMark > 0) {
+  const unknown = isSentElsewhere(run) ? 0 : run.counts.unknown;
+  if (run.options !== null && run.state !== "discarded" && toMark + unknown > 0) {
     const { seenToMark } = run;
     const accepted = toMark - seenToMark;
     const sent = isSentElsewhere(run) ? "to the callback's own URL" : "a second time";
@@ -62,13 +63,10 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
     const seen = `${unmarked}: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}${unless(seenToMark)}`;
     const stay = `marked SUCCESS: ${marks}, which ${undoable === 1 ? "stays" : "stay"} so; ${undo} takes ${itOrThem(undoable)} back`;
     const instead = `\`${resumeCommand(run, options)}\` marks ${itOrThem(toMark)}`;
-    const lines = [
-      ...(accepted > 0 ? [arrived] : []),
-      ...(seenToMark > 0 ? [seen] : []),
-      ...(undoable > 0 ? [stay] : []),
-      instead,
-      "Discard the run all the same?",
-    ];
+    const unanswered = `not known to have arrived: ${count(unknown, "call")} without an answer; the next replay sends ${itOrThem(unknown)}, perhaps a second time`;
+    const facts = [...(accepted > 0 ? [arrived] : []), ...(seenToMark > 0 ? [seen] : []), ...(unknown > 0 ? [unanswered] : [])];
+    if (args.get(YES)) screen.info(joinText(facts, "\n"));
+    const lines = [...facts, ...(undoable > 0 ? [stay] : []), ...(toMark > 0 ? [instead] : []), "Discard the run all the same?"];
     if (!(await confirm(invocation, joinText(lines, "\n")))) return;
   }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
@@ -77,10 +75,7 @@ export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const asTheyAre = mayMark ? ", but its last request may be executed within the next minute" : "";
   const calls = isCancelled ? "the service sends no more of its calls" : `its calls stay as they are${asTheyAre}`;
   const undone = undoable === 0 ? "" : `; it has marked ${marks} SUCCESS: ${undo} takes ${itOrThem(undoable)} back`;
-  const { unknown } = run.counts;
-  const again =
-    unknown === 0 || isSentElsewhere(run) ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
-  screen.info(`run ${runId} is discarded; ${calls}${undone}${again}`);
+  screen.info(`run ${runId} is discarded; ${calls}${undone}`);
 }
 
 function itOrThem(calls: number): string {
