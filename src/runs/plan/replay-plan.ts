@@ -299,7 +299,7 @@ export class SendOrder {
   }
 
   add(call: ListedCall, now: number): void {
-    const madeAt = timeInId(call.id, now);
+    const madeAt = timeInId(call.id, now) ?? call.submittedAt ?? null;
     if (madeAt === null) this.#areTimeOrdered = false;
     const attemptedAt = call.attemptedAt ?? 0;
     this.#madeAt.push(madeAt ?? 0);
@@ -312,7 +312,8 @@ export class SendOrder {
   }
 
   /**
-   * The order is by the time in the id (`whcb serve`), or else the response's date, then by the last attempt. Ties are sent oldest first.
+   * The order is by the time in the id, or when the call was submitted (`whcb serve`), or else the response's date, then by the last attempt. Ties
+   * are sent oldest first.
    */
   indexes(): Uint32Array {
     const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;

@@ -33,6 +33,12 @@ describe("the sending order", () => {
     expect(placesOf(calls)).toEqual([1, 2, 0]);
   });
 
+  it("of other ids is by the time at which the calls were submitted, where the service says it", () => {
+    const submitted = (id: string, submittedAt: number, attemptedAt: number) => ({ ...aCall(id, attemptedAt), submittedAt });
+    const calls = [submitted("order-3", NOW - 1_000, NOW - 900), submitted("order-1", NOW - 3_000, NOW)];
+    expect(placesOf([...calls, aCall(made(NOW - 2_000), NOW - 1_000)])).toEqual([1, 2, 0]);
+  });
+
   it("of other ids is by the responses' dates, then by the last attempts", () => {
     const calls = [
       aCall(opaque("A"), NOW - 1_000, "24/11/26 09:10"),
