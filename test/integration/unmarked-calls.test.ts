@@ -25,6 +25,7 @@ let markStatus: number;
 let calls: PlatformCall[];
 let demo: PlatformCallback & { url: string };
 let endpoint: CountingEndpoint;
+let callbacks: PlatformCallback[];
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 /** Another service is behind the service's URL. */
@@ -50,9 +51,10 @@ beforeEach(async () => {
   calls = platformCalls(6);
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
   demo = { id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls };
+  callbacks = [demo];
   platform = scriptedPlatform({
     clock: systemClock,
-    callbacks: [demo],
+    callbacks,
     instead: ({ method, path }) => {
       if (isOtherService && path.includes(DEMO)) return { status: 404, body: '{"errorDetail":"no such callback"}' };
       if (isOtherService) return { status: 200, body: '{"status":"No records found"}' };
@@ -557,13 +559,15 @@ it("a new run says that an undo's last request may take what was delivered, unti
   expect(await preview()).not.toMatch(makes);
 });
 
-it("an older run whose last request may have marked calls is mentioned beside a later one", async () => {
+it("an older run whose last request may have marked calls is mentioned beside a later one, unless its callback is gone", async () => {
   const ids = calls.slice(0, 2).map(({ id }) => id);
   [marksAreAllowed, markStatus] = [false, 500];
   expect(await whcb(["mark-success", "demo", ...ids, "--yes"])).toMatchObject({ code: 5 });
   marksAreAllowed = true;
   await rejectedRun();
-  expect((await whcb(["status"])).stderr).toMatch(
-    /^note: the mark-success of .* Its last request may have marked, or still mark, 2 calls SUCCESS, which `whcb undo /m,
-  );
+  const marks =
+    /^note: the mark-success of .* Its last request may have marked, or still mark, 2 calls SUCCESS, which `whcb undo /m;
+  expect((await whcb(["status"])).stderr).toMatch(marks);
+  callbacks.splice(0, 1, { ...demo, id: "00112233445566AA" });
+  expect((await whcb(["status"])).stderr).not.toMatch(marks);
 });

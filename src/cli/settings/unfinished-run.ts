@@ -46,13 +46,14 @@ export async function mentionUnfinishedRuns(
       state === "unknown" && callbackIds?.includes(callbackId) !== false && toSend?.has(callKey(callbackId, id)) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     const sendsAgain = await isAny("FAILED", unknown, client);
-    const late = lateText(record, session, screen.renderOptions);
+    const arrived = toMark.filter(({ state }) => state === "accepted");
+    const mayTell = arrived.length + record.maybeMarked.length > 0;
+    const callbacks = mayTell ? await findAllById(run.callbacks, client) : [];
+    const late = callbacks.length === 0 ? "" : lateText(record, session, screen.renderOptions);
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
     const isLatest = resumed === null && run === latest;
     if (!sendsAgain && late === "" && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-    const arrived = toMark.filter(({ state }) => state === "accepted");
-    const callbacks = arrived.length === 0 ? [] : await findAllById(run.callbacks, client);
     const marks = arrived.length === 0 ? "" : `, and marks ${await describeArrived(run, arrived, callbacks, folder)}`;
     const seen =
       seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
