@@ -12,8 +12,8 @@ import {
   isMarkFailed,
   LISTS_LAG_MS,
   latestMark,
+  readComparedCheck,
   readMarks,
-  readNewerListCheck,
 } from "./journal/other-runs.js";
 import { hasArrived } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
@@ -246,8 +246,8 @@ type Superseding = "yes" | "unless-own" | "no";
 
 /**
  * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call, or may have, since this run of
- * marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws
- * `malformed` if the journal of such a run can't be read.
+ * marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list that was compared with it.
+ * Throws `malformed` if the journal of such a run can't be read.
  */
 async function readSupersededCheck(
   { maybeMarkedBy }: RunState,
@@ -261,12 +261,12 @@ async function readSupersededCheck(
   const withArrived = statusOf(header) === "FAILED";
   const findMarks = await readMarks(isWanted, deps, { mustRead: counts, withArrived });
   const isReconcile = (run: RunHeader): boolean => run.kind === "reconcile";
-  const hasNewerList = isReconcile(header) ? await readNewerListCheck(deps) : () => false;
+  const wasCompared = isReconcile(header) ? await readComparedCheck(deps) : () => false;
   const isOtherList = (run: RunOverview): boolean => isReconcile(run) && run.runId !== runId && isWanted(run);
   const findListMarks = isReconcile(header) ? await readMarks(isOtherList, deps) : () => [];
   return (entry) => {
     const key = callKey(entry.callbackId, entry.id);
-    if (entry.state === "seen" && hasNewerList(entry.callbackId, header))
+    if (entry.state === "seen" && wasCompared(key, header))
       return findListMarks(key, listedAt, header).length === 0 ? "unless-own" : "yes";
     const mark = latestMark(findMarks(key, onlyMarks ? listedAt : entry.at, header));
     if (mark === null) return "no";

@@ -102,6 +102,9 @@ it("a resumed run mentions which of its calls another killed run may have sent",
   const again = `${latest}. This run sends up to 1 call of it a second time`;
   expect(notes(await whcb(["replay", "--resume", older, "--yes"]))).toEqual([again]);
   expect(notes(await whcb(["replay", "--resume", latest, "--yes"]))).toEqual([]);
+  // It rejected the others, which a resumed run doesn't send again.
+  expect(notes(await whcb(["replay", "--resume", older, "--yes"]))).toEqual([]);
+  expect(notes(await whcb(["replay", "--resume", older, "--yes", "--resend-unknown"]))).toEqual([again]);
 });
 
 it("a killed run that may have sent calls is discarded only if that is confirmed", async () => {

@@ -1,11 +1,10 @@
 import type { Client } from "../../client/client.js";
-import { REQUEST_TIME_LIMIT_MS } from "../../client/transport.js";
 import { count } from "../../domain/count.js";
 import { describeArrived } from "../../runs/journal/arrived-calls.js";
 import { callKey, compareDatabase } from "../../runs/journal/other-runs.js";
 import { isSentElsewhere } from "../../runs/journal/run-counts.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
-import { latestUnfinishedRun, listRuns, type RunOverview, type RunRecord, readRun } from "../../runs/journal/stored-runs.js";
+import { findOpenCalls, latestUnfinishedRun, listRuns, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import { findAllById } from "../../runs/plan/call-scope.js";
 import type { RunFolder } from "../../runs/run-deps.js";
 import { shownTo } from "../../runs/run-options.js";
@@ -17,16 +16,21 @@ import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
+interface ResumedRun {
+  readonly runId: string;
+  readonly resendUnknown: boolean;
+}
+
 /**
  * Unfinished runs don't block a new one. Each one is mentioned that has FAILED calls of these callbacks, or of any, that may have arrived, or
- * whose last request may have marked calls, and the latest of the profile unless a sample of its calls is settled. Before a run is resumed, only those
- * calls count that it may send, and the latest one doesn't.
+ * whose last request may have marked some, and the latest of the profile unless a sample of its calls is settled. Before a run is resumed, the
+ * latest one isn't, and of what may have arrived only those calls count that the resumed run may send.
  */
 export async function mentionUnfinishedRuns(
   { screen, deps }: Invocation,
   session: Session,
   callbackIds: readonly string[] | null,
-  resumed: RunOverview | null = null,
+  resumed: ResumedRun | null = null,
 ): Promise<void> {
   const { client } = session;
   const folder = { ...runFolder(deps), client };
@@ -34,29 +38,32 @@ export async function mentionUnfinishedRuns(
   const isOfService = (run: RunOverview) => isOwnRun(run, session) || compareDatabase(run, client) === "same";
   const isOther = (run: RunOverview) => run.state === "unfinished" && run.runId !== resumed?.runId && isOfService(run);
   const unfinished = (await listRuns(folder)).filter(isOther);
-  const toSend = resumed === null || unfinished.length === 0 ? null : await callsToSend(folder, resumed);
+  const toSend = resumed && unfinished.length > 0 ? await keysToSend(folder, resumed) : null;
+  const isOfThese = ({ callbackId }: RunCall): boolean => callbackIds?.includes(callbackId) !== false;
   const latest = unfinished.find((run) => isOwnRun(run, session));
   for (const run of unfinished) {
     const record = await readRun(folder, run.runId);
     const { calls, toMark, seenToMark } = record;
+    const maybeMarked = record.maybeMarked.filter(isOfThese);
     const open = calls.filter(
       ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
     );
-    const isUnknown = ({ state, callbackId, id }: RunCall) =>
-      state === "unknown" && callbackIds?.includes(callbackId) !== false && toSend?.has(callKey(callbackId, id)) !== false;
+    const isUnknown = (call: RunCall): boolean =>
+      call.state === "unknown" && isOfThese(call) && toSend?.has(callKey(call.callbackId, call.id)) !== false;
     const unknown = isSentElsewhere(run) ? [] : open.filter(isUnknown);
     const sendsAgain = await isAny("FAILED", unknown, client);
     const arrived = toMark.filter(({ state }) => state === "accepted");
-    const mayTell = arrived.length + record.maybeMarked.length > 0;
-    const callbacks = mayTell ? await findAllById(run.callbacks, client) : [];
-    const late = callbacks.length === 0 ? "" : lateText(record, session, screen.renderOptions);
+    const callbacks = arrived.length + maybeMarked.length > 0 ? await findAllById(run.callbacks, client) : [];
+    const late = callbacks.length === 0 ? "" : lateText(run, maybeMarked.length, session, screen.renderOptions);
     const [from, status] = run.kind === "mark-failed" ? (["SUCCESS", "FAILED"] as const) : (["FAILED", "SUCCESS"] as const);
     const isLatest = resumed === null && run === latest;
     if (!sendsAgain && late === "" && !(isLatest && (await isAny(from, sampleOf(open), client)))) continue;
     const started = formatInstant(run.startedAt, screen.renderOptions.utc);
     const marks = arrived.length === 0 ? "" : `, and marks ${await describeArrived(run, arrived, callbacks, folder)}`;
     const seen =
-      seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
+      seenToMark === 0
+        ? ""
+        : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was compared with them`;
     const sender = resumed === null ? "A new run" : "This run";
     const again = !sendsAgain ? "" : `. ${sender} sends up to ${count(unknown.length, "call")} of it a second time`;
     const to = shownTo(run.options);
@@ -71,22 +78,19 @@ export async function mentionUnfinishedRuns(
   }
 }
 
-/** Returns the keys of what the resumed run may send. */
-async function callsToSend(folder: RunFolder, { runId }: RunOverview): Promise<ReadonlySet<string>> {
-  const { calls } = await readRun(folder, runId);
-  const open = calls.filter(({ state }) => state === "left" || state === "rejected");
-  return new Set(open.map(({ callbackId, id }) => callKey(callbackId, id)));
+async function keysToSend(folder: RunFolder, { runId, resendUnknown }: ResumedRun): Promise<ReadonlySet<string>> {
+  const { toSend } = await findOpenCalls(folder, runId, resendUnknown);
+  return new Set(toSend.map(({ callbackId, id }) => callKey(callbackId, id)));
 }
 
 /** Returns what the run's last request may have done, or still do. `whcb serve` leaves what is delivered after a run of mark-failed has listed it. */
-function lateText(run: RunRecord, { client }: Session, options: RenderOptions): string {
-  const calls = count(run.maybeMarked.length, "call");
-  if (run.maybeMarked.length === 0) return "";
+function lateText(run: RunOverview, maybeMarked: number, { client }: Session, options: RenderOptions): string {
+  if (maybeMarked === 0) return "";
+  const calls = count(maybeMarked, "call");
   if (run.kind !== "mark-failed")
     return `. Its last request may have marked, or still mark, ${calls} SUCCESS, which \`${commandOnRun("undo", run, options)}\` takes back`;
   if (client.capabilities.has("exact-lists")) return "";
-  const until = formatInstant(run.lastAt + REQUEST_TIME_LIMIT_MS, options.utc);
-  return `. Its last request makes ${calls} FAILED by ${until} or never, what was delivered before it included`;
+  return `. Its last request may have made, or still make, ${calls} FAILED, what is delivered before it included`;
 }
 
 /** Returns the latest unfinished run of the profile and its service. */

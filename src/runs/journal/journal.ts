@@ -155,7 +155,7 @@ const LINE_END = 0x0a;
 
 /**
  * Reads the steps in order, and ignores a torn last line, and lines with zeros: a power cut kept their page from the disk, so they weren't
- * flushed. Throws `malformed` for another bad line before good ones, `not-found` without a file.
+ * flushed. Throws `malformed` for another bad line before good ones, or a file that can't be read, `not-found` without a file.
  */
 export async function readJournal(path: string, onStep: (step: RunStep) => void): Promise<JournalEnd> {
   let length = 0;
@@ -166,11 +166,7 @@ export async function readJournal(path: string, onStep: (step: RunStep) => void)
   function readLine(bytes: Buffer): boolean {
     const step = parseStep(bytes.toString("utf8"));
     if (step === null) return false;
-    if (badAt !== null) {
-      throw new WhcbError("malformed", `the journal ${path} is damaged at byte ${badAt}`, {
-        hint: "It may have calls that arrived and aren't marked. Move it away to go on without it.",
-      });
-    }
+    if (badAt !== null) throw unreadableJournal(path, `is damaged at byte ${badAt}`);
     onStep(step);
     return true;
   }
@@ -195,11 +191,21 @@ async function* readChunks(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) yield chunk;
   } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") {
-      throw new WhcbError("not-found", `no run journal ${path}`, { cause: error });
-    }
-    throw error;
+    throw journalError(path, error);
   }
+}
+
+/** Returns the error of a journal that couldn't be read. */
+export function journalError(path: string, cause: unknown): WhcbError {
+  if (systemErrorCode(cause) === "ENOENT") return new WhcbError("not-found", `no run journal ${path}`, { cause });
+  return unreadableJournal(path, `can't be read: ${errorMessage(cause)}`, cause);
+}
+
+function unreadableJournal(path: string, problem: string, cause?: unknown): WhcbError {
+  return new WhcbError("malformed", `the journal ${path} ${problem}`, {
+    cause,
+    hint: "It may have calls that arrived and aren't marked. Move it away to go on without it.",
+  });
 }
 
 const LINUX_BOOT_ID = "/proc/sys/kernel/random/boot_id";

@@ -183,26 +183,19 @@ async function listOwnRuns(deps: OwnFolder): Promise<readonly RunOverview[]> {
   return (await listRuns(deps)).filter((run) => compareDatabase(run, deps.client) !== "other");
 }
 
-/** Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. */
-export async function readNewerListCheck(deps: OwnFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const lists = (await listOwnRuns(deps)).filter(await readListCheck(deps));
-  return (callbackId, run) =>
-    lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
-}
-
-/** Returns a function that tells whether a later reconcile has compared the call with a newer list, which it does with what is FAILED. */
-export async function readComparedCheck(deps: OwnFolder): Promise<(key: string, run: RunHeader) => boolean> {
+/**
+ * Returns a function that tells whether a later reconcile had the call to mark or to send by a newer list, which then counts instead of the earlier
+ * one. The list of a run that was discarded or undone doesn't count.
+ */
+export async function readComparedCheck(deps: OwnFolder): Promise<(key: string, run: RunDates) => boolean> {
+  const undone = new Set((await listOwnRuns(deps)).map(undoneBy));
+  const counts = ({ kind, runId, state }: RunOverview): boolean =>
+    kind === "reconcile" && state !== "discarded" && !undone.has(runId);
   const lists = new Map<string, RunHeader[]>();
-  for await (const list of readOwnRuns(await readListCheck(deps), deps))
+  for await (const list of readOwnRuns(counts, deps))
     for (const { callbackId, id } of list.calls) {
       const key = callKey(callbackId, id);
       lists.set(key, [...(lists.get(key) ?? []), list]);
     }
   return (key, run) => lists.get(key)?.some((list) => wasBegunAfter(list, run)) === true;
-}
-
-/** Returns a function that tells whether the list of a run counts. A run that was discarded or undone has none. */
-async function readListCheck(deps: OwnFolder): Promise<(run: RunOverview) => boolean> {
-  const undone = new Set((await listOwnRuns(deps)).map(undoneBy));
-  return ({ kind, runId, state }) => kind === "reconcile" && state !== "discarded" && !undone.has(runId);
 }

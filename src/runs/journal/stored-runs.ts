@@ -2,11 +2,11 @@ import { open, readdir, rm } from "node:fs/promises";
 import { SHORTEST_PREFIX } from "../../domain/call.js";
 import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunFolder } from "../run-deps.js";
-import { Journal, type JournalEnd, openJournalFile, readBootId, readJournal } from "./journal.js";
+import { Journal, type JournalEnd, journalError, openJournalFile, readBootId, readJournal } from "./journal.js";
 import { isRunLocked, lockRun } from "./process-lock.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
-import { isOpen, type RunCall, RunState } from "./run-state.js";
+import { isOpen, type RunCall, type RunEntry, RunState } from "./run-state.js";
 import { parseStep, type RunCounts, type RunHeader, type RunStep } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
@@ -74,15 +74,15 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, toMark, seenToMark, calls: state.calls() };
 }
 
-/** Counts the calls that a resumed run sends, and marks by a list alone. A failed canary, which counts as rejected, is sent. */
-export async function countOpenCalls(
+/** Finds the calls that a resumed run may send, and counts those that it marks by a list alone. A failed canary, which counts as rejected, is sent. */
+export async function findOpenCalls(
   { runsDirectory, clock }: RunFolder,
   runId: string,
   resendUnknown: boolean,
-): Promise<Pick<RunRecord, "seenToMark"> & { readonly toSend: number }> {
+): Promise<Pick<RunRecord, "seenToMark"> & { readonly toSend: readonly RunEntry[] }> {
   const { state } = await readRunState(runsDirectory, runId);
   state.closeSession(await readBootId(clock));
-  const toSend = [...state.entries()].filter((entry) => isOpen(entry, resendUnknown)).length;
+  const toSend = [...state.entries()].filter((entry) => isOpen(entry, resendUnknown));
   return { toSend, seenToMark: countSeenToMark(state) };
 }
 
@@ -279,8 +279,8 @@ interface JournalEnds {
 }
 
 async function readEnds(path: string): Promise<JournalEnds> {
-  const file = await open(path, "r");
   try {
+    await using file = await open(path, "r");
     const { size } = await file.stat();
     const first = Buffer.alloc(Math.min(size, FIRST_BYTES));
     const last = Buffer.alloc(Math.min(size, LAST_BYTES));
@@ -291,8 +291,8 @@ async function readEnds(path: string): Promise<JournalEnds> {
       header: run?.step === "run" ? run.header : null,
       last: parseStep(last.toString("utf8").trimEnd().split("\n").at(-1) ?? ""),
     };
-  } finally {
-    await file.close();
+  } catch (error) {
+    throw journalError(path, error);
   }
 }
 

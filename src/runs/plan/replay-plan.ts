@@ -299,7 +299,7 @@ export class SendOrder {
   }
 
   add(call: ListedCall, now: number): void {
-    const madeAt = timeInId(call.id, now) ?? call.submittedAt ?? null;
+    const madeAt = call.submittedAt ?? timeInId(call.id, now);
     if (madeAt === null) this.#areTimeOrdered = false;
     const attemptedAt = call.attemptedAt ?? 0;
     this.#madeAt.push(madeAt ?? 0);
@@ -312,7 +312,7 @@ export class SendOrder {
   }
 
   /**
-   * The order is by the time in the id, or when the call was submitted (`whcb serve`), or else the response's date, then by the last attempt. Ties
+   * The order is by when the call was submitted (`whcb serve`), or the time in its id, or else the response's date, then by the last attempt. Ties
    * are sent oldest first.
    */
   indexes(): Uint32Array {

@@ -124,8 +124,6 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       return;
     }
     if (plan.seen.length + plan.replay.calls === 0) {
-      // The run is recorded: its list counts instead of an earlier one.
-      await runReconcile(plan, { ...options, locks }, runDeps);
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
       return checkLeftOut(plan, invocation);
     }

@@ -8,7 +8,7 @@ import { checkResumable } from "../../../runs/check-service.js";
 import { compareDatabase, madeElsewhere } from "../../../runs/journal/other-runs.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isSentElsewhere, isUnfinished } from "../../../runs/journal/run-counts.js";
-import { countOpenCalls, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { findOpenCalls, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { findAllById, findById } from "../../../runs/plan/call-scope.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps, RunFolder } from "../../../runs/run-deps.js";
@@ -79,7 +79,10 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       runId: run.runId,
       needsAll: true,
     });
-    if (run.options !== null && !isSentElsewhere(run)) await mentionUnfinishedRuns(invocation, session, null, run);
+    if (run.options !== null && !isSentElsewhere(run)) {
+      const callbackIds = run.callbacks.map(({ id }) => id);
+      await mentionUnfinishedRuns(invocation, session, callbackIds, { runId: run.runId, resendUnknown });
+    }
     const delivery = await deliverySettings(session);
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, { ...invocation, argv }))) return;
     const viaService = run.options?.viaService ?? false;
@@ -165,8 +168,8 @@ async function confirmChanged(
   const { options, counts, service } = run;
   const to = invocation.values.to ?? options?.to ?? null;
   // The journal doesn't have the secrets of --to, and nothing is sent without them.
-  const open = await countOpenCalls(runDeps, run.runId, invocation.values.resendUnknown);
-  const toSend = isMasked(to ?? "") ? 0 : open.toSend;
+  const open = await findOpenCalls(runDeps, run.runId, invocation.values.resendUnknown);
+  const toSend = isMasked(to ?? "") ? 0 : open.toSend.length;
   const { seenToMark } = open;
   const accepted = counts.toMark - seenToMark;
   if (!isUnfinished(counts) && toSend === 0) return true;

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
-import { readNewerListCheck } from "../../../../src/runs/journal/other-runs.js";
+import { callKey, readComparedCheck } from "../../../../src/runs/journal/other-runs.js";
 import { NO_COUNTS } from "../../../../src/runs/journal/run-counts.js";
 import { journalPath } from "../../../../src/runs/journal/run-id.js";
 import { type RunHeader, type RunStep, stepText } from "../../../../src/runs/journal/run-step.js";
@@ -35,17 +35,14 @@ it("a later reconcile has the newer list, though the service's clock was set bac
   const earlier = aReconcile({ ...EARLIEST, serviceStartedAt: LATEST.startedAt });
   const later = aReconcile({ ...LATEST, serviceStartedAt: EARLIEST.startedAt });
   for (const header of [earlier, later]) writeRun(runsDirectory, header);
-  const hasNewerList = await readNewerListCheck({
+  const wasCompared = await readComparedCheck({
     runsDirectory,
     clock: systemClock,
     lockFile,
     client: { databaseId: () => null },
   });
-  expect([hasNewerList("demo", earlier), hasNewerList("demo", later), hasNewerList("other", earlier)]).toEqual([
-    true,
-    false,
-    false,
-  ]);
+  const [call, other] = [callKey("demo", "order-1"), callKey("demo", "order-2")];
+  expect([wasCompared(call, earlier), wasCompared(call, later), wasCompared(other, earlier)]).toEqual([true, false, false]);
 });
 
 function aReconcile(run: RunDates): RunHeader {
@@ -56,6 +53,7 @@ function aReconcile(run: RunDates): RunHeader {
 function writeRun(runsDirectory: string, header: RunHeader): void {
   const steps: readonly RunStep[] = [
     { step: "run", version: 1, header },
+    { step: "planned", callback: "demo", call: "order-1", do: "mark" },
     { step: "session", at: header.startedAt, who: header.who, bootId: "b", concurrency: 1 },
     { step: "ended", at: header.startedAt, reason: "done", counts: NO_COUNTS },
   ];

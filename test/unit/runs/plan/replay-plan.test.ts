@@ -33,10 +33,12 @@ describe("the sending order", () => {
     expect(placesOf(calls)).toEqual([1, 2, 0]);
   });
 
-  it("of other ids is by the time at which the calls were submitted, where the service says it", () => {
+  it("is by the time at which the calls were submitted, where the service says it, whatever their ids are", () => {
     const submitted = (id: string, submittedAt: number, attemptedAt: number) => ({ ...aCall(id, attemptedAt), submittedAt });
     const calls = [submitted("order-3", NOW - 1_000, NOW - 900), submitted("order-1", NOW - 3_000, NOW)];
     expect(placesOf([...calls, aCall(made(NOW - 2_000), NOW - 1_000)])).toEqual([1, 2, 0]);
+    // The sender made this id long before.
+    expect(placesOf([...calls, submitted(made(NOW - 9_000), NOW - 2_000, NOW)])).toEqual([1, 2, 0]);
   });
 
   it("of other ids is by the responses' dates, then by the last attempts", () => {
