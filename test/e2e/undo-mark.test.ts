@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TransportRequest } from "../../src/client/transport.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
@@ -198,26 +199,30 @@ describe("on a platform", () => {
     }
   });
 
-  it("is undone again once a call is listed that wasn't", async () => {
+  it.each(["is listed that wasn't", "isn't rejected any more"])("is undone again once a call %s", async (what) => {
     const calls = platformCalls(2);
-    const [first] = calls;
-    let isHidden = false;
+    const [first, second] = calls;
+    let isBroken = false;
     const lagging = scriptedPlatform({
       clock: systemClock,
       callbacks: platformOf("http://127.0.0.1:9/", first ? [first] : []),
     });
+    const answer = (request: TransportRequest) => {
+      if (what === "is listed that wasn't") return request.method === "GET" ? lagging.answer(request) : null;
+      return request.method === "PUT" && request.path.includes(second?.id ?? "") ? { status: 422, body: "{}" } : null;
+    };
     const platform = await scriptedPlatform({
       clock: systemClock,
       callbacks: platformOf("http://127.0.0.1:9/", calls),
-      instead: (request) => (isHidden && request.method === "GET" ? lagging.answer(request) : null),
+      instead: (request) => (isBroken ? answer(request) : null),
     }).listen();
     const env = { WHCB_URL: platform.url, ...account };
     try {
       const run = await markAll(env);
-      isHidden = true;
+      isBroken = true;
       expect(await home.whcb(["undo", run, "--yes"], { env })).toMatchObject({ code: 8 });
       expect(calls.map(({ status }) => status)).toEqual(["FAILED", "SUCCESS"]);
-      isHidden = false;
+      isBroken = false;
       expect(await home.whcb(["undo", run, "--yes"], { env })).toMatchObject({ code: 0 });
       expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
       expect((await home.whcb(["undo", run, "--yes"], { env })).stderr).toContain(`error: run ${run} was undone by run `);

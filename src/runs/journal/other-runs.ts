@@ -121,8 +121,8 @@ export function undoneBy({ undoes, state, counts }: RunOverview): string | null 
 /** Returns the undo after which the run can't be undone again, or null. Another one has ended without a mark, or left calls. */
 export async function findUndo(runId: string, folder: RunFolder): Promise<RunOverview | null> {
   const undo = (await listRuns(folder)).find((other) => {
-    const { planned, marked, skipped } = other.counts;
-    const hasLeftNone = marked > 0 && skipped.settled === 0 && !other.undoes?.left;
+    const { planned, marked, notFound, skipped } = other.counts;
+    const hasLeftNone = marked > 0 && notFound + skipped.settled === 0 && !other.undoes?.left;
     return undoneBy(other) === runId && planned > 0 && (isUnfinished(other.counts) || hasLeftNone);
   });
   return undo ?? null;
